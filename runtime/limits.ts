@@ -1,0 +1,56 @@
+/**
+ * Every bound that is not configurable, with its reason [I6]. What a person may tune is in runtime/config instead.
+ * Numbers only: this file does nothing and imports nothing, so the pure rooms may read it too.
+ */
+
+// What one device may say.
+
+/** A batch larger than this is a bulk import, not a publish: one group commit must stay far below a second. */
+export const readingsPerMessageMax = 1_000
+
+/** Device and metric names are part of every row's key: long ones would cost more than the readings. */
+export const nameBytesMax = 128
+
+/** An id is kept with each reading to recognise a re-send; a UUID has 36 bytes, a hash in hex 64. */
+export const readingIdBytesMax = 256
+
+/** A unit is for people to read beside a number. */
+export const unitBytesMax = 32
+
+/** Text and object values: a status line or a position, not a picture. 1,000 of them still fit a group commit. */
+export const valueBytesMax = 4 * 1024
+
+/** Nesting of an object value: nothing measured is deeper, and recursion over it must have an end. */
+export const valueDepthMax = 16
+
+/** Device times from here on (2100-01-01) are nonsense: microseconds taken for milliseconds, or garbage. */
+export const deviceTimeMsEnd = Date.UTC(2100, 0, 1)
+
+/** A plain number as text: a double has 17 digits, a sign, a point and an exponent. */
+export const numberTextBytesMax = 64
+
+/** Reasons are kept in the rejects table and shown in one line. */
+export const reasonCharactersMax = 200
+
+// What the configuration may say.
+
+/** Routes are tried in order for each new topic; the last one must still be near. */
+export const routesMax = 100
+
+/** Each table costs a log, a cursor for each follower and a line in `status`. */
+export const tablesMax = 256
+
+/** Each bridge is a connection with its windows and timers. */
+export const bridgesMax = 16
+
+/** A gateway listens for its LAN: a handful of interfaces. */
+export const listenersMax = 16
+
+/** Gateways that one hub's configuration names. */
+export const hubGatewaysMax = 10_000
+
+/** The least that `sun_path` of any system holds, without its final NUL (Linux 107, macOS 103). */
+export const socketPathBytesMax = 103
+
+/** Larger files are not passwords. */
+export const secretBytesMax = 4 * 1024

@@ -1,0 +1,329 @@
+/**
+ * One group: everything that waited, as one atomic batch [I3]. Changes are resolved in the order in which they came:
+ * repetitions dropped, positions and stamps given, conflicts decided; then laid out as one block per table.
+ *
+ * A group only reads the database and reserves positions in it. If its write fails the database is thrown away with it.
+ */
+import { HoldfastError } from '../errors.ts'
+import { type Stamp, stampPlus } from '../stamp.ts'
+import { ByteWriter } from './bytes.ts'
+import { type Database, type Put, encodeSeq, encodeSeries, rowFromEntry } from './database.ts'
+import * as keys from './keys.ts'
+import { writeReadings } from './readings.ts'
+import { type StoredRow, encodeJson, encodeRow, winsOver, writeRecords } from './records.ts'
+import type { Repeats } from './repeats.ts'
+import { type Identity, type KnownSeries, type Table, identityOf, seriesMax } from './table.ts'
+import {
+  type Arrival,
+  type Change,
+  type Entry,
+  type PeerReading,
+  type PeerRecord,
+  type ReadingEntry,
+  type Receipt,
+  type RecordEntry,
+  type Stamps,
+} from './types.ts'
+
+/** A row must fit a replication frame with room to spare, and a follower's memory. */
+export const rowBytesMax = 120 * 1024
+
+type Block = { readonly table: Table; readonly via: string; readonly entries: Entry[]; bytes: number }
+type RowWrite = { readonly table: Table; readonly key: string; readonly row: StoredRow; readonly bytes: number }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+export class Group {
+  readonly puts: Put[] = []
+  readonly #database: Database
+  readonly #repeats: Repeats
+  readonly #stamps: Stamps
+  readonly #origin: string
+  readonly #blocks: Block[] = []
+  readonly #open = new Map<Table, Block>()
+  readonly #rows = new Map<string, RowWrite>()
+  readonly #ids = new Set<string>()
+  readonly #pending = new Map<KnownSeries, Set<Identity>>()
+  readonly #newSeries = new Set<KnownSeries>()
+  readonly #after: (() => void)[] = []
+
+  constructor(database: Database, repeats: Repeats, stamps: Stamps, origin: string) {
+    this.#database = database
+    this.#repeats = repeats
+    this.#stamps = stamps
+    this.#origin = origin
+  }
+
+  /** Resolves one commit's changes. Throws before anything is reserved if one of them cannot be: then none is taken. */
+  add(changes: readonly Change[]): Receipt {
+    for (const change of changes) this.#check(change)
+    const receipt = { stored: 0, duplicates: 0, applied: 0, superseded: 0 }
+    const begun = new Set<Table>()
+    for (const change of changes) this.#resolve(change, receipt, begun)
+    return receipt
+  }
+
+  /** Lays the blocks out. Nothing may be added afterwards. */
+  seal(): readonly Put[] {
+    const out = new ByteWriter(64 * 1024)
+    for (const block of this.#blocks) {
+      const { table, entries } = block
+      if (table.kind === 'series') writeReadings(out, 'log', entries as ReadingEntry[])
+      else writeRecords(out, entries as RecordEntry[])
+      const value = out.take()
+      block.bytes = value.length
+      this.puts.push({ key: keys.logKey(table.id, (entries.at(-1) as Entry).seq), value })
+    }
+    for (const { table, key, row } of this.#rows.values())
+      this.puts.push({ key: keys.rowKey(table.id, key), value: encodeRow(row) })
+    for (const series of this.#newSeries) {
+      const table = this.#database.table(series.table)
+      this.puts.push({ key: keys.seriesKey(table.id, series.id), value: encodeSeries(series) })
+    }
+    if (this.#blocks.length > 0) {
+      out.double(this.#stamps.last)
+      this.puts.push({ key: keys.factKey('clock'), value: out.take() })
+    }
+    return this.puts
+  }
+
+  /** Called once the batch is on disk: only now do readers and followers see it. Returns the tables that grew. */
+  publish(): ReadonlySet<string> {
+    const grown = new Set<string>()
+    for (const { table, entries, bytes } of this.#blocks) {
+      table.head = (entries.at(-1) as Entry).seq
+      table.tail.push(entries, bytes)
+      grown.add(table.name)
+      if (table.kind !== 'series') continue
+      for (const entry of entries as ReadingEntry[]) (entry.series as KnownSeries).add(entry)
+    }
+    for (const { table, key, row, bytes } of this.#rows.values()) this.#database.rowWritten(table, key, row, bytes)
+    for (const done of this.#after) done()
+    return grown
+  }
+
+  #check(change: Change): void {
+    switch (change.kind) {
+      case 'append':
+        this.#checkKind(change.table, 'series')
+        return checkSeries(this.#database.table(change.table), change.readings, () => this.#origin)
+      case 'apply-readings':
+        this.#checkKind(change.table, 'series')
+        return checkSeries(this.#database.table(change.table), change.readings, reading => reading.origin)
+      case 'put':
+        this.#checkKind(change.table, 'records')
+        return checkRow(change.table, change.key, change.value)
+      case 'delete':
+        this.#checkKind(change.table, 'records')
+        return checkRow(change.table, change.key, null)
+      case 'apply-records':
+        this.#checkKind(change.table, 'records')
+        for (const { key, value } of change.records) checkRow(change.table, key, value ?? null)
+        return
+      case 'cursor':
+      case 'state':
+    }
+  }
+
+  #checkKind(name: string, kind: Table['kind']): void {
+    const table = this.#database.table(name)
+    if (table.kind === kind) return
+    const hint = kind === 'series' ? 'readings go into series tables' : 'rows with keys go into records tables'
+    throw new HoldfastError('TABLE_KIND', `the table "${name}" is a ${table.kind} table`, hint)
+  }
+
+  #resolve(change: Change, receipt: Mutable<Receipt>, begun: Set<Table>): void {
+    switch (change.kind) {
+      case 'append':
+        return this.#append(this.#database.table(change.table), change.readings, receipt, begun)
+      case 'put':
+        return this.#put(this.#database.table(change.table), change.key, change.value, begun)
+      case 'delete':
+        return this.#put(this.#database.table(change.table), change.key, undefined, begun)
+      case 'apply-readings':
+        return this.#applyReadings(this.#database.table(change.table), change.via, change.readings, receipt)
+      case 'apply-records':
+        return this.#applyRecords(this.#database.table(change.table), change.via, change.records, receipt)
+      case 'cursor':
+        this.puts.push({ key: keys.cursorKey(change.name), value: encodeSeq(change.seq) })
+        this.#after.push(() => this.#database.cursors.set(change.name, change.seq))
+        return
+      case 'state':
+        return this.#state(change.owner, change.key, change.value)
+    }
+  }
+
+  #append(table: Table, readings: readonly Arrival[], receipt: Mutable<Receipt>, begun: Set<Table>): void {
+    let stamp = this.#stamps.take(readings.length)
+    for (const reading of readings) {
+      const series = this.#seriesOf(table, this.#origin, reading)
+      if (this.#isRepeat(table, series, reading)) {
+        receipt.duplicates++
+        continue
+      }
+      this.#pushReading(table, '', series, reading, stamp, joins(begun, table))
+      stamp = stampPlus(stamp, 1)
+      receipt.stored++
+    }
+  }
+
+  #isRepeat(table: Table, series: KnownSeries, reading: Arrival): boolean {
+    if (reading.deviceTimeMs !== undefined) {
+      if (reading.deviceTimeMs > series.newestMs) return false
+      const identity = identityOf(reading.deviceTimeMs, reading.id)
+      return this.#repeats.isRepeat(table, series, reading) || this.#isPending(table, series, identity)
+    }
+    if (reading.id === undefined) return false
+    const name = `${table.id}/${series.id}/${reading.id}`
+    if (this.#ids.has(name) || this.#repeats.isRepeat(table, series, reading)) return true
+    this.#ids.add(name)
+    this.puts.push({ key: keys.idKey(table.id, series.id, reading.id), value: Buffer.alloc(0) })
+    return false
+  }
+
+  /** Is the same reading earlier in this very group? Looked for only when a time does not move on. */
+  #isPending(table: Table, series: KnownSeries, identity: Identity): boolean {
+    let pending = this.#pending.get(series)
+    if (!pending) {
+      const blocks = this.#blocks.filter(block => block.table === table)
+      const entries = blocks.flatMap(block => block.entries as ReadingEntry[]).filter(entry => entry.series === series)
+      pending = new Set(
+        entries.flatMap(({ deviceTimeMs, id }) => (deviceTimeMs === undefined ? [] : [identityOf(deviceTimeMs, id)])),
+      )
+      this.#pending.set(series, pending)
+    }
+    return pending.has(identity)
+  }
+
+  #applyReadings(table: Table, via: string, readings: readonly PeerReading[], receipt: Mutable<Receipt>): void {
+    for (const reading of readings) {
+      this.#stamps.observe(reading.stamp)
+      this.#pushReading(
+        table,
+        via,
+        this.#seriesOf(table, reading.origin, reading),
+        reading,
+        reading.stamp,
+        reading.joined,
+      )
+      receipt.stored++
+    }
+  }
+
+  #put(table: Table, key: string, value: RecordEntry['value'], begun: Set<Table>): void {
+    this.#pushRecord(table, '', {
+      key,
+      value,
+      origin: this.#origin,
+      stamp: this.#stamps.take(1),
+      joined: joins(begun, table),
+    })
+  }
+
+  #applyRecords(table: Table, via: string, records: readonly PeerRecord[], receipt: Mutable<Receipt>): void {
+    for (const record of records) {
+      this.#stamps.observe(record.stamp)
+      const holder = this.#rows.get(`${table.id}/${record.key}`)?.row ?? this.#database.row(table, record.key)
+      if (holder && !winsOver(record, holder)) {
+        receipt.superseded++
+        continue
+      }
+      this.#pushRecord(table, via, record)
+      receipt.applied++
+    }
+  }
+
+  #pushReading(table: Table, via: string, series: KnownSeries, reading: Arrival, stamp: Stamp, joined: boolean): void {
+    const { value, arrivalMs, deviceTimeMs, id } = reading
+    const timeMs = deviceTimeMs ?? arrivalMs
+    if (timeMs > series.newestMs) series.newestMs = timeMs
+    const seq = table.reserve()
+    const entry: ReadingEntry = {
+      kind: 'reading',
+      seq,
+      stamp,
+      origin: series.origin,
+      via,
+      joined,
+      series,
+      value,
+      arrivalMs,
+      deviceTimeMs,
+      id,
+    }
+    this.#blockFor(table, via).entries.push(entry)
+    if (deviceTimeMs !== undefined && this.#pending.size > 0)
+      this.#pending.get(series)?.add(identityOf(deviceTimeMs, id))
+  }
+
+  #pushRecord(table: Table, via: string, record: PeerRecord): void {
+    const seq = table.reserve()
+    const { key, value, origin, stamp, joined } = record
+    const entry: RecordEntry = { kind: 'record', seq, stamp, origin, via, joined, key, value }
+    this.#blockFor(table, via).entries.push(entry)
+    const row = rowFromEntry(entry)
+    const bytes = value === undefined ? 0 : JSON.stringify(value).length
+    this.#rows.set(`${table.id}/${key}`, { table, key, row, bytes })
+  }
+
+  #blockFor(table: Table, via: string): Block {
+    const open = this.#open.get(table)
+    if (open?.via === via) return open
+    const block: Block = { table, via, entries: [], bytes: 0 }
+    this.#blocks.push(block)
+    this.#open.set(table, block)
+    return block
+  }
+
+  #seriesOf(table: Table, origin: string, { device, metric, unit }: Arrival): KnownSeries {
+    const known = table.series.find(origin, device, metric, unit)
+    if (known) return known
+    const series = table.series.make(origin, device, metric, unit)
+    this.#newSeries.add(series)
+    return series
+  }
+
+  #state(owner: string, key: string, value: RecordEntry['value']): void {
+    this.puts.push({ key: keys.stateKey(owner, key), value: value === undefined ? undefined : encodeJson(value) })
+    this.#after.push(() => {
+      if (value === undefined) this.#database.stateOf(owner).delete(key)
+      else this.#database.stateOf(owner).set(key, value)
+    })
+  }
+}
+
+/** Entries of one table in one commit belong together: all but the first are joined to the one before. */
+function joins(begun: Set<Table>, table: Table): boolean {
+  if (begun.has(table)) return true
+  begun.add(table)
+  return false
+}
+
+/** Looks at each reading's series only when the table is nearly at its bound. */
+function checkSeries<R extends Arrival>(table: Table, readings: readonly R[], originOf: (reading: R) => string): void {
+  if (table.series.size + readings.length <= seriesMax) return
+  const news = readings.filter(
+    reading => !table.series.find(originOf(reading), reading.device, reading.metric, reading.unit),
+  )
+  if (table.series.size + news.length <= seriesMax) return
+  const newest = news.at(-1)
+  throw new HoldfastError(
+    'TOO_MANY_SERIES',
+    `the table "${table.name}" has ${table.series.size} series; "${newest?.device}/${newest?.metric}" would be more than the most, ${seriesMax}`,
+    'a device is inventing names: look at the newest ones',
+  )
+}
+
+function checkRow(table: string, key: string, value: RecordEntry['value']): void {
+  if (key === '' || Buffer.byteLength(key) > 512) {
+    throw new HoldfastError('BAD_ARGUMENT', `a key of table "${table}" must have 1 to 512 bytes`)
+  }
+  const bytes = JSON.stringify(value).length
+  if (bytes > rowBytesMax) {
+    throw new HoldfastError(
+      'RECORD_TOO_LARGE',
+      `a row of table "${table}" has ${bytes} bytes; the most is ${rowBytesMax}`,
+      'store less per row',
+    )
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The folder a store lives in, and how its LevelDB is opened so that no power cut leaves it unopenable:
+ *
+ *   <path>/db           the database
+ *   <path>/db.new       one being created; renamed to `db` only when it is durable as a whole [L2]; stray ones are dropped
+ *   <path>/db.damaged-N a copy taken before a repair [L4]; the newest two are kept
+ *   <path>/ballast      space held for bad days [L7]
+ *
+ * What it must never do: open a path that another owner has [L8], or hand out a database whose names are not durable [L3].
+ */
+import { cpSync, existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { HoldfastError, messageOf, systemCode } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { Ballast } from './ballast.ts'
+import { FolderWatch, makeFolder, syncFolder, syncPath } from './folder.ts'
+import { type Lock, takeLock } from './lock.ts'
+
+/** What the store asks of LevelDB; memory-level offers the same. */
+export type Level = Pick<ClassicLevel<Buffer, Buffer>, 'getSync' | 'batch' | 'iterator' | 'clear' | 'close'>
+
+/** The door to the disk: the store sees a database, whether space is short, and nothing of the files. */
+export type Home = {
+  /** Opens the database, creating or repairing it; `repaired` tells that the second was needed. */
+  open(): Promise<{ level: Level; repaired: boolean }>
+  /** Makes the names of new files durable: called after each write, before anyone is told of it. */
+  settle(): void
+  /** True while new readings must be refused because the disk is nearly full. */
+  isFull(): boolean
+  /** Lets go of the folder. The database must be closed. */
+  close(): Promise<void>
+}
+
+/** LevelDB's memory table: 4 MB was the best of the sizes measured; larger ones stall longer and are no faster. */
+const levelOptions = {
+  keyEncoding: 'buffer',
+  valueEncoding: 'buffer',
+  writeBufferSize: 4 << 20,
+  cacheSize: 16 << 20,
+} as const
+const damagedKept = 2
+
+export async function openHome(path: string, ballastBytes: number, now: () => number, log: Log): Promise<Home> {
+  const folder = claimFolder(path)
+  const lock = await takeLock(folder)
+  return new DiskHome(folder, lock, new Ballast(join(folder, 'ballast'), ballastBytes), now, log)
+}
+
+function claimFolder(path: string): string {
+  try {
+    makeFolder(resolve(path))
+    return realpathSync(path)
+  } catch (error) {
+    const what = `the store's folder ${resolve(path)} cannot be created or written`
+    throw new HoldfastError(
+      'FOLDER_UNWRITABLE',
+      what,
+      'give its owner write permission, or set store.path to another folder',
+      error,
+    )
+  }
+}
+
+class DiskHome implements Home {
+  readonly #folder: string
+  readonly #database: string
+  readonly #lock: Lock
+  readonly #ballast: Ballast
+  readonly #now: () => number
+  readonly #log: Log
+  #watch: FolderWatch | undefined
+  #full = false
+
+  constructor(folder: string, lock: Lock, ballast: Ballast, now: () => number, log: Log) {
+    this.#folder = folder
+    this.#database = join(folder, 'db')
+    this.#lock = lock
+    this.#ballast = ballast
+    this.#now = now
+    this.#log = log
+  }
+
+  async open(): Promise<{ level: Level; repaired: boolean }> {
+    this.#watch?.close()
+    this.#watch = undefined
+    if (this.#ballast.isScarce()) this.#giveWay()
+    try {
+      if (!existsSync(this.#database)) await this.#create()
+      const opened = await this.#openOrRepair()
+      this.#watch = new FolderWatch(this.#database)
+      syncPath(this.#database) // Opening wrote a new MANIFEST and CURRENT.
+      if (!this.#full && !this.#ballast.take()) this.#giveWay()
+      return opened
+    } catch (error) {
+      // Whatever the reason was, the next try may have the ballast's room.
+      if (this.#ballast.isScarce()) this.#giveWay()
+      throw this.#explain(error)
+    }
+  }
+
+  settle(): void {
+    this.#watch?.settle(this.#now())
+  }
+
+  isFull(): boolean {
+    if (this.#full) {
+      if (this.#ballast.isRoomy() && this.#ballast.take()) this.#full = false
+    } else if (this.#ballast.isScarce()) this.#full = true
+    return this.#full
+  }
+
+  async close(): Promise<void> {
+    this.#watch?.close()
+    this.#watch = undefined
+    await this.#lock.release()
+  }
+
+  #giveWay(): void {
+    this.#full = true
+    this.#ballast.drop()
+  }
+
+  async #create(): Promise<void> {
+    const aside = `${this.#database}.new`
+    rmSync(aside, { recursive: true, force: true })
+    const level = new ClassicLevel<Buffer, Buffer>(aside, levelOptions)
+    await level.open()
+    await level.close()
+    syncFolder(aside)
+    renameSync(aside, this.#database)
+    syncPath(this.#folder)
+  }
+
+  async #openOrRepair(): Promise<{ level: Level; repaired: boolean }> {
+    const level = new ClassicLevel<Buffer, Buffer>(this.#database, levelOptions)
+    try {
+      await level.open({ createIfMissing: false })
+      return { level, repaired: false }
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#log.error({ reason: causeOf(error) }, 'the database cannot be opened; repairing a copy of it')
+    }
+    this.#keepCopy()
+    await ClassicLevel.repair(this.#database)
+    await level.open({ createIfMissing: false })
+    syncFolder(this.#database)
+    return { level, repaired: true }
+  }
+
+  #keepCopy(): void {
+    const copies = readdirSync(this.#folder)
+      .filter(name => name.startsWith('db.damaged-'))
+      .map(name => Number(name.slice('db.damaged-'.length)))
+      .toSorted((a, b) => a - b)
+    for (const old of copies.slice(0, Math.max(0, copies.length + 1 - damagedKept))) {
+      rmSync(join(this.#folder, `db.damaged-${old}`), { recursive: true, force: true })
+    }
+    cpSync(this.#database, join(this.#folder, `db.damaged-${(copies.at(-1) ?? 0) + 1}`), { recursive: true })
+  }
+
+  #explain(error: unknown): unknown {
+    if (levelCode(error) === 'LEVEL_LOCKED') {
+      return new HoldfastError(
+        'STORE_LOCKED',
+        `the store at ${this.#folder} is in use by another program`,
+        'stop it, or set store.path to a folder of its own',
+        error,
+      )
+    }
+    if (systemCode(error) === 'EACCES' || /permission denied/i.test(causeOf(error))) {
+      return new HoldfastError(
+        'FOLDER_UNWRITABLE',
+        `the store's folder ${this.#folder} cannot be written`,
+        'give its owner write permission, or set store.path to another folder',
+        error,
+      )
+    }
+    return error
+  }
+}
+
+function levelCode(error: unknown): string | undefined {
+  return systemCode((error as { cause?: unknown } | null)?.cause) ?? systemCode(error)
+}
+
+function causeOf(error: unknown): string {
+  const cause = (error as { cause?: unknown } | null)?.cause
+  return cause === undefined ? messageOf(error) : messageOf(cause)
+}
+
+/** Damage is what a repair can mend: not a lock, a missing permission, or a disk that is full or failing now. */
+function isDamage(error: unknown): boolean {
+  if (levelCode(error) === 'LEVEL_CORRUPTION') return true
+  return /corruption|no meta-nextfile|missing files|does not exist|CURRENT file/i.test(causeOf(error))
+}

@@ -1,0 +1,79 @@
+/**
+ * Was this reading stored before? A reading is known by its device time (and id) within its series, or by its id alone.
+ *
+ * Most readings are later than anything their series holds and need no look. One that is not is compared with the
+ * readings in memory, and with the packed ones of its hour, whose identities are read once and kept for a while.
+ */
+import type { Database } from './database.ts'
+import { idKey, packedKey } from './keys.ts'
+import { readPackedReadings } from './readings.ts'
+import { type Identity, type KnownSeries, type Table, identityOf } from './table.ts'
+import { type Arrival, asSeq } from './types.ts'
+
+export const hourMs = 3_600_000
+export const hourOf = (ms: number): number => Math.max(0, Math.floor(ms / hourMs))
+
+/** Hours whose identities are kept: a device that sends a day again needs 24. */
+const hoursKept = 256
+
+export class Repeats {
+  readonly #database: Database
+  readonly #hours = new Map<string, Set<Identity>>()
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** Reads what `isRepeat` will need for these readings and does not have yet. */
+  async prepare(table: Table, origin: string, readings: readonly Arrival[]): Promise<void> {
+    for (const { device, metric, unit, deviceTimeMs } of readings) {
+      if (deviceTimeMs === undefined) continue
+      const series = table.series.find(origin, device, metric, unit)
+      if (!series || deviceTimeMs > series.newestMs) continue
+      const name = hourName(table, series, deviceTimeMs)
+      if (!this.#hours.has(name)) this.#hours.set(name, await this.#load(table, series, hourOf(deviceTimeMs)))
+    }
+  }
+
+  /** True if the series already holds this reading. `prepare` has seen it. */
+  isRepeat(table: Table, series: KnownSeries, reading: Arrival): boolean {
+    const { deviceTimeMs, id } = reading
+    if (deviceTimeMs !== undefined) {
+      if (deviceTimeMs > series.newestMs) return false
+      const identity = identityOf(deviceTimeMs, id)
+      return (
+        series.holdsUnpacked(identity) ||
+        (this.#hours.get(hourName(table, series, deviceTimeMs))?.has(identity) ?? false)
+      )
+    }
+    return id !== undefined && this.#database.get(idKey(table.id, series.id, id)) !== undefined
+  }
+
+  /** Readings of this hour were packed: what is kept of it is out of date. */
+  forget(table: Table, series: KnownSeries, hour: number): void {
+    this.#hours.delete(`${table.id}/${series.id}/${hour}`)
+  }
+
+  /** Lets go of the oldest hours beyond the bound, between commits. */
+  trim(): void {
+    for (const name of this.#hours.keys()) {
+      if (this.#hours.size <= hoursKept) return
+      this.#hours.delete(name)
+    }
+  }
+
+  async #load(table: Table, series: KnownSeries, hour: number): Promise<Set<Identity>> {
+    const identities = new Set<Identity>()
+    const range = { gte: packedKey(table.id, series.id, hour, 0), lt: packedKey(table.id, series.id, hour + 1, 0) }
+    for await (const [, block] of this.#database.scan(range)) {
+      for (const { deviceTimeMs, id } of readPackedReadings(block, asSeq(0), series)) {
+        if (deviceTimeMs !== undefined) identities.add(identityOf(deviceTimeMs, id))
+      }
+    }
+    return identities
+  }
+}
+
+function hourName(table: Table, series: KnownSeries, timeMs: number): string {
+  return `${table.id}/${series.id}/${hourOf(timeMs)}`
+}

@@ -1,0 +1,437 @@
+/**
+ * The store: one database that only `commit` writes [I2], and that every follower reads by position.
+ *
+ * It promises: what `commit` has resolved is on disk, whole, and stays there [I1, I3]. At the first write error it
+ * acknowledges nothing more, closes the database, opens it again and goes on from what is really there [L1, L6]: one more
+ * write on the old handle would be accepted and lost. It must never tell of an entry that is not durable.
+ *
+ *   open ──write error──> failed ──close, open, check──> open
+ *   open ──disk nearly full──> full (readings refused, alerts and positions still written) ──space──> open
+ */
+import { HoldfastError, messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Json } from '../reading.ts'
+import type { Stamp } from '../stamp.ts'
+import { Database, gapEntry } from './database.ts'
+import { Committer, type Pending } from './committer.ts'
+import { Group } from './group.ts'
+import { type Home, openHome } from './home.ts'
+import * as keys from './keys.ts'
+import { encodeJson } from './records.ts'
+import { packEveryMs, packTable, unpackedCount, unpackedMax } from './pack.ts'
+import { queryReadings } from './query.ts'
+import { Repeats } from './repeats.ts'
+import { type Table, seriesMax } from './table.ts'
+import {
+  type Change,
+  type Entry,
+  type ReadingEntry,
+  type ReadingQuery,
+  type Receipt,
+  type Row,
+  type Seq,
+  type Stamps,
+  type TableSpec,
+  type Urgency,
+  asSeq,
+} from './types.ts'
+import { Waiters } from './waiters.ts'
+
+export type StoreOptions = {
+  /** The folder; made if missing. */
+  readonly path: string
+  readonly tables: readonly TableSpec[]
+  readonly stamps: Stamps
+  /** Told the persisted clock floor once, before anything is written. */
+  readonly floor?: (stamp: Stamp) => void
+  /** This gateway's id. */
+  readonly origin: string
+  readonly commitIntervalMs: number
+  readonly ballastBytes: number
+  readonly monotonicMs: () => number
+  readonly now: () => number
+  readonly log: Log
+  /** Tests pass a home in memory. */
+  readonly home?: Home
+}
+
+export type StoreStatus = {
+  readonly state: 'open' | 'full' | 'failed'
+  /** Why it is not open, in a sentence. */
+  readonly reason: string | undefined
+  readonly epoch: string
+  readonly commits: number
+  readonly readings: number
+  readonly duplicates: number
+  readonly failures: number
+  readonly repairs: number
+  readonly damagedValues: number
+  /** Bytes given to the database since the start (before compaction). */
+  readonly bytesWritten: number
+  readonly tables: readonly {
+    readonly name: string
+    readonly kind: TableSpec['kind']
+    readonly first: Seq
+    readonly head: Seq
+    readonly series: number
+  }[]
+}
+
+/** Space and damage are looked at this often; ingest resumes within twice this once space returns. */
+const watchMs = 500
+const reopenMs = { first: 100, most: 2_000 }
+
+export class Store {
+  readonly origin: string
+  readonly #options: StoreOptions
+  readonly #home: Home
+  #database: Database
+  #repeats: Repeats
+  #state: 'open' | 'full' | 'failed' | 'closing' = 'open'
+  #reason: string | undefined
+  #packedAtMs: number
+  #watch: NodeJS.Timeout | undefined
+  #reopening: Promise<void> | undefined
+  readonly #committer: Committer
+  readonly #waiters = new Waiters()
+  readonly #counts = {
+    commits: 0,
+    readings: 0,
+    duplicates: 0,
+    failures: 0,
+    repairs: 0,
+    damagedValues: 0,
+    bytesWritten: 0,
+  }
+
+  /** Opens the folder, creating or repairing the database. Throws STORE_LOCKED, FOLDER_UNWRITABLE, STORE_NEWER, TABLE_KIND. */
+  static async open(options: StoreOptions): Promise<Store> {
+    const home = options.home ?? (await openHome(options.path, options.ballastBytes, options.now, options.log))
+    try {
+      const { level, repaired } = await home.open()
+      const database = await Database.load(level, options.tables, options.log)
+      home.settle()
+      return new Store(options, home, database, repaired)
+    } catch (error) {
+      await home.close()
+      throw error
+    }
+  }
+
+  private constructor(options: StoreOptions, home: Home, database: Database, repaired: boolean) {
+    this.origin = options.origin
+    this.#options = options
+    this.#home = home
+    this.#database = database
+    this.#repeats = new Repeats(database)
+    this.#counts.repairs = repaired ? 1 : 0
+    this.#packedAtMs = options.monotonicMs()
+    this.#committer = new Committer(options.commitIntervalMs, options.monotonicMs, taken => this.#writeGroup(taken))
+    options.floor?.(database.floor)
+    options.stamps.observe(database.floor)
+    this.#watchSpace()
+    this.#watch = setInterval(() => this.#watchSpace(), watchMs)
+    this.#watch.unref()
+  }
+
+  get epoch(): string {
+    return this.#database.epoch
+  }
+
+  get tables(): ReadonlyMap<string, TableSpec> {
+    return this.#database.tables
+  }
+
+  /**
+   * Writes all changes as one transaction. Resolves once they are on disk; rejects with STORE_FAILED, STORE_FULL or
+   * STORE_CLOSED if they are not, and with TABLE_UNKNOWN, TABLE_KIND, RECORD_TOO_LARGE, TOO_MANY_SERIES or BAD_ARGUMENT
+   * if they cannot be.
+   */
+  commit(changes: readonly Change[], urgency: Urgency = 'interval'): Promise<Receipt> {
+    const refused = this.#refusal(changes)
+    if (refused) return Promise.reject(refused)
+    return this.#committer.submit(changes, urgency)
+  }
+
+  /** The last position of a table's log that is on disk. */
+  head(table: string): Seq {
+    return this.#database.table(table).head
+  }
+
+  /** The first position that is still in the log. */
+  firstSeq(table: string): Seq {
+    return this.#database.table(table).first
+  }
+
+  cursor(name: string): Seq | undefined {
+    return this.#database.cursors.get(name)
+  }
+
+  state(owner: string, key: string): Json | undefined {
+    return this.#database.states.get(owner)?.get(key)
+  }
+
+  states(owner: string): ReadonlyMap<string, Json> {
+    return this.#database.states.get(owner) ?? new Map()
+  }
+
+  /** True if a reading of this device and metric can be stored: its series is known, or there is room for one more. */
+  hasRoomFor(table: string, device: string, metric: string, unit: string | undefined): boolean {
+    const { series } = this.#database.table(table)
+    return series.size < seriesMax || series.find(this.origin, device, metric, unit) !== undefined
+  }
+
+  /**
+   * The entries after `after`, oldest first: about `limit`, more where a transaction would be cut in two. Empty at the
+   * head. Trimmed or damaged entries come as gaps.
+   */
+  async read(table: string, after: Seq, limit: number): Promise<readonly Entry[]> {
+    await this.#reopening
+    const known = this.#database.table(table)
+    if (after >= known.head) return []
+    return known.tail.read(after, limit) ?? (await this.#database.readLog(known, after, limit))
+  }
+
+  /** Resolves when the table's log is longer than `seq`, or the signal aborts. */
+  async waitPast(table: string, seq: Seq, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#state !== 'closing' && this.#database.table(table).head <= seq)
+      await this.#waiters.sleep(table, signal)
+  }
+
+  /** All entries after `after`, as they come, until the signal aborts. */
+  async *follow(table: string, after: Seq, signal: AbortSignal, limit = 1024): AsyncGenerator<readonly Entry[]> {
+    let position = after
+    while (!signal.aborted) {
+      const entries = await this.read(table, position, limit)
+      const last = entries.at(-1)
+      if (last) {
+        position = last.seq
+        yield entries
+      } else await this.waitPast(table, position, signal)
+    }
+  }
+
+  /** Resolves when the store takes commits again: at once unless a write has failed. */
+  async ready(): Promise<void> {
+    await this.#reopening
+  }
+
+  /** The row that a key holds now, or undefined. Synchronous: small rows come from memory. */
+  latest(table: string, key: string): Row | undefined {
+    if (this.#state === 'failed') throw new HoldfastError('STORE_FAILED', `the store cannot be read: ${this.#reason}`)
+    const row = this.#database.row(this.#database.table(table), key)
+    return row?.value === undefined
+      ? undefined
+      : { key, value: row.value, stamp: row.stamp, origin: row.origin, seq: row.seq }
+  }
+
+  /** The rows of a records table in the order of their keys. */
+  async *rows(table: string, options: { readonly prefix?: string; readonly limit?: number } = {}): AsyncGenerator<Row> {
+    await this.#reopening
+    const { limit = Number.POSITIVE_INFINITY, prefix = '' } = options
+    const { id } = this.#database.table(table)
+    let count = 0
+    for await (const { key, row } of this.#database.scanRows(keys.rowRange(id, prefix))) {
+      if (row.value === undefined) continue
+      if (count++ >= limit) return
+      yield { key, value: row.value, stamp: row.stamp, origin: row.origin, seq: row.seq }
+    }
+  }
+
+  /** Readings by device, metric and time, oldest first. */
+  async *query(table: string, query: ReadingQuery): AsyncGenerator<ReadingEntry> {
+    await this.#reopening
+    yield* queryReadings(this.#database, this.#database.table(table), query)
+  }
+
+  /**
+   * Drops the log up to a position; packed readings and latest rows stay. Readers who had not come so far find a gap
+   * with the reason. Refuses to go past what is packed, because only the log has those readings.
+   */
+  async trim(table: string, through: Seq, reason: string): Promise<void> {
+    await this.#reopening
+    const database = this.#database
+    const known = database.table(table)
+    const upTo = known.kind === 'series' ? Math.min(through, known.packed) : through
+    // Whole blocks only, and never the last: its position is how the head is known again.
+    const last = await database.lastBlockBefore(known, asSeq(Math.min(upTo, known.head - 1)))
+    if (last === undefined || last < known.first) return
+    const gap = gapEntry(asSeq(1), last, reason)
+    await this.#committer.exclusive(async () => {
+      await database.write([
+        ...known.gaps.map(old => ({ key: keys.gapKey(known.id, old.seq), value: undefined })),
+        { key: keys.gapKey(known.id, last), value: encodeJson({ first: 1, reason }) },
+      ])
+      known.gaps = [gap]
+      known.first = asSeq(last + 1)
+    })
+    await database.clearLog(known, last)
+  }
+
+  status(): StoreStatus {
+    const tables = [...this.#database.tables.values()].map(({ name, kind, first, head, series }) => ({
+      name,
+      kind,
+      first,
+      head,
+      series: series.size,
+    }))
+    const state = this.#state === 'closing' ? 'open' : this.#state
+    const damagedValues = this.#counts.damagedValues + this.#database.damaged
+    return { ...this.#counts, damagedValues, state, reason: this.#reason, epoch: this.epoch, tables }
+  }
+
+  /** Commits what waits, then closes. */
+  async close(): Promise<void> {
+    if (this.#state === 'closing') return
+    this.#state = 'closing'
+    clearInterval(this.#watch)
+    await this.#reopening
+    await this.#committer.drain()
+    await this.#database.level.close()
+    await this.#home.close()
+    this.#waiters.wakeAll()
+  }
+
+  #refusal(changes: readonly Change[]): HoldfastError | undefined {
+    switch (this.#state) {
+      case 'failed':
+        return new HoldfastError('STORE_FAILED', `the store cannot write: ${this.#reason}`, 'it tries again by itself')
+      case 'closing':
+        return new HoldfastError('STORE_CLOSED', 'the store is closing')
+      case 'full':
+        if (!changes.some(({ kind }) => kind === 'append' || kind === 'apply-readings')) return undefined
+        return new HoldfastError(
+          'STORE_FULL',
+          'the disk is nearly full, so no new readings are taken',
+          'free some space; the gateway goes on by itself',
+        )
+      case 'open':
+        return undefined
+    }
+  }
+
+  /** Writes one group. Settles every commit in it; never rejects. */
+  async #writeGroup(taken: readonly Pending[]): Promise<void> {
+    const accepted: { readonly pending: Pending; readonly receipt: Receipt }[] = []
+    try {
+      const group = await this.#resolveGroup(taken, accepted)
+      const packs = this.#duePacks()
+      const puts = [...group.seal(), ...packs.flatMap(pack => pack.puts)]
+      if (puts.length > 0) {
+        await this.#database.write(puts)
+        this.#home.settle()
+      }
+      const grown = group.publish()
+      for (const pack of packs) pack.done()
+      this.#count(puts, accepted)
+      for (const { pending, receipt } of accepted) pending.resolve(receipt)
+      for (const table of grown) this.#waiters.wake(table)
+    } catch (error) {
+      this.#fail(error, [
+        ...accepted.map(({ pending }) => pending),
+        ...taken.filter(pending => !accepted.some(done => done.pending === pending)),
+      ])
+    }
+  }
+
+  /** Resolves what waits, in order. A commit that cannot be (unknown table, too large) is rejected alone. */
+  async #resolveGroup(taken: readonly Pending[], accepted: { pending: Pending; receipt: Receipt }[]): Promise<Group> {
+    for (const { changes } of taken) {
+      for (const change of changes) {
+        if (change.kind !== 'append') continue
+        const table = this.#database.tables.get(change.table)
+        if (table) await this.#repeats.prepare(table, this.origin, change.readings)
+      }
+    }
+    const group = new Group(this.#database, this.#repeats, this.#options.stamps, this.origin)
+    for (const pending of taken) {
+      try {
+        accepted.push({ pending, receipt: group.add(pending.changes) })
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error
+        pending.reject(error)
+      }
+    }
+    this.#repeats.trim()
+    return group
+  }
+
+  #duePacks(): ReturnType<typeof packTable>[] {
+    const nowMs = this.#options.monotonicMs()
+    const isTime = nowMs - this.#packedAtMs >= packEveryMs
+    if (isTime) this.#packedAtMs = nowMs
+    const due = (table: Table): boolean => {
+      const count = table.kind === 'series' ? unpackedCount(table) : 0
+      return count >= unpackedMax || (isTime && count > 0)
+    }
+    return [...this.#database.tables.values()].filter(due).map(table => packTable(this.#database, this.#repeats, table))
+  }
+
+  #count(
+    puts: readonly { readonly key: Buffer; readonly value: Buffer | undefined }[],
+    accepted: readonly { readonly receipt: Receipt }[],
+  ): void {
+    if (puts.length > 0) this.#counts.commits++
+    for (const { key, value } of puts) this.#counts.bytesWritten += key.length + (value?.length ?? 0)
+    for (const { receipt } of accepted) {
+      this.#counts.readings += receipt.stored
+      this.#counts.duplicates += receipt.duplicates
+    }
+  }
+
+  /** [L1, L6] Nobody who waits is acknowledged, and not one more write goes to the old handle. */
+  #fail(error: unknown, waiting: readonly Pending[]): void {
+    const cause = (error as { cause?: unknown }).cause
+    this.#reason = messageOf(cause ?? error)
+    this.#counts.failures++
+    this.#options.log.error({ reason: this.#reason }, 'a write failed: opening the database again')
+    const wasClosing = this.#state === 'closing'
+    if (!wasClosing) this.#state = 'failed'
+    const refused = new HoldfastError(
+      'STORE_FAILED',
+      `the store could not write: ${this.#reason}`,
+      'it tries again by itself',
+      error,
+    )
+    for (const pending of [...waiting, ...this.#committer.takeWaiting()]) pending.reject(refused)
+    if (!wasClosing) this.#reopening = this.#reopen()
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#database.level.close().catch((error: unknown) => {
+      this.#options.log.warn({ reason: messageOf(error) }, 'the failed database did not close cleanly')
+    })
+    for (let waitMs = reopenMs.first; this.#state === 'failed'; waitMs = Math.min(waitMs * 2, reopenMs.most)) {
+      try {
+        const { level, repaired } = await this.#home.open()
+        if (repaired) this.#counts.repairs++
+        this.#counts.damagedValues += this.#database.damaged
+        this.#database = await Database.load(level, this.#options.tables, this.#options.log)
+        this.#repeats = new Repeats(this.#database)
+        this.#home.settle()
+        this.#options.stamps.observe(this.#database.floor)
+        this.#state = 'open'
+        this.#reason = undefined
+        this.#options.log.info('the database is open again')
+      } catch (error) {
+        this.#reason = messageOf((error as { cause?: unknown }).cause ?? error)
+        await new Promise(resolve => setTimeout(resolve, waitMs))
+      }
+    }
+    this.#reopening = undefined
+    this.#watchSpace()
+    this.#waiters.wakeAll()
+  }
+
+  #watchSpace(): void {
+    if (this.#state !== 'open' && this.#state !== 'full') return
+    const isFull = this.#home.isFull()
+    if (isFull === (this.#state === 'full')) return
+    this.#state = isFull ? 'full' : 'open'
+    this.#reason = isFull ? 'the disk is nearly full' : undefined
+    this.#options.log.warn(
+      isFull ? 'the disk is nearly full: new readings are refused' : 'there is space again: readings are taken',
+    )
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * What is known in memory of one table: where its log stands, its newest entries, and for a series table its series.
+ * Rebuilt from the disk at every open; nothing here is the only copy of anything.
+ */
+import { Tail } from './tail.ts'
+import {
+  type GapEntry,
+  type ReadingEntry,
+  type Seq,
+  type Series,
+  type TableKind,
+  asSeq,
+  seqZero,
+  timeOf,
+} from './types.ts'
+
+/** A bound against devices that invent names: each series costs about 300 bytes of memory [I6]. */
+export const seriesMax = 100_000
+
+export class Table {
+  readonly id: number
+  readonly name: string
+  readonly kind: TableKind
+  readonly tail = new Tail()
+  readonly series: SeriesIndex
+  /** The last durable position, and the last one given to a write that may still fail. */
+  head: Seq = seqZero
+  reserved: Seq = seqZero
+  /** The first position that is still in the log. */
+  first: Seq = asSeq(1)
+  /** Up to here readings are packed. */
+  packed: Seq = seqZero
+  gaps: GapEntry[] = []
+
+  constructor(id: number, name: string, kind: TableKind) {
+    this.id = id
+    this.name = name
+    this.kind = kind
+    this.series = new SeriesIndex(name)
+  }
+
+  /** Gives the next position to an entry whose write may still fail. */
+  reserve(): Seq {
+    this.reserved = asSeq(this.reserved + 1)
+    return this.reserved
+  }
+}
+
+/** A reading's identity within its series: its device time, and its id where it has one. */
+export type Identity = number | string
+
+export function identityOf(deviceTimeMs: number, id: string | undefined): Identity {
+  return id === undefined ? deviceTimeMs : `${deviceTimeMs} ${id}`
+}
+
+export class KnownSeries implements Series {
+  readonly id: number
+  readonly table: string
+  readonly origin: string
+  readonly device: string
+  readonly metric: string
+  readonly unit: string | undefined
+  /** The latest time of any reading, stored or about to be: a reading later than this cannot be a repetition. */
+  newestMs: number
+  /** Stored, not packed yet, in log order. */
+  unpacked: ReadingEntry[] = []
+  /** The identities of `unpacked`, made when a reading first comes out of order. */
+  #identities: Set<Identity> | undefined
+
+  constructor(
+    id: number,
+    table: string,
+    origin: string,
+    device: string,
+    metric: string,
+    unit: string | undefined,
+    newestMs: number,
+  ) {
+    this.id = id
+    this.table = table
+    this.origin = origin
+    this.device = device
+    this.metric = metric
+    this.unit = unit
+    this.newestMs = newestMs
+  }
+
+  add(entry: ReadingEntry): void {
+    this.unpacked.push(entry)
+    const timeMs = timeOf(entry)
+    if (timeMs > this.newestMs) this.newestMs = timeMs
+    if (entry.deviceTimeMs !== undefined) this.#identities?.add(identityOf(entry.deviceTimeMs, entry.id))
+  }
+
+  holdsUnpacked(identity: Identity): boolean {
+    this.#identities ??= new Set(
+      this.unpacked.flatMap(({ deviceTimeMs, id }) =>
+        deviceTimeMs === undefined ? [] : [identityOf(deviceTimeMs, id)],
+      ),
+    )
+    return this.#identities.has(identity)
+  }
+
+  /** Forgets the readings up to a position, which are packed now. */
+  dropPacked(upTo: Seq): void {
+    this.unpacked = this.unpacked.filter(entry => entry.seq > upTo)
+    this.#identities = undefined
+  }
+}
+
+export class SeriesIndex {
+  readonly #table: string
+  readonly #byId = new Map<number, KnownSeries>()
+  // origin -> device -> metric -> the series of each unit; nested, so that no key string is built per reading.
+  readonly #byName = new Map<string, Map<string, Map<string, KnownSeries[]>>>()
+  #nextId = 1
+
+  constructor(table: string) {
+    this.#table = table
+  }
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  all(): IterableIterator<KnownSeries> {
+    return this.#byId.values()
+  }
+
+  byId(id: number): KnownSeries | undefined {
+    return this.#byId.get(id)
+  }
+
+  find(origin: string, device: string, metric: string, unit: string | undefined): KnownSeries | undefined {
+    const units = this.#byName.get(origin)?.get(device)?.get(metric)
+    if (!units) return undefined
+    for (const series of units) if (series.unit === unit) return series
+    return undefined
+  }
+
+  make(origin: string, device: string, metric: string, unit: string | undefined): KnownSeries {
+    const series = new KnownSeries(this.#nextId, this.#table, origin, device, metric, unit, Number.NEGATIVE_INFINITY)
+    this.insert(series)
+    return series
+  }
+
+  insert(series: KnownSeries): void {
+    this.#byId.set(series.id, series)
+    this.#nextId = Math.max(this.#nextId, series.id + 1)
+    const devices = getOrMake(this.#byName, series.origin, () => new Map<string, Map<string, KnownSeries[]>>())
+    const metrics = getOrMake(devices, series.device, () => new Map<string, KnownSeries[]>())
+    getOrMake(metrics, series.metric, () => []).push(series)
+  }
+
+  /** The series whose device and metric match the patterns (`*` is any run of characters). */
+  matching(device: string, metric: string): KnownSeries[] {
+    const isDevice = wildcard(device)
+    const isMetric = wildcard(metric)
+    const found: KnownSeries[] = []
+    for (const devices of this.#byName.values()) {
+      for (const [name, metrics] of devices) {
+        if (!isDevice(name)) continue
+        for (const [metricName, units] of metrics) if (isMetric(metricName)) found.push(...units)
+      }
+    }
+    return found
+  }
+}
+
+function wildcard(pattern: string): (text: string) => boolean {
+  if (pattern === '*') return () => true
+  if (!pattern.includes('*')) return text => text === pattern
+  const parts = pattern.split('*').map(part => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+  const expression = new RegExp(`^${parts.join('.*')}$`, 's')
+  return text => expression.test(text)
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}

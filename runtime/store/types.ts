@@ -1,0 +1,144 @@
+/**
+ * The words of the store, as every room that follows or writes tables uses them.
+ */
+import type { Json, Reading, Value } from '../reading.ts'
+import type { Stamp } from '../stamp.ts'
+
+declare const seqBrand: unique symbol
+/** A place in one table's log: 1, 2, 3 … without holes. 0 is "before the first". */
+export type Seq = number & { readonly [seqBrand]: true }
+export const asSeq = (number: number): Seq => number as Seq
+export const seqZero = asSeq(0)
+
+export type TableKind = 'series' | 'records'
+export type TableSpec = { readonly name: string; readonly kind: TableKind }
+
+/** Who measured what: readings refer to it instead of repeating it. One object per series, so identity is equality. */
+export type Series = {
+  readonly id: number
+  readonly table: string
+  readonly origin: string
+  readonly device: string
+  readonly metric: string
+  readonly unit: string | undefined
+}
+
+type Position = {
+  readonly seq: Seq
+  readonly stamp: Stamp
+  /** The gateway or hub where the entry was first committed. */
+  readonly origin: string
+  /** The peer it was received from; empty for what was committed here first. */
+  readonly via: string
+  /** True if this entry was committed together with the one before it (one transaction). */
+  readonly joined: boolean
+}
+
+export type ReadingEntry = Position & {
+  readonly kind: 'reading'
+  readonly series: Series
+  readonly value: Value
+  /** Milliseconds since 1970 when it arrived, by the wall clock of the gateway that took it. */
+  readonly arrivalMs: number
+  readonly deviceTimeMs: number | undefined
+  readonly id: string | undefined
+}
+
+export type RecordEntry = Position & {
+  readonly kind: 'record'
+  readonly key: string
+  /** `undefined` is a tombstone: the row was deleted. */
+  readonly value: Json | undefined
+}
+
+/** Entries that a reader of this log will never see. `seq` is the last of them. */
+export type GapEntry = Position & {
+  readonly kind: 'gap'
+  readonly firstSeq: Seq
+  readonly count: number
+  readonly reason: string
+}
+
+export type Entry = ReadingEntry | RecordEntry | GapEntry
+
+/** The time that queries and rules use for a reading: the device's own if it sent one. */
+export const timeOf = (entry: ReadingEntry): number => entry.deviceTimeMs ?? entry.arrivalMs
+
+/** The latest row of a key. */
+export type Row = {
+  readonly key: string
+  readonly value: Json
+  readonly stamp: Stamp
+  readonly origin: string
+  readonly seq: Seq
+}
+
+export type Arrival = Reading & { readonly arrivalMs: number }
+
+/** An entry as a peer sent it: it keeps its stamp and origin. */
+export type PeerReading = Arrival & { readonly origin: string; readonly stamp: Stamp; readonly joined: boolean }
+export type PeerRecord = {
+  readonly key: string
+  readonly value: Json | undefined
+  readonly origin: string
+  readonly stamp: Stamp
+  readonly joined: boolean
+}
+
+/** What one commit may hold. All changes of one commit are one transaction: together or not at all [I3]. */
+export type Change =
+  | { readonly kind: 'append'; readonly table: string; readonly readings: readonly Arrival[] }
+  | { readonly kind: 'put'; readonly table: string; readonly key: string; readonly value: Json }
+  | { readonly kind: 'delete'; readonly table: string; readonly key: string }
+  | {
+      readonly kind: 'apply-readings'
+      readonly table: string
+      readonly via: string
+      readonly readings: readonly PeerReading[]
+    }
+  | {
+      readonly kind: 'apply-records'
+      readonly table: string
+      readonly via: string
+      readonly records: readonly PeerRecord[]
+    }
+  | { readonly kind: 'cursor'; readonly name: string; readonly seq: Seq }
+  | { readonly kind: 'state'; readonly owner: string; readonly key: string; readonly value: Json | undefined }
+
+/**
+ * When a commit becomes durable:
+ *   interval  with the next group, at most `commit_interval` after the last (readings)
+ *   now       at once, taking with it whatever waits (alerts, positions)
+ *   lazy      rides with the next group, or after some seconds: for cursors that may safely be older after a crash
+ */
+export type Urgency = 'interval' | 'now' | 'lazy'
+
+/** What a commit did, told once it is on disk. */
+export type Receipt = {
+  /** Readings stored, and those dropped because the same id or device time was stored before. */
+  readonly stored: number
+  readonly duplicates: number
+  /** Records applied, and those that lost against a newer row. */
+  readonly applied: number
+  readonly superseded: number
+}
+
+export type ReadingQuery = {
+  /** Names with `*` (any run of characters). Default: all. */
+  readonly device?: string
+  readonly metric?: string
+  readonly fromMs?: number
+  readonly toMs?: number
+  /** At most so many readings: the newest ones, told oldest first. */
+  readonly limit?: number
+}
+
+/** The door to time and stamps: `runtime/clock` has the real one, tests pass their own. */
+export type Stamps = {
+  /** Reserves `count` neighbouring stamps, all later than any given or seen before; returns the first. */
+  take(count: number): Stamp
+  /** Notes a peer's stamp, so that what is written here next is later. */
+  observe(stamp: Stamp): void
+  /** The latest stamp given or seen: persisted with every commit, and the floor after a restart. */
+  readonly last: Stamp
+}

@@ -1,0 +1,4 @@
+import { diskPlace } from './homes.ts'
+import { storeSuite } from './suite.ts'
+
+storeSuite('on disk', diskPlace)
