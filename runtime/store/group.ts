@@ -135,7 +135,7 @@ export class Group {
   #resolve(change: Change, receipt: Mutable<Receipt>, begun: Set<Table>): void {
     switch (change.kind) {
       case 'append':
-        return this.#append(this.#database.table(change.table), change.readings, receipt, begun)
+        return this.#append(this.#database.table(change.table), change.readings, receipt)
       case 'put':
         return this.#put(this.#database.table(change.table), change.key, change.value, begun)
       case 'delete':
@@ -153,15 +153,18 @@ export class Group {
     }
   }
 
-  #append(table: Table, readings: readonly Arrival[], receipt: Mutable<Receipt>, begun: Set<Table>): void {
+  #append(table: Table, readings: readonly Arrival[], receipt: Mutable<Receipt>): void {
     let stamp = this.#stamps.take(readings.length)
+    let begun = false
     for (const reading of readings) {
+      if (!reading.joined) begun = false
       const series = this.#seriesOf(table, this.#origin, reading)
       if (this.#isRepeat(table, series, reading)) {
         receipt.duplicates++
         continue
       }
-      this.#pushReading(table, '', series, reading, stamp, joins(begun, table))
+      this.#pushReading(table, '', series, reading, stamp, begun)
+      begun = true
       stamp = stampPlus(stamp, 1)
       receipt.stored++
     }

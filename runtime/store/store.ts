@@ -30,6 +30,7 @@ import {
   type Receipt,
   type Row,
   type Seq,
+  type Series,
   type Stamps,
   type TableSpec,
   type Urgency,
@@ -173,6 +174,11 @@ export class Store {
 
   states(owner: string): ReadonlyMap<string, Json> {
     return this.#database.states.get(owner) ?? new Map()
+  }
+
+  /** Every series of a table. */
+  series(table: string): Iterable<Series> {
+    return this.#database.table(table).series.all()
   }
 
   /** True if a reading of this device and metric can be stored: its series is known, or there is room for one more. */

@@ -73,10 +73,14 @@ export type Row = {
   readonly seq: Seq
 }
 
-export type Arrival = Reading & { readonly arrivalMs: number }
+export type Arrival = Reading & {
+  readonly arrivalMs: number
+  /** True if it came in the same message as the one before it in the list: those two stay one transaction. */
+  readonly joined: boolean
+}
 
 /** An entry as a peer sent it: it keeps its stamp and origin. */
-export type PeerReading = Arrival & { readonly origin: string; readonly stamp: Stamp; readonly joined: boolean }
+export type PeerReading = Arrival & { readonly origin: string; readonly stamp: Stamp }
 export type PeerRecord = {
   readonly key: string
   readonly value: Json | undefined
@@ -85,7 +89,11 @@ export type PeerRecord = {
   readonly joined: boolean
 }
 
-/** What one commit may hold. All changes of one commit are one transaction: together or not at all [I3]. */
+/**
+ * What one commit may hold. All changes of one commit are written together or not at all [I3]. Records put together are one
+ * transaction for every follower and peer; of readings, those that came in one message are (`joined`), because a commit
+ * gathers the messages of many devices.
+ */
 export type Change =
   | { readonly kind: 'append'; readonly table: string; readonly readings: readonly Arrival[] }
   | { readonly kind: 'put'; readonly table: string; readonly key: string; readonly value: Json }

@@ -24,6 +24,7 @@ export function arrival(fields: Partial<Arrival> = {}): Arrival {
     id: undefined,
     unit: '°C',
     arrivalMs: startMs,
+    joined: false,
     ...fields,
   }
 }
@@ -282,7 +283,10 @@ export function storeSuite(name: string, makePlace: () => Place): void {
         }
       })()
       await append(store, arrival({ device: 'tx' }))
-      await append(store, ...Array.from({ length: 5 }, (_, index) => arrival({ device: 'tx', value: index })))
+      await append(
+        store,
+        ...Array.from({ length: 5 }, (_, index) => arrival({ device: 'tx', value: index, joined: index > 0 })),
+      )
       await append(store, arrival({ device: 'tx' }))
       await following
       assert.deepEqual(

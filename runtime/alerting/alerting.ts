@@ -1,0 +1,295 @@
+/**
+ * Alerting: follows the tables that rules watch, and commits what they come to. An alert, its snippet, the state that
+ * produced it and the cursor are one commit [I3], so that a crash at any moment repeats the judgement or keeps it whole.
+ *
+ * Cursor and state are saved when there is an alert, else now and then: after a crash the same readings are judged again
+ * from the same state, and come to the same verdicts. What must never happen is an alert without the state that it leads
+ * to, or a state without its alert.
+ */
+import { type AlertRow, alertKey, alertRow } from '../../rules/alert.ts'
+import type { Lookup } from '../../rules/evaluate.ts'
+import { fillPlaceholders, inSnippet } from '../../rules/match.ts'
+import type { Rule } from '../../rules/rule.ts'
+import { type Point, type Snippet, type SnippetSeries, snippet } from '../../rules/snippet.ts'
+import { HoldfastError, messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Json } from '../reading.ts'
+import type { Store } from '../store/store.ts'
+import { type Change, type Entry, type Seq, type Series, seqZero, timeOf } from '../store/types.ts'
+import { type Judgement, Tracks, trackOf } from './tracks.ts'
+
+export type AlertingOptions = {
+  readonly store: Store
+  readonly now: () => number
+  readonly log: Log
+  /** How long after a deadline a reading that arrived before it may still be on its way to the disk. */
+  readonly graceMs: number
+}
+
+export type AlertingStatus = {
+  readonly firing: number
+  readonly pending: number
+  readonly late: number
+  readonly raised: number
+  readonly resolved: number
+}
+
+export const alertsTable = 'alerts'
+const owner = 'alerting'
+const cursorOf = (table: string): string => `alerting/${table}`
+
+/** State and cursor are saved at least this often while nothing fires. */
+const saveEveryMs = 2_000
+/** A store that cannot be written to is tried again after this. */
+const retryMs = 500
+
+export class Alerting {
+  readonly #options: AlertingOptions
+  readonly #counts = { raised: 0, resolved: 0 }
+  #stop = new AbortController()
+  #watchers: readonly Watcher[] = []
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(options: AlertingOptions) {
+    this.#options = options
+  }
+
+  /** Puts a set of rules in force. Alerts of rules that are gone, or mean something else now, are resolved. */
+  async use(rules: readonly Rule[]): Promise<void> {
+    await this.close()
+    this.#stop = new AbortController()
+    await this.#retire(rules)
+    const tables = new Set(rules.map(rule => rule.match.table))
+    await this.#begin(tables)
+    this.#watchers = [...tables].map(table => new Watcher(table, rules, this.#options, this.#counts))
+    this.#running = Promise.all(this.#watchers.map(watcher => watcher.run(this.#stop.signal)))
+  }
+
+  status(): AlertingStatus {
+    let [firing, pending, late] = [0, 0, 0]
+    for (const watcher of this.#watchers) {
+      const counts = watcher.tracks.counts()
+      firing += counts.firing
+      pending += counts.pending
+      late += watcher.tracks.late
+    }
+    return { firing, pending, late, ...this.#counts }
+  }
+
+  /** Stops judging and saves where it stood. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+    this.#watchers = []
+  }
+
+  /** A table that was not watched before is watched from here on: its history pages nobody. */
+  async #begin(tables: ReadonlySet<string>): Promise<void> {
+    const { store } = this.#options
+    const fresh = [...tables].filter(table => store.cursor(cursorOf(table)) === undefined)
+    const changes = fresh.map((table): Change => ({ kind: 'cursor', name: cursorOf(table), seq: store.head(table) }))
+    if (changes.length > 0) await store.commit(changes, 'now')
+  }
+
+  /** State under another meaning starts fresh; an alert that stood under it ends, and says why. */
+  async #retire(rules: readonly Rule[]): Promise<void> {
+    const { store, now } = this.#options
+    const meanings = new Map(rules.map(rule => [rule.id, rule.fingerprint]))
+    const changes: Change[] = []
+    for (const [key, value] of store.states(owner)) {
+      const { rule, device, metric } = trackOf(key)
+      const saved = value as unknown as { fingerprint: string; state: { kind: string; episode?: { firedMs: number } } }
+      if (meanings.get(rule) === saved.fingerprint) continue
+      changes.push({ kind: 'state', owner, key, value: undefined })
+      const firedMs = saved.state.episode?.firedMs
+      const alert = firedMs === undefined ? undefined : alertKey({ id: rule }, device, metric, firedMs)
+      const row = alert === undefined ? undefined : store.latest(alertsTable, alert)
+      if (!alert || !row) continue
+      const ended = {
+        ...(row.value as object),
+        state: 'resolved',
+        resolved_ms: now(),
+        resolved_reason: meanings.has(rule) ? 'rule changed' : 'rule removed',
+      }
+      changes.push({ kind: 'put', table: alertsTable, key: alert, value: ended as Json })
+    }
+    if (changes.length > 0) await store.commit(changes, 'now')
+  }
+}
+
+/** One table and the rules that watch it. */
+class Watcher {
+  readonly #table: string
+  readonly #cursor: string
+  readonly #rules: readonly Rule[]
+  readonly #options: AlertingOptions
+  readonly #counts: { raised: number; resolved: number }
+  readonly #lookup: Lookup
+  tracks: Tracks
+  #position: Seq = seqZero
+  #savedAt: Seq = seqZero
+  #savedMs = 0
+  #unsaved: unknown
+
+  constructor(
+    table: string,
+    rules: readonly Rule[],
+    options: AlertingOptions,
+    counts: { raised: number; resolved: number },
+  ) {
+    this.#table = table
+    this.#cursor = cursorOf(table)
+    this.#rules = rules.filter(rule => rule.match.table === table)
+    this.#options = options
+    this.#counts = counts
+    this.#lookup = (records, key) => options.store.latest(records, key)
+    this.tracks = this.#restore()
+  }
+
+  /** Judges until told to stop. A store that fails meanwhile is waited for, and judging begins again from what it holds. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#options.store.ready()
+        this.tracks = this.#restore()
+        await this.#judge(signal)
+      } catch (error) {
+        if (!(error instanceof HoldfastError))
+          this.#options.log.error({ table: this.#table, reason: messageOf(error) }, 'alerting begins again')
+        await pause(retryMs, signal)
+      }
+    }
+  }
+
+  #restore(): Tracks {
+    const { store } = this.#options
+    const tracks = new Tracks(this.#rules, key => store.state(owner, key))
+    tracks.resume(store.states(owner).keys(), store.series(this.#table))
+    this.#position = store.cursor(this.#cursor) ?? seqZero
+    this.#savedAt = this.#position
+    this.#unsaved = undefined
+    return tracks
+  }
+
+  async #judge(signal: AbortSignal): Promise<void> {
+    const { store, now } = this.#options
+    while (!signal.aborted) {
+      if (this.#unsaved !== undefined) throw this.#unsaved
+      const entries = await store.read(this.#table, this.#position, 1024)
+      const judged =
+        entries.length > 0 ? this.#judgeEntries(entries) : this.tracks.advance(now() - this.#options.graceMs)
+      if (judged.length > 0) await this.#raise(judged)
+      else if (now() - this.#savedMs >= saveEveryMs && this.#savedAt < this.#position) this.#saveLater()
+      if (entries.length === 0 && judged.length === 0) await this.#sleep(signal)
+    }
+    await this.#save('now')
+  }
+
+  #judgeEntries(entries: readonly Entry[]): Judgement[] {
+    const judged: Judgement[] = []
+    for (const entry of entries) {
+      if (entry.kind === 'reading') judged.push(...this.tracks.judge(entry, this.#lookup))
+      this.#position = entry.seq
+    }
+    return judged
+  }
+
+  async #raise(judged: readonly Judgement[]): Promise<void> {
+    const rows = new Map<string, AlertRow>()
+    for (const judgement of judged) {
+      const { rule, series } = judgement.track
+      const key = alertKey(rule, series.device, series.metric, judgement.verdict.firedMs)
+      const before = rows.get(key) ?? (this.#options.store.latest(alertsTable, key)?.value as AlertRow | undefined)
+      const context = judgement.verdict.kind === 'fired' ? await this.#cut(judgement) : before
+      rows.set(key, alertRow(rule, series, judgement.verdict, context))
+    }
+    const puts = [...rows].map(
+      ([key, value]): Change => ({ kind: 'put', table: alertsTable, key, value: value as unknown as Json }),
+    )
+    await this.#save('now', puts)
+    for (const { track, verdict } of judged) {
+      if (verdict.kind === 'fired') this.#counts.raised++
+      else this.#counts.resolved++
+      this.#options.log.info(
+        {
+          rule: track.rule.id,
+          device: track.series.device,
+          metric: track.series.metric,
+          value: verdict.value,
+          threshold: verdict.threshold,
+        },
+        `alert ${verdict.kind}`,
+      )
+    }
+  }
+
+  /** The readings before the verdict, in the device's own time, from what is stored. The alert's own series comes first. */
+  async #cut({ track, timeMs }: Judgement): Promise<Snippet> {
+    const { store } = this.#options
+    const { rule, series } = track
+    const fromMs = timeMs - rule.snippet.beforeMs
+    const found = new Map<Series, Point[]>([[series, []]])
+    for (const table of rule.snippet.tables) {
+      if (store.tables.get(table)?.kind !== 'series') continue
+      for await (const entry of store.query(table, {
+        device: fillPlaceholders(rule.snippet.device, series),
+        metric: fillPlaceholders(rule.snippet.metric, series),
+        fromMs,
+        toMs: timeMs + 1,
+      })) {
+        if (!inSnippet(rule.snippet, series, entry.series)) continue
+        const points = found.get(entry.series)
+        if (points) points.push([timeOf(entry), entry.value])
+        else found.set(entry.series, [[timeOf(entry), entry.value]])
+      }
+    }
+    const cut = [...found].map(
+      ([{ table, device, metric, unit }, points]): SnippetSeries => ({
+        table,
+        device,
+        metric,
+        unit: unit ?? null,
+        points,
+      }),
+    )
+    return snippet(cut, rule.snippet, fromMs, timeMs)
+  }
+
+  /** Saves state and cursor with whatever else belongs to the same moment. */
+  async #save(urgency: 'now' | 'lazy', changes: readonly Change[] = []): Promise<void> {
+    const seq = this.#position
+    const states = this.tracks.takeUnsaved().map(({ key, value }): Change => ({ kind: 'state', owner, key, value }))
+    if (changes.length === 0 && states.length === 0 && seq === this.#savedAt) return
+    this.#savedMs = this.#options.now()
+    this.#savedAt = seq
+    await this.#options.store.commit([...changes, ...states, { kind: 'cursor', name: this.#cursor, seq }], urgency)
+  }
+
+  /** Not waited for. If it fails, what is in memory is ahead of the disk: then judging begins again from there. */
+  #saveLater(): void {
+    this.#save('lazy').catch((error: unknown) => {
+      this.#unsaved = error
+    })
+  }
+
+  /** Sleeps until there is something to judge or a deadline is due. */
+  async #sleep(signal: AbortSignal): Promise<void> {
+    const due = this.tracks.nextDueMs()
+    if (due === undefined) return this.#options.store.waitPast(this.#table, this.#position, signal)
+    const waitMs = Math.min(Math.max(due + this.#options.graceMs - this.#options.now(), 10), 60_000)
+    const wake = new AbortController()
+    const timer = setTimeout(() => wake.abort(), waitMs)
+    await this.#options.store.waitPast(this.#table, this.#position, AbortSignal.any([signal, wake.signal]))
+    clearTimeout(timer)
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

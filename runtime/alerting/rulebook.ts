@@ -1,0 +1,108 @@
+/**
+ * The rules in force: read from a folder, read again when a file there changes. A set of files with a fault leaves the
+ * running rules as they are and says where the fault is; nothing is ever half replaced.
+ */
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type FSWatcher, watch } from 'chokidar'
+import { parseRules } from '../../rules/file.ts'
+import type { Rule } from '../../rules/rule.ts'
+import { type Problem, formatProblem } from '../document.ts'
+import { messageOf, systemCode } from '../errors.ts'
+import type { Log } from '../log.ts'
+
+export type RulebookStatus = { readonly files: number; readonly rules: number; readonly problems: readonly string[] }
+
+/** Editors save in steps; a set of files is read when it has been quiet for so long. */
+const quietMs = 100
+
+/** The rule files of a folder (`*.yaml`, `*.yml`), in the order of their names. A folder that is missing has none. */
+export function readRuleFiles(folder: string): { file: string; text: string }[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+  const isRuleFile = (name: string): boolean => /\.ya?ml$/.test(name) && !name.startsWith('.')
+  return names
+    .filter(isRuleFile)
+    .toSorted()
+    .map(name => ({ file: join(folder, name), text: readFileSync(join(folder, name), 'utf8') }))
+}
+
+export class Rulebook {
+  readonly #folder: string
+  readonly #log: Log
+  readonly #changed: (rules: readonly Rule[]) => void
+  #rules: readonly Rule[] = []
+  #files = 0
+  #problems: readonly Problem[] = []
+  #fault: string | undefined
+  #watcher: FSWatcher | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  /** `changed` is told the whole set each time another one comes into force. */
+  constructor(folder: string, log: Log, changed: (rules: readonly Rule[]) => void) {
+    this.#folder = folder
+    this.#log = log
+    this.#changed = changed
+    this.reload()
+  }
+
+  get rules(): readonly Rule[] {
+    return this.#rules
+  }
+
+  status(): RulebookStatus {
+    const problems = this.#problems.map(formatProblem)
+    return {
+      files: this.#files,
+      rules: this.#rules.length,
+      problems: this.#fault ? [this.#fault, ...problems] : problems,
+    }
+  }
+
+  /** Reads the folder now. True if its rules are in force. */
+  reload(): boolean {
+    try {
+      const files = readRuleFiles(this.#folder)
+      const parsed = parseRules(files)
+      this.#fault = undefined
+      this.#problems = parsed.ok ? [] : parsed.problems
+      if (parsed.ok) {
+        this.#files = files.length
+        this.#rules = parsed.rules
+        this.#changed(parsed.rules)
+        return true
+      }
+    } catch (error) {
+      this.#fault = `the rules in ${this.#folder} cannot be read: ${messageOf(error)}`
+    }
+    this.#log.error(
+      { problems: this.status().problems },
+      'the rule files have faults: the rules read before stay in force',
+    )
+    return false
+  }
+
+  /** Reads the folder again whenever a file in it changes. Resolves once changes are noticed. */
+  async watch(): Promise<void> {
+    const watcher = watch(this.#folder, { ignoreInitial: true, depth: 0 })
+    this.#watcher = watcher
+    watcher.on('all', () => {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => {
+        if (this.reload()) this.#log.info({ rules: this.#rules.length }, 'rules read again')
+      }, quietMs)
+    })
+    watcher.on('error', error => this.#log.warn({ reason: messageOf(error) }, 'rule files are no longer watched'))
+    await new Promise<void>(resolve => watcher.once('ready', resolve))
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#watcher?.close()
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Publishes become readings become rows. The journey of one publish, step by step:
+ *
+ *   route    the first route whose topic fits, remembered per topic
+ *   decode   its adapter: readings, or a reason
+ *   gather   with all that the same turn of the broker brings
+ *   commit   as one group
+ *   answer   the broker may acknowledge: only now [I1]
+ *
+ * A payload that cannot be decoded becomes a row of `rejects` and is acknowledged all the same: one bad payload must not
+ * wedge a device. What must never happen is an answer before the commit, or a publish that is in neither table.
+ */
+import type { Reading } from '../reading.ts'
+import type { Arrival, Change, Receipt } from '../store/types.ts'
+import type { Destination, Routes } from './routes.ts'
+
+/** What the broker hands over; see the broker's own door for the promises on either side. */
+export type Publish = {
+  readonly client: string
+  readonly topic: string
+  readonly payload: Buffer
+  readonly arrivalMs: number
+}
+
+/** What ingest asks of the store. */
+export type Tables = {
+  commit(changes: readonly Change[]): Promise<Receipt>
+  hasRoomFor(table: string, device: string, metric: string, unit: string | undefined): boolean
+}
+
+export type IngestCounts = {
+  readonly publishes: number
+  readonly readings: number
+  readonly duplicates: number
+  readonly rejects: number
+}
+
+type Done = (error?: Error) => void
+
+export const rejectsTable = 'rejects'
+
+/** As much of a payload as a person needs to see what was sent. */
+const keptBytes = 128
+/** The series that rejects of further clients share once there are too many. */
+const otherClients = '(others)'
+
+export class Ingest {
+  readonly #routes: Routes
+  readonly #tables: Tables
+  #gathered = new Map<string, Arrival[]>()
+  #waiting: Done[] = []
+  #rejected = 0
+  #isFlushDue = false
+  readonly #counts = { publishes: 0, readings: 0, duplicates: 0, rejects: 0 }
+
+  constructor(routes: Routes, tables: Tables) {
+    this.#routes = routes
+    this.#tables = tables
+  }
+
+  get counts(): IngestCounts {
+    return { ...this.#counts }
+  }
+
+  /** Is this topic a reading? */
+  wants(topic: string): boolean {
+    return this.#routes.find(topic) !== undefined
+  }
+
+  /** Takes a publish of a wanted topic. `done` is called once it is durable, or with the error if it is not. */
+  accept(publish: Publish, done: Done): void {
+    const destination = this.#routes.find(publish.topic)
+    if (!destination) return done(new Error(`no route takes the topic ${publish.topic}`))
+    this.#counts.publishes++
+    this.#gather(destination, publish)
+    this.#waiting.push(done)
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    // The broker says when a chunk is through; this is for publishes that come alone.
+    setImmediate(() => this.flush())
+  }
+
+  /** Hands over what was gathered as one commit. */
+  flush(): void {
+    this.#isFlushDue = false
+    if (this.#waiting.length === 0) return
+    const waiting = this.#waiting
+    const changes = [...this.#gathered].map(([table, readings]): Change => ({ kind: 'append', table, readings }))
+    const rejected = this.#rejected
+    this.#waiting = []
+    this.#gathered = new Map()
+    this.#rejected = 0
+    this.#tables.commit(changes).then(
+      receipt => {
+        this.#counts.rejects += rejected
+        this.#counts.readings += receipt.stored - rejected
+        this.#counts.duplicates += receipt.duplicates
+        for (const done of waiting) done()
+      },
+      (error: unknown) => {
+        const reason = error instanceof Error ? error : new Error(String(error))
+        for (const done of waiting) done(reason)
+      },
+    )
+  }
+
+  #gather({ route, levels }: Destination, publish: Publish): void {
+    const decoded = route.adapter.decode(publish.payload, levels)
+    if (!decoded.ok) return this.#reject(publish, route.adapter.name, decoded.reason)
+    const full = decoded.readings.find(
+      ({ device, metric, unit }) => !this.#tables.hasRoomFor(route.table, device, metric, unit),
+    )
+    if (full) {
+      return this.#reject(publish, route.adapter.name, `too many series: no room for ${full.device}/${full.metric}`)
+    }
+    const gathered = this.#listOf(route.table)
+    let joined = false
+    for (const reading of decoded.readings) {
+      gathered.push(arrived(reading, publish.arrivalMs, joined))
+      joined = true
+    }
+  }
+
+  #reject({ client, topic, payload, arrivalMs }: Publish, adapter: string, reason: string): void {
+    this.#rejected++
+    const kept = payload.subarray(0, keptBytes)
+    const value = { topic, reason, bytes: payload.length, text: kept.toString('utf8'), hex: kept.toString('hex') }
+    const device = this.#tables.hasRoomFor(rejectsTable, client, adapter, undefined) ? client : otherClients
+    const reading = { device, metric: adapter, value, deviceTimeMs: undefined, id: undefined, unit: undefined }
+    this.#listOf(rejectsTable).push(arrived(reading, arrivalMs, false))
+  }
+
+  #listOf(table: string): Arrival[] {
+    let list = this.#gathered.get(table)
+    if (!list) this.#gathered.set(table, (list = []))
+    return list
+  }
+}
+
+/** Spelled out, not spread: this runs for every reading. */
+function arrived(reading: Reading, arrivalMs: number, joined: boolean): Arrival {
+  const { device, metric, value, deviceTimeMs, id, unit } = reading
+  return { device, metric, value, deviceTimeMs, id, unit, arrivalMs, joined }
+}
