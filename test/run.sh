@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# The whole test command: packages, format, lint, build, tests. Everything it starts listens on loopback.
+# Usage: npm test [-- FILE…]    FILE is a test below test/, such as test/store/suite.test.ts; without any, all run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# What the tests need from Debian: real MQTT clients and brokers, and a compiler for the fault recorder.
+needed=(mosquitto-clients mosquitto gcc libc6-dev)
+missing=()
+for package in "${needed[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing ${missing[*]}"
+    # Services of the packages must not start: a mosquitto on the standard port would stand in the way of people.
+    printf '#!/bin/sh\nexit 101\n' >/tmp/holdfast-policy-rc.d
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+      install -m 755 /tmp/holdfast-policy-rc.d /usr/sbin/policy-rc.d
+      trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    echo "The tests need these Debian packages, and this user may not install them: ${missing[*]} (try: sudo apt-get install ${missing[*]})" >&2
+    exit 1
+  fi
+fi
+
+if [ "$#" -eq 0 ]; then
+  npx biome format
+  npx oxlint --type-aware
+  npx knip
+fi
+npm run -s build
+
+files=()
+if [ "$#" -eq 0 ]; then
+  while IFS= read -r file; do files+=("$file"); done < <(find dist/test -name '*.test.js' | sort)
+else
+  for file in "$@"; do file="dist/${file%.ts}.js"; files+=("${file/.js.js/.js}"); done
+fi
+[ "${#files[@]}" -gt 0 ] || { echo "There are no tests to run." >&2; exit 1; }
+node --enable-source-maps --test --test-reporter=spec "${files[@]}"
