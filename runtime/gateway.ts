@@ -2,19 +2,26 @@
  * The composition root: opens the rooms in order, each with its own part of the configuration, and closes them in
  * reverse. The only place where rooms meet.
  */
+import { randomUUID } from 'node:crypto'
 import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
 import { Alerting } from './alerting/alerting.ts'
 import { announceAlerts } from './alerting/announcer.ts'
 import { Rulebook } from './alerting/rulebook.ts'
+import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
 import { hybridClock } from './clock/hybrid.ts'
 import { monotonicMs, wallMs } from './clock/wall.ts'
-import type { BrokerConfig, Config, RouteConfig } from './config/config.ts'
+import { GatewayUsers } from './cloud/access.ts'
+import { Hub } from './cloud/hub.ts'
+import type { BridgeConfig, BrokerConfig, Config, HubConfig, RouteConfig, TableChoice } from './config/config.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
+import { Bridge } from './replication/bridge.ts'
+import { systemTime } from './replication/time.ts'
+import { type Parts, statusOf } from './status.ts'
 import { Store } from './store/store.ts'
 
 export type Gateway = {
@@ -28,23 +35,25 @@ export type Gateway = {
 
 type Address = { readonly host: string; readonly port: number }
 
-/** What is open so far; each step adds to it, and the end of it is called in reverse. */
-type House = {
-  readonly config: Config
-  readonly log: Log
-  readonly closers: (() => Promise<void>)[]
-}
+/** The house while it opens: what is open so far is closed in reverse. */
+type House = { readonly config: Config; readonly log: Log; readonly closers: (() => Promise<void>)[] }
 
+/** Opens everything that the configuration names. Throws, with all of it closed again, if any part cannot open. */
 export async function openGateway(config: Config, { log }: { readonly log: Log }): Promise<Gateway> {
   const house: House = { config, log, closers: [] }
   try {
     const store = await openStore(house)
-    const alerting = await openAlerting(house, store)
-    const lan = await openLan(house, store)
+    // Rules before the broker: no reading may come before its table is watched.
+    const { alerting, rulebook } = await openAlerting(house, store)
+    const lan = config.broker && (await openLan(house, config.broker, store))
+    const cloud = config.hub && (await openCloud(house, config.hub, store))
+    const bridges = await openBridges(house, store)
+    const parts: Parts = { config, store, alerting, rulebook, lan, cloud, bridges, startedMs: wallMs(), now: wallMs }
+    await openControl(house, parts)
     return {
       store,
-      addresses: { broker: lan?.broker.addresses() ?? [], hub: [] },
-      reload: () => alerting.rulebook.reload(),
+      addresses: { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker.addresses() ?? [] },
+      reload: () => rulebook.reload(),
       close: () => closeAll(house),
     }
   } catch (error) {
@@ -54,11 +63,10 @@ export async function openGateway(config: Config, { log }: { readonly log: Log }
 }
 
 async function openStore({ config, log, closers }: House): Promise<Store> {
-  const stamps = hybridClock(wallMs)
   const store = await Store.open({
     path: config.store.path,
     tables: [...config.tables].map(([name, { kind }]) => ({ name, kind })),
-    stamps,
+    stamps: hybridClock(wallMs),
     origin: config.gateway.id,
     commitIntervalMs: config.store.commitIntervalMs,
     ballastBytes: config.store.ballastBytes,
@@ -71,29 +79,28 @@ async function openStore({ config, log, closers }: House): Promise<Store> {
 }
 
 async function openAlerting({ config, log, closers }: House, store: Store) {
+  // A reading that arrived before a deadline is on the disk one commit interval later.
   const graceMs = config.store.commitIntervalMs + 100
   const alerting = new Alerting({ store, now: wallMs, log: log.child({ room: 'alerting' }), graceMs })
   let turn = Promise.resolve()
   const rulebook = new Rulebook(config.rules.folder, log.child({ room: 'rules' }), rules => {
     turn = turn.then(() => alerting.use(rules))
   })
-  await turn
-  await rulebook.watch()
   closers.push(async () => {
     await rulebook.close()
     await turn
     await alerting.close()
   })
+  await turn
+  await rulebook.watch()
   return { alerting, rulebook }
 }
 
-async function openLan(house: House, store: Store): Promise<{ broker: Broker; ingest: Ingest } | undefined> {
-  const { config, log, closers } = house
-  if (!config.broker) return undefined
+async function openLan({ config, log, closers }: House, options: BrokerConfig, store: Store) {
   const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store)
   const broker = await openBroker({
-    listen: config.broker.listen,
-    limits: brokerLimits(config.broker),
+    listen: options.listen,
+    limits: brokerLimits(options),
     intake: {
       wants: topic => ingest.wants(topic),
       accept: (publish, done) => ingest.accept(publish, done),
@@ -104,12 +111,17 @@ async function openLan(house: House, store: Store): Promise<{ broker: Broker; in
     now: wallMs,
     log: log.child({ room: 'broker' }),
   })
+  closers.push(() => broker.close())
   const stop = new AbortController()
-  const announcing = announceAlerts(store, (topic, payload) => broker.publish(topic, payload, { qos: 1 }), log, stop.signal)
+  const announcing = announceAlerts(
+    store,
+    (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    log,
+    stop.signal,
+  )
   closers.push(async () => {
     stop.abort()
     await announcing
-    await broker.close()
   })
   return { broker, ingest }
 }
@@ -123,6 +135,86 @@ function openRoute({ topic, adapter, table, options }: RouteConfig): Route {
 function brokerLimits({ limits }: BrokerConfig) {
   const { queuedMessagesMax, ...same } = limits
   return { ...defaultBrokerLimits, ...same, queuedMessagesPerSessionMax: queuedMessagesMax }
+}
+
+async function openCloud({ config, log, closers }: House, options: HubConfig, store: Store) {
+  const users = new GatewayUsers(options.gateways)
+  const broker: Broker = await openBroker({
+    listen: options.listen,
+    limits: defaultBrokerLimits,
+    // Gateways speak to the hub through topics of their own; nothing that comes here is a reading of a device.
+    intake: {
+      wants: () => false,
+      accept: (_publish, done) => done(new Error('this listener is for gateways')),
+      flush: () => undefined,
+    },
+    authenticate: (user, password, client) => users.admit(user, password, client, broker.connected()),
+    mayPublish: (client, topic) => users.may(client, topic, 'publish'),
+    maySubscribe: (client, filter) => users.may(client, filter, 'subscribe'),
+    now: wallMs,
+    log: log.child({ room: 'hub' }),
+  })
+  closers.push(() => broker.close())
+  const names = [...store.tables.keys()]
+  const hub = await Hub.open(
+    {
+      id: config.gateway.id,
+      accept: chosen(options.accept, names),
+      offer: chosen(options.offer, names),
+      frameBytes: undefined,
+    },
+    { store, time: systemTime, randomId: randomUUID, log: log.child({ room: 'hub' }) },
+    {
+      publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+      subscribe: (filter, handler) => broker.subscribe(filter, ({ topic, payload }) => handler(topic, payload)),
+    },
+  )
+  closers.push(() => hub.close())
+  return { broker, hub }
+}
+
+function chosen(choice: TableChoice, all: readonly string[]): readonly string[] {
+  return choice === 'all' ? all : [...choice]
+}
+
+async function openBridges({ config, log, closers }: House, store: Store): Promise<readonly Bridge[]> {
+  const doors = {
+    store,
+    time: systemTime,
+    randomId: randomUUID,
+    random: Math.random,
+    log: log.child({ room: 'bridge' }),
+  }
+  const bridges: Bridge[] = []
+  for (const options of config.bridges) {
+    const bridge = await Bridge.open(bridgeOptions(options, config.gateway.id), doors)
+    closers.push(() => bridge.close())
+    bridges.push(bridge)
+  }
+  return bridges
+}
+
+function bridgeOptions({ farSide, frameBytesMax, ...same }: BridgeConfig, gateway: string) {
+  return {
+    ...same,
+    gateway,
+    url: farSide.url,
+    username: same.username ?? gateway,
+    frameBytes: frameBytesMax,
+    tls: undefined,
+  }
+}
+
+async function openControl({ config, log, closers }: House, parts: Parts): Promise<void> {
+  const api = await openApi({
+    socket: config.api.socket,
+    store: parts.store,
+    status: () => statusOf(parts),
+    reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
+    now: wallMs,
+    log: log.child({ room: 'api' }),
+  })
+  closers.push(() => api.close())
 }
 
 async function closeAll({ closers }: House): Promise<void> {

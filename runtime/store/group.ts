@@ -12,7 +12,7 @@ import * as keys from './keys.ts'
 import { writeReadings } from './readings.ts'
 import { type StoredRow, encodeJson, encodeRow, winsOver, writeRecords } from './records.ts'
 import type { Repeats } from './repeats.ts'
-import { type Identity, type KnownSeries, type Table, identityOf, seriesMax } from './table.ts'
+import { type Identity, type KnownSeries, type Table, identitiesOf, identityOf, seriesMax } from './table.ts'
 import {
   type Arrival,
   type Change,
@@ -173,8 +173,7 @@ export class Group {
   #isRepeat(table: Table, series: KnownSeries, reading: Arrival): boolean {
     if (reading.deviceTimeMs !== undefined) {
       if (reading.deviceTimeMs > series.newestMs) return false
-      const identity = identityOf(reading.deviceTimeMs, reading.id)
-      return this.#repeats.isRepeat(table, series, reading) || this.#isPending(table, series, identity)
+      return this.#repeats.isRepeat(table, series, reading) || this.#isPending(table, series, reading)
     }
     if (reading.id === undefined) return false
     const name = `${table.id}/${series.id}/${reading.id}`
@@ -185,17 +184,16 @@ export class Group {
   }
 
   /** Is the same reading earlier in this very group? Looked for only when a time does not move on. */
-  #isPending(table: Table, series: KnownSeries, identity: Identity): boolean {
+  #isPending(table: Table, series: KnownSeries, reading: Arrival): boolean {
     let pending = this.#pending.get(series)
     if (!pending) {
       const blocks = this.#blocks.filter(block => block.table === table)
-      const entries = blocks.flatMap(block => block.entries as ReadingEntry[]).filter(entry => entry.series === series)
-      pending = new Set(
-        entries.flatMap(({ deviceTimeMs, id }) => (deviceTimeMs === undefined ? [] : [identityOf(deviceTimeMs, id)])),
+      pending = identitiesOf(
+        blocks.flatMap(block => block.entries as ReadingEntry[]).filter(entry => entry.series === series),
       )
       this.#pending.set(series, pending)
     }
-    return pending.has(identity)
+    return pending.has(identityOf(reading) ?? '')
   }
 
   #applyReadings(table: Table, via: string, readings: readonly PeerReading[], receipt: Mutable<Receipt>): void {
@@ -255,8 +253,7 @@ export class Group {
       id,
     }
     this.#blockFor(table, via).entries.push(entry)
-    if (deviceTimeMs !== undefined && this.#pending.size > 0)
-      this.#pending.get(series)?.add(identityOf(deviceTimeMs, id))
+    if (this.#pending.size > 0) this.#pending.get(series)?.add(identityOf(reading) ?? '')
   }
 
   #pushRecord(table: Table, via: string, record: PeerRecord): void {

@@ -12,17 +12,26 @@ import type { KnownSeries, Table } from './table.ts'
 import { type ReadingEntry, type Seq, timeOf } from './types.ts'
 
 /** Unpacked readings are held in memory, about 200 bytes each: 13 MB at the most. */
-export const unpackedMax = 65_536
+const unpackedMax = 65_536
 /** A quiet table is packed this often, so that a restart has little to read again. */
 export const packEveryMs = 600_000
 
 /** How many readings of a table wait to be packed. */
-export const unpackedCount = (table: Table): number => table.head - Math.max(table.packed, table.first - 1)
+const unpackedCount = (table: Table): number => table.head - Math.max(table.packed, table.first - 1)
 
 export type Pack = { readonly puts: readonly Put[]; readonly done: () => void }
 
+/** The packs of all tables that have gathered enough, or of all that have anything once it is time. */
+export function duePacks(database: Database, repeats: Repeats, isTime: boolean): Pack[] {
+  const isDue = (table: Table): boolean => {
+    const count = table.kind === 'series' ? unpackedCount(table) : 0
+    return count >= unpackedMax || (isTime && count > 0)
+  }
+  return [...database.tables.values()].filter(isDue).map(table => packTable(database, repeats, table))
+}
+
 /** Everything stored up to now, as blocks to write. `done` is called once they are on disk. */
-export function packTable(database: Database, repeats: Repeats, table: Table): Pack {
+function packTable(database: Database, repeats: Repeats, table: Table): Pack {
   const upTo: Seq = table.head
   const puts: Put[] = []
   const hours: [KnownSeries, number][] = []

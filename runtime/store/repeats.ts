@@ -1,5 +1,5 @@
 /**
- * Was this reading stored before? A reading is known by its device time (and id) within its series, or by its id alone.
+ * Was this reading stored before? A reading is known by its device time and its id or value within its series, or by its id alone.
  *
  * Most readings are later than anything their series holds and need no look. One that is not is compared with the
  * readings in memory, and with the packed ones of its hour, whose identities are read once and kept for a while.
@@ -7,7 +7,7 @@
 import type { Database } from './database.ts'
 import { idKey, packedKey } from './keys.ts'
 import { readPackedReadings } from './readings.ts'
-import { type Identity, type KnownSeries, type Table, identityOf } from './table.ts'
+import { type Identity, type KnownSeries, type Table, identitiesOf, identityOf } from './table.ts'
 import { type Arrival, asSeq } from './types.ts'
 
 export const hourMs = 3_600_000
@@ -37,16 +37,13 @@ export class Repeats {
 
   /** True if the series already holds this reading. `prepare` has seen it. */
   isRepeat(table: Table, series: KnownSeries, reading: Arrival): boolean {
-    const { deviceTimeMs, id } = reading
-    if (deviceTimeMs !== undefined) {
-      if (deviceTimeMs > series.newestMs) return false
-      const identity = identityOf(deviceTimeMs, id)
-      return (
-        series.holdsUnpacked(identity) ||
-        (this.#hours.get(hourName(table, series, deviceTimeMs))?.has(identity) ?? false)
-      )
+    const identity = identityOf(reading)
+    if (identity !== undefined && reading.deviceTimeMs !== undefined) {
+      if (reading.deviceTimeMs > series.newestMs) return false
+      const packed = this.#hours.get(hourName(table, series, reading.deviceTimeMs))
+      return series.holdsUnpacked(identity) || (packed?.has(identity) ?? false)
     }
-    return id !== undefined && this.#database.get(idKey(table.id, series.id, id)) !== undefined
+    return reading.id !== undefined && this.#database.get(idKey(table.id, series.id, reading.id)) !== undefined
   }
 
   /** Readings of this hour were packed: what is kept of it is out of date. */
@@ -66,9 +63,7 @@ export class Repeats {
     const identities = new Set<Identity>()
     const range = { gte: packedKey(table.id, series.id, hour, 0), lt: packedKey(table.id, series.id, hour + 1, 0) }
     for await (const [, block] of this.#database.scan(range)) {
-      for (const { deviceTimeMs, id } of readPackedReadings(block, asSeq(0), series)) {
-        if (deviceTimeMs !== undefined) identities.add(identityOf(deviceTimeMs, id))
-      }
+      for (const identity of identitiesOf(readPackedReadings(block, asSeq(0), series))) identities.add(identity)
     }
     return identities
   }

@@ -9,17 +9,16 @@
  *   open ──disk nearly full──> full (readings refused, alerts and positions still written) ──space──> open
  */
 import { HoldfastError, messageOf } from '../errors.ts'
-import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
-import type { Stamp } from '../stamp.ts'
-import { Database, gapEntry } from './database.ts'
+import { Database } from './database.ts'
 import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
 import { type Home, openHome } from './home.ts'
 import * as keys from './keys.ts'
-import { encodeJson } from './records.ts'
-import { packEveryMs, packTable, unpackedCount, unpackedMax } from './pack.ts'
+import { type Pack, duePacks, packEveryMs } from './pack.ts'
 import { queryReadings } from './query.ts'
+import type { StoreOptions, StoreStatus } from './options.ts'
+import { trimLog } from './trim.ts'
 import { Repeats } from './repeats.ts'
 import { type Table, seriesMax } from './table.ts'
 import {
@@ -31,52 +30,10 @@ import {
   type Row,
   type Seq,
   type Series,
-  type Stamps,
   type TableSpec,
   type Urgency,
-  asSeq,
 } from './types.ts'
 import { Waiters } from './waiters.ts'
-
-export type StoreOptions = {
-  /** The folder; made if missing. */
-  readonly path: string
-  readonly tables: readonly TableSpec[]
-  readonly stamps: Stamps
-  /** Told the persisted clock floor once, before anything is written. */
-  readonly floor?: (stamp: Stamp) => void
-  /** This gateway's id. */
-  readonly origin: string
-  readonly commitIntervalMs: number
-  readonly ballastBytes: number
-  readonly monotonicMs: () => number
-  readonly now: () => number
-  readonly log: Log
-  /** Tests pass a home in memory. */
-  readonly home?: Home
-}
-
-export type StoreStatus = {
-  readonly state: 'open' | 'full' | 'failed'
-  /** Why it is not open, in a sentence. */
-  readonly reason: string | undefined
-  readonly epoch: string
-  readonly commits: number
-  readonly readings: number
-  readonly duplicates: number
-  readonly failures: number
-  readonly repairs: number
-  readonly damagedValues: number
-  /** Bytes given to the database since the start (before compaction). */
-  readonly bytesWritten: number
-  readonly tables: readonly {
-    readonly name: string
-    readonly kind: TableSpec['kind']
-    readonly first: Seq
-    readonly head: Seq
-    readonly series: number
-  }[]
-}
 
 /** Space and damage are looked at this often; ingest resumes within twice this once space returns. */
 const watchMs = 500
@@ -109,9 +66,7 @@ export class Store {
   static async open(options: StoreOptions): Promise<Store> {
     const home = options.home ?? (await openHome(options.path, options.ballastBytes, options.now, options.log))
     try {
-      const { level, repaired } = await home.open()
-      const database = await Database.load(level, options.tables, options.log)
-      home.settle()
+      const { database, repaired } = await openDatabase(home, options)
       return new Store(options, home, database, repaired)
     } catch (error) {
       await home.close()
@@ -128,7 +83,6 @@ export class Store {
     this.#counts.repairs = repaired ? 1 : 0
     this.#packedAtMs = options.monotonicMs()
     this.#committer = new Committer(options.commitIntervalMs, options.monotonicMs, taken => this.#writeGroup(taken))
-    options.floor?.(database.floor)
     options.stamps.observe(database.floor)
     this.#watchSpace()
     this.#watch = setInterval(() => this.#watchSpace(), watchMs)
@@ -256,22 +210,14 @@ export class Store {
    */
   async trim(table: string, through: Seq, reason: string): Promise<void> {
     await this.#reopening
-    const database = this.#database
-    const known = database.table(table)
-    const upTo = known.kind === 'series' ? Math.min(through, known.packed) : through
-    // Whole blocks only, and never the last: its position is how the head is known again.
-    const last = await database.lastBlockBefore(known, asSeq(Math.min(upTo, known.head - 1)))
-    if (last === undefined || last < known.first) return
-    const gap = gapEntry(asSeq(1), last, reason)
     await this.#committer.exclusive(async () => {
-      await database.write([
-        ...known.gaps.map(old => ({ key: keys.gapKey(known.id, old.seq), value: undefined })),
-        { key: keys.gapKey(known.id, last), value: encodeJson({ first: 1, reason }) },
-      ])
-      known.gaps = [gap]
-      known.first = asSeq(last + 1)
+      try {
+        await trimLog(this.#database, this.#database.table(table), through, reason)
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) this.#fail(error, [])
+        throw error
+      }
     })
-    await database.clearLog(known, last)
   }
 
   status(): StoreStatus {
@@ -363,15 +309,11 @@ export class Store {
     return group
   }
 
-  #duePacks(): ReturnType<typeof packTable>[] {
+  #duePacks(): readonly Pack[] {
     const nowMs = this.#options.monotonicMs()
     const isTime = nowMs - this.#packedAtMs >= packEveryMs
     if (isTime) this.#packedAtMs = nowMs
-    const due = (table: Table): boolean => {
-      const count = table.kind === 'series' ? unpackedCount(table) : 0
-      return count >= unpackedMax || (isTime && count > 0)
-    }
-    return [...this.#database.tables.values()].filter(due).map(table => packTable(this.#database, this.#repeats, table))
+    return duePacks(this.#database, this.#repeats, isTime)
   }
 
   #count(
@@ -410,12 +352,11 @@ export class Store {
     })
     for (let waitMs = reopenMs.first; this.#state === 'failed'; waitMs = Math.min(waitMs * 2, reopenMs.most)) {
       try {
-        const { level, repaired } = await this.#home.open()
+        const { database, repaired } = await openDatabase(this.#home, this.#options)
         if (repaired) this.#counts.repairs++
         this.#counts.damagedValues += this.#database.damaged
-        this.#database = await Database.load(level, this.#options.tables, this.#options.log)
-        this.#repeats = new Repeats(this.#database)
-        this.#home.settle()
+        this.#database = database
+        this.#repeats = new Repeats(database)
         this.#options.stamps.observe(this.#database.floor)
         this.#state = 'open'
         this.#reason = undefined
@@ -439,5 +380,21 @@ export class Store {
     this.#options.log.warn(
       isFull ? 'the disk is nearly full: new readings are refused' : 'there is space again: readings are taken',
     )
+  }
+}
+
+/** Opens the database and reads it. A handle that cannot be read is closed again: two at once would share a lock [L8]. */
+async function openDatabase(
+  home: Home,
+  { tables, log }: StoreOptions,
+): Promise<{ database: Database; repaired: boolean }> {
+  const { level, repaired } = await home.open()
+  try {
+    const database = await Database.load(level, tables, log)
+    home.settle()
+    return { database, repaired }
+  } catch (error) {
+    await level.close()
+    throw error
   }
 }

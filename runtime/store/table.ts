@@ -2,6 +2,7 @@
  * What is known in memory of one table: where its log stands, its newest entries, and for a series table its series.
  * Rebuilt from the disk at every open; nothing here is the only copy of anything.
  */
+import type { Reading } from '../reading.ts'
 import { Tail } from './tail.ts'
 import {
   type GapEntry,
@@ -46,11 +47,30 @@ export class Table {
   }
 }
 
-/** A reading's identity within its series: its device time, and its id where it has one. */
-export type Identity = number | string
+/** A reading's identity within its series. */
+export type Identity = string
 
-export function identityOf(deviceTimeMs: number, id: string | undefined): Identity {
-  return id === undefined ? deviceTimeMs : `${deviceTimeMs} ${id}`
+/**
+ * The device time with the id, or without one with the value: two readings that differ in a clock of whole seconds are
+ * two. Undefined for a reading without a device time; if it has an id, that alone is its identity.
+ */
+export function identityOf({
+  deviceTimeMs,
+  id,
+  value,
+}: Pick<Reading, 'deviceTimeMs' | 'id' | 'value'>): Identity | undefined {
+  if (deviceTimeMs === undefined) return undefined
+  return id === undefined ? `${deviceTimeMs}=${JSON.stringify(value)}` : `${deviceTimeMs}#${id}`
+}
+
+/** The identities of readings that have one. */
+export function identitiesOf(readings: Iterable<Pick<Reading, 'deviceTimeMs' | 'id' | 'value'>>): Set<Identity> {
+  const identities = new Set<Identity>()
+  for (const reading of readings) {
+    const identity = identityOf(reading)
+    if (identity !== undefined) identities.add(identity)
+  }
+  return identities
 }
 
 export class KnownSeries implements Series {
@@ -89,15 +109,12 @@ export class KnownSeries implements Series {
     this.unpacked.push(entry)
     const timeMs = timeOf(entry)
     if (timeMs > this.newestMs) this.newestMs = timeMs
-    if (entry.deviceTimeMs !== undefined) this.#identities?.add(identityOf(entry.deviceTimeMs, entry.id))
+    const identity = this.#identities && identityOf(entry)
+    if (identity !== undefined) this.#identities?.add(identity)
   }
 
   holdsUnpacked(identity: Identity): boolean {
-    this.#identities ??= new Set(
-      this.unpacked.flatMap(({ deviceTimeMs, id }) =>
-        deviceTimeMs === undefined ? [] : [identityOf(deviceTimeMs, id)],
-      ),
-    )
+    this.#identities ??= identitiesOf(this.unpacked)
     return this.#identities.has(identity)
   }
 

@@ -123,7 +123,7 @@ export type Urgency = 'interval' | 'now' | 'lazy'
 
 /** What a commit did, told once it is on disk. */
 export type Receipt = {
-  /** Readings stored, and those dropped because the same id or device time was stored before. */
+  /** Readings stored, and those dropped because they were stored before: sent again after a lost acknowledgement. */
   readonly stored: number
   readonly duplicates: number
   /** Records applied, and those that lost against a newer row. */

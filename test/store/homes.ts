@@ -6,7 +6,8 @@ import { MemoryLevel } from 'memory-level'
 import { silentLog } from '../../runtime/log.ts'
 import { type Stamp, stampAt, stampPlus, stampZero } from '../../runtime/stamp.ts'
 import type { Home, Level } from '../../runtime/store/home.ts'
-import { Store, type StoreOptions } from '../../runtime/store/store.ts'
+import type { StoreOptions } from '../../runtime/store/options.ts'
+import { Store } from '../../runtime/store/store.ts'
 import type { Stamps, TableSpec } from '../../runtime/store/types.ts'
 
 export const specs: readonly TableSpec[] = [

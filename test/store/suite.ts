@@ -142,6 +142,7 @@ export function storeSuite(name: string, makePlace: () => Place): void {
         'another id or an earlier time is another reading',
       )
       assert.equal((await append(store, { ...timed, deviceTimeMs: startMs + 4 })).duplicates, 1)
+      assert.equal((await append(store, { ...timed, value: 2 })).stored, 1, 'a clock of whole seconds loses nothing')
     })
 
     it('answers by device, metric and time, across packed and recent readings', async () => {

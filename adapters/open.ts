@@ -1,0 +1,22 @@
+/** The adapters there are. A new one is its own file and one line here. */
+import type { Adapter, AdapterKind } from './adapter.ts'
+import { jsonKind } from './json.ts'
+import { numberKind } from './number.ts'
+
+export const adapterKinds = [jsonKind, numberKind] as const satisfies readonly AdapterKind[]
+
+export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)
+
+/** The adapter that routes use when they name none. */
+export const defaultAdapterName = jsonKind.name
+
+export function findAdapterKind(name: string): AdapterKind | undefined {
+  return adapterKinds.find(kind => kind.name === name)
+}
+
+/** Opens an adapter with options that configuration has checked; throws where it has not. */
+export function openAdapter(name: string, options: unknown): Adapter {
+  const kind = findAdapterKind(name)
+  if (!kind) throw new Error(`there is no adapter "${name}"; there are: ${adapterNames.join(', ')}`)
+  return kind.open(options)
+}

@@ -1,0 +1,63 @@
+/**
+ * The control surface: HTTP on a Unix socket, for the commands and for scripts on the same machine [I11].
+ *
+ * Promises: requests are bounded in bytes and time before they are parsed; a reader that is slow or gone costs nothing but
+ * its place; an error is `{code, message, hint}`. It must never listen on a network address.
+ */
+import type { Server } from 'node:http'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Log } from '../log.ts'
+import type { Store } from '../store/store.ts'
+import * as limits from './limits.ts'
+import { Readers } from './readers.ts'
+import { apiRoutes } from './routes.ts'
+import { listenOnSocket } from './socket.ts'
+
+export type ApiOptions = {
+  /** Path of the socket; its folder exists. */
+  readonly socket: string
+  readonly store: Store
+  /** A `GatewayStatus` (status.ts). */
+  readonly status: () => object | Promise<object>
+  /** What POST /api/v1/reload does; it answers with what this gives. */
+  readonly reload?: () => object | Promise<object>
+  readonly now: () => number
+  readonly log: Log
+  /** Tests that would wait for minutes shorten these. */
+  readonly times?: Partial<Record<'headersMs' | 'requestMs' | 'keepaliveMs' | 'closeGraceMs', number>>
+}
+
+export type Api = { readonly socket: string; close(): Promise<void> }
+
+/** Resolves once it answers. Throws ADDRESS_IN_USE or ADDRESS_UNAVAILABLE. */
+export async function openApi(options: ApiOptions): Promise<Api> {
+  const { headersMs, requestMs, keepaliveMs, closeGraceMs }: Required<NonNullable<ApiOptions['times']>> = {
+    ...limits,
+    ...options.times,
+  }
+  const readers = new Readers({ readersMax: limits.readersMax, keepaliveMs, log: options.log })
+  const routes = apiRoutes({ ...options, reload: options.reload, readers })
+  const server = createAdaptorServer({
+    fetch: request => routes.fetch(request),
+    overrideGlobalObjects: false,
+    serverOptions: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.min(1_000, headersMs),
+    },
+  }) as Server
+  server.maxConnections = limits.connectionsMax
+  await listenOnSocket(server, options.socket)
+  server.on('error', error => options.log.error({ reason: error.message }, 'the control surface failed'))
+
+  async function close(): Promise<void> {
+    readers.close()
+    const closed = new Promise<void>(resolve => server.close(() => resolve()))
+    server.closeIdleConnections()
+    const hurry = setTimeout(() => server.closeAllConnections(), closeGraceMs)
+    await closed
+    clearTimeout(hurry)
+  }
+  return { socket: options.socket, close }
+}

@@ -1,0 +1,35 @@
+/**
+ * The bounds of the control surface, each with its reason [I6]. Numbers only.
+ */
+
+/** A row that a person or a script writes is a threshold or a setting; this is 64 KiB of JSON. */
+export const bodyBytesMax = 64 * 1024
+
+/** Request lines and headers: a key of 512 bytes, percent-encoded, and what tools add. */
+export const headerBytesMax = 8 * 1024
+
+/** A local caller has its headers ready; whoever is slower holds a connection open for nothing. */
+export const headersMs = 5_000
+
+/** The whole request, a body of 64 KiB included. */
+export const requestMs = 10_000
+
+/** People and scripts at one machine. Each connection costs a socket and its buffers. */
+export const connectionsMax = 64
+
+/** Streams open at once (`tail`, `query`): each holds one batch in memory. The rest of the connections stay for `status`. */
+export const readersMax = 32
+
+/** A blank line this often tells a reader of an idle table from one whose gateway is gone. */
+export const keepaliveMs = 15_000
+
+/** How long readers may take to read what is left when the gateway closes. */
+export const closeGraceMs = 1_000
+
+/** One batch is one piece of memory: 256 readings of at most 4 KiB, 32 rows of at most 120 KiB. */
+export const readingsPerBatch = 256
+export const rowsPerBatch = 32
+export const entriesPerBatch = 64
+
+/** The newest so many readings are held in memory to be told oldest first. */
+export const limitMax = 100_000

@@ -1,0 +1,78 @@
+/**
+ * What callers write behind the question mark, checked: a parameter that is not known is refused, so that a slip of the
+ * pen does not silently read something else. Pure.
+ */
+import { nearestName } from '../document.ts'
+import { HoldfastError } from '../errors.ts'
+import type { ReadingQuery } from '../store/types.ts'
+import { parseDurationMs } from '../units.ts'
+import { limitMax } from './limits.ts'
+
+const textBytesMax = 512
+
+/** The values of the known parameters. Throws BAD_ARGUMENT for any other, and for one that is given twice. */
+export function readParameters<Name extends string>(
+  given: URLSearchParams,
+  known: readonly Name[],
+): Partial<Record<Name, string>> {
+  const values: Partial<Record<string, string>> = {}
+  for (const [name, text] of given) {
+    if (!known.includes(name as Name)) {
+      const nearest = nearestName(name, known)
+      const hint = nearest ? `did you mean "${nearest}"?` : `known parameters: ${known.join(', ') || 'none'}`
+      throw new HoldfastError('BAD_ARGUMENT', `unknown parameter "${shown(name)}"`, hint)
+    }
+    if (Object.hasOwn(values, name)) throw new HoldfastError('BAD_ARGUMENT', `"${name}" is given twice`, 'give it once')
+    if (Buffer.byteLength(text) > textBytesMax) {
+      throw new HoldfastError('BAD_ARGUMENT', `"${name}" has more than ${textBytesMax} bytes`)
+    }
+    values[name] = text
+  }
+  return values
+}
+
+export function readingQuery(given: URLSearchParams, nowMs: number): ReadingQuery {
+  const { device, metric, from, to, limit } = readParameters(given, ['device', 'metric', 'from', 'to', 'limit'])
+  const fromMs = from === undefined ? undefined : parseTimeMs('from', from, nowMs)
+  const toMs = to === undefined ? undefined : parseTimeMs('to', to, nowMs)
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) {
+    throw new HoldfastError('BAD_ARGUMENT', '"from" is after "to"', 'exchange them')
+  }
+  return {
+    ...(device !== undefined && { device }),
+    ...(metric !== undefined && { metric }),
+    ...(fromMs !== undefined && { fromMs }),
+    ...(toMs !== undefined && { toMs }),
+    ...(limit !== undefined && { limit: parseLimit(limit) }),
+  }
+}
+
+/** A point in time: `1h` is an hour ago, digits are milliseconds since 1970, `now` is now, and the rest is ISO 8601. */
+export function parseTimeMs(name: string, text: string, nowMs: number): number {
+  if (text === 'now') return nowMs
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  const agoMs = parseDurationMs(text)
+  if (agoMs !== undefined) return nowMs - agoMs
+  const isIso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(text)
+  // A `+` that was not percent-encoded arrives as a space; nothing else in a time may be one but the middle.
+  const ms = isIso ? Date.parse(text.replace(' ', 'T')) : Number.NaN
+  if (Number.isNaN(ms)) {
+    throw new HoldfastError(
+      'BAD_ARGUMENT',
+      `"${name}" is not a time: "${shown(text)}"`,
+      'write 1h for an hour ago, 2026-01-31T12:00:00Z, or milliseconds since 1970',
+    )
+  }
+  return ms
+}
+
+export function parseLimit(text: string): number {
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (limit >= 1 && limit <= limitMax) return limit
+  throw new HoldfastError('BAD_ARGUMENT', `"limit" is not a whole number from 1 to ${limitMax}: "${shown(text)}"`)
+}
+
+/** Enough of what was typed to recognise it. */
+export function shown(text: string): string {
+  return text.length > 64 ? `${text.slice(0, 64)}…` : text
+}

@@ -1,0 +1,152 @@
+/**
+ * The endpoints, all under /api/v1:
+ *
+ *   GET    status                       what the gateway tells about itself
+ *   POST   reload                       read the files again that may change while it runs
+ *   GET    tables                       name, kind and positions of each table
+ *   GET    tables/T                     the same for one
+ *   GET    tables/T/rows                rows of a records table          ?prefix= &limit=
+ *   GET    tables/T/rows/KEY            one row
+ *   PUT    tables/T/rows/KEY            writes it; the body is its value as JSON
+ *   DELETE tables/T/rows/KEY            removes it
+ *   GET    tables/T/readings            readings of a series table       ?device= &metric= &from= &to= &limit=
+ *   GET    tables/T/tail                entries as they are committed    ?from=now|beginning
+ *
+ * Lists are JSON lines (readers.ts). A change is answered once it is on disk [I1]. Names are looked up in maps and never
+ * become part of a path on disk.
+ */
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { nearestName } from '../document.ts'
+import { HoldfastError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Json } from '../reading.ts'
+import type { Store } from '../store/store.ts'
+import { type TableKind, type TableSpec, seqZero } from '../store/types.ts'
+import { faultResponse, jsonResponse } from './faults.ts'
+import { entryForm, readingForm, rowForm } from './forms.ts'
+import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from './limits.ts'
+import { parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
+import { inBatches, type Readers } from './readers.ts'
+
+export type RoutesOptions = {
+  readonly store: Store
+  readonly status: () => object | Promise<object>
+  /** Reads again what may change while the gateway runs; answers with what is in force now. */
+  readonly reload: (() => object | Promise<object>) | undefined
+  readonly readers: Readers
+  readonly now: () => number
+  readonly log: Log
+}
+
+export function apiRoutes({ store, status, reload, readers, now, log }: RoutesOptions): Hono {
+  const app = new Hono()
+  const base = '/api/v1'
+  const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
+
+  app.onError(error => faultResponse(error, log))
+  app.notFound(c => {
+    const message = `there is no ${shown(c.req.method)} ${shown(c.req.path)}`
+    return faultResponse(new HoldfastError('NOT_FOUND', message, `endpoints begin with ${base}/`), log)
+  })
+
+  app.get(`${base}/status`, async () => jsonResponse(await status()))
+
+  app.post(`${base}/reload`, async () => {
+    if (!reload) throw new HoldfastError('NOT_FOUND', 'this gateway has nothing to read again')
+    return jsonResponse(await reload())
+  })
+
+  app.get(`${base}/tables`, () => jsonResponse(store.status().tables))
+
+  app.get(`${base}/tables/:table`, c => {
+    const { name } = tableOf(store, c.req.param('table'))
+    return jsonResponse(store.status().tables.find(table => table.name === name))
+  })
+
+  app.get(`${base}/tables/:table/rows`, c => {
+    const { name } = tableOf(store, c.req.param('table'), 'records')
+    const { prefix, limit } = readParameters(new URL(c.req.url).searchParams, ['prefix', 'limit'])
+    const rows = {
+      ...(prefix !== undefined && { prefix }),
+      ...(limit !== undefined && { limit: parseLimit(limit) }),
+    }
+    return readers.respond(signal => inBatches(store.rows(name, rows), rowsPerBatch, rowForm, signal))
+  })
+
+  app.get(rowPath, c => {
+    const { name } = tableOf(store, c.req.param('table'), 'records')
+    return jsonResponse(rowForm(rowOf(store, name, c.req.param('key'))))
+  })
+
+  app.put(rowPath, bodyLimit({ maxSize: bodyBytesMax, onError: () => faultResponse(bodyTooLarge(), log) }), async c => {
+    const { name } = tableOf(store, c.req.param('table'), 'records')
+    const value = jsonBody(c.req.header('content-type'), await c.req.text())
+    const key = c.req.param('key')
+    await store.commit([{ kind: 'put', table: name, key, value }], 'now')
+    return jsonResponse(rowForm(rowOf(store, name, key)))
+  })
+
+  app.delete(rowPath, async c => {
+    const { name } = tableOf(store, c.req.param('table'), 'records')
+    const row = rowOf(store, name, c.req.param('key'))
+    await store.commit([{ kind: 'delete', table: name, key: row.key }], 'now')
+    return jsonResponse({ key: row.key, deleted: true })
+  })
+
+  app.get(`${base}/tables/:table/readings`, c => {
+    const { name } = tableOf(store, c.req.param('table'), 'series')
+    const query = readingQuery(new URL(c.req.url).searchParams, now())
+    return readers.respond(signal => inBatches(store.query(name, query), readingsPerBatch, readingForm, signal))
+  })
+
+  app.get(`${base}/tables/:table/tail`, c => {
+    const { name } = tableOf(store, c.req.param('table'))
+    const { from = 'now' } = readParameters(new URL(c.req.url).searchParams, ['from'])
+    if (from !== 'now' && from !== 'beginning') {
+      throw new HoldfastError('BAD_ARGUMENT', `"from" is "${shown(from)}"`, 'write now or beginning')
+    }
+    // Taken here, before the answer begins: what is committed after the caller has its answer is told.
+    const after = from === 'now' ? store.head(name) : seqZero
+    return readers.respond(async function* (signal) {
+      for await (const entries of store.follow(name, after, signal, entriesPerBatch)) yield entries.map(entryForm)
+    })
+  })
+
+  return app
+}
+
+function tableOf(store: Store, name: string, kind?: TableKind): TableSpec {
+  const spec = store.tables.get(name)
+  if (!spec) {
+    const known = [...store.tables.keys()]
+    const nearest = nearestName(name.slice(0, 64), known)
+    const hint = nearest ? `did you mean "${nearest}"?` : `known tables: ${known.join(', ')}`
+    throw new HoldfastError('TABLE_UNKNOWN', `there is no table "${shown(name)}"`, hint)
+  }
+  if (kind === undefined || spec.kind === kind) return spec
+  const hint =
+    kind === 'series' ? 'it has rows; readings are in series tables' : 'it has readings; rows are in records tables'
+  throw new HoldfastError('TABLE_KIND', `"${spec.name}" is a ${spec.kind} table`, hint)
+}
+
+function rowOf(store: Store, table: string, key: string) {
+  const row = store.latest(table, key)
+  if (row) return row
+  throw new HoldfastError('NOT_FOUND', `the table "${table}" has no row "${shown(key)}"`)
+}
+
+function jsonBody(type: string | undefined, text: string): Json {
+  if (!/^application\/json\s*(;|$)/i.test(type ?? '')) {
+    throw new HoldfastError('BAD_ARGUMENT', 'the body is not declared as JSON', 'send content-type: application/json')
+  }
+  try {
+    return JSON.parse(text) as Json
+  } catch (error) {
+    const hint = 'a text needs its quotes: "on"'
+    throw new HoldfastError('BAD_ARGUMENT', 'the body is not JSON', hint, error)
+  }
+}
+
+const bodyTooLarge = (): HoldfastError =>
+  new HoldfastError('BODY_TOO_LARGE', `the body has more than ${bodyBytesMax} bytes`, 'store less per row')

@@ -1,0 +1,131 @@
+/**
+ * What a gateway tells about itself: the answer to `GET /api/v1/status`, and what `holdfast status` draws.
+ *
+ * Promises: snake_case and plain JSON, as a script reads it; times are milliseconds since 1970, durations milliseconds.
+ * Numbers are what was measured, never what was hoped: a stream is well only if its confirmed position moves or nothing
+ * is left to send [I9]. Keys may be added; a reader ignores those it does not know. Pure.
+ */
+import type { StoreStatus } from '../store/options.ts'
+
+export type GatewayStatus = {
+  readonly gateway: {
+    /** The origin of everything that is committed here. */
+    readonly id: string
+    readonly version: string
+    readonly started_ms: number
+    readonly uptime_ms: number
+  }
+  readonly store: StoreSection
+  /** Missing where there is no broker. */
+  readonly broker?: BrokerSection | undefined
+  readonly ingest?: IngestSection | undefined
+  readonly rules?: RulesSection | undefined
+  readonly bridges: readonly BridgeSection[]
+  /** Missing unless this is the far side of other gateways. */
+  readonly hub?: HubSection | undefined
+}
+
+export type StoreSection = {
+  /** `open` takes everything; `full` refuses readings until there is space; `failed` is opening its database again. */
+  readonly state: 'open' | 'full' | 'failed'
+  /** Why it is not open, in a sentence. */
+  readonly reason?: string | undefined
+  readonly epoch: string
+  readonly commits: number
+  /** Readings stored since the start, and those dropped because they were stored before. */
+  readonly readings: number
+  readonly duplicates: number
+  /** Writes that failed, databases repaired at opening, values that failed their checksum. */
+  readonly failures: number
+  readonly repairs: number
+  readonly damaged_values: number
+  /** Bytes given to the database since the start: the budget of an SD card. */
+  readonly bytes_written: number
+  readonly tables: readonly TableSection[]
+}
+
+export type TableSection = {
+  readonly name: string
+  readonly kind: 'series' | 'records'
+  /** First and last position of the log; `head - first + 1` entries can still be followed. */
+  readonly first: number
+  readonly head: number
+  /** Of a series table: how many pairs of device and metric it knows. */
+  readonly series: number
+}
+
+export type BrokerSection = {
+  /** `host:port` of each listener. */
+  readonly listen: readonly string[]
+  /** Clients connected now. */
+  readonly clients: number
+  /** Since the start, by name: messages taken, refused, dropped. */
+  readonly counters: Readonly<Record<string, number>>
+}
+
+/** Since the start. */
+export type IngestSection = {
+  readonly publishes: number
+  readonly readings: number
+  /** Readings that a device sent again. */
+  readonly duplicates: number
+  /** Payloads that could not be decoded: they stand in the table `rejects`. */
+  readonly rejects: number
+}
+
+export type RulesSection = {
+  readonly files: number
+  readonly rules: number
+  /** What is wrong in the files now, with line and column; the rules read before stay in force. */
+  readonly problems: readonly string[]
+  /** Alerts that fire now, and violations whose hold is not over. */
+  readonly firing: number
+  readonly pending: number
+}
+
+export type BridgeSection = {
+  readonly name: string
+  readonly url: string
+  /** `talking` is well; `offline`, `greeting` and `refused` are not yet, or not. */
+  readonly state: string
+  /** Since when it is connected; null while it is not. */
+  readonly connected_since_ms: number | null
+  /** Why it is not connected, in a sentence. */
+  readonly reason?: string | undefined
+  readonly streams: readonly StreamSection[]
+}
+
+export type StreamSection = {
+  readonly table: string
+  /** As this side sees it. */
+  readonly direction: 'send' | 'receive'
+  /** Entries that the receiving side does not have yet. */
+  readonly behind: number
+  /** Age of the oldest of them; null if there is none, or it is not known. */
+  readonly oldest_unsent_ms: number | null
+  /** The last position that the receiving side has confirmed. */
+  readonly confirmed: number
+  readonly sent_bytes: number
+  /** `idle` and `moving` are well; `stalled` is connected, but the confirmed position does not move. */
+  readonly state: string
+  /** Entries that were put aside because the receiving side cannot take them, or not yet. */
+  readonly parked: number
+  /** Entries that the receiving side refused for good. */
+  readonly refused?: number | undefined
+}
+
+export type HubSection = {
+  readonly id: string
+  readonly listen: readonly string[]
+  readonly gateways: readonly {
+    readonly id: string
+    readonly connected: boolean
+    /** When it was last heard of; null if never. */
+    readonly last_contact_ms: number | null
+    readonly streams: readonly StreamSection[]
+  }[]
+}
+
+export function storeSection({ damagedValues, bytesWritten, ...rest }: StoreStatus): StoreSection {
+  return { ...rest, damaged_values: damagedValues, bytes_written: bytesWritten }
+}

@@ -1,0 +1,284 @@
+/**
+ * The only file that knows aedes: it makes one, answers its questions, and uses the few of its inner parts that have
+ * no public form (named in `Inner`, all of aedes 1.2.0).
+ *
+ * aedes acknowledges a QoS 1 publish right after `authorizePublish` and before it publishes [F6, A1], so that hook is
+ * where a reading is stored. Taking it over removes aedes' own protection of `$SYS`; `topics.ts` has taken that over.
+ */
+import type { EventEmitter } from 'node:events'
+import {
+  Aedes,
+  type AedesOptions,
+  type AedesPublishPacket,
+  type AuthenticateError,
+  type Client,
+  type PublishPacket,
+} from 'aedes'
+import { messageOf } from '../errors.ts'
+import { type Access, connectRefusal, serverUnavailable, subscriptionFault } from './admission.ts'
+import { Connection } from './connection.ts'
+import type { Engine, Hall } from './engine.ts'
+import { onceOnly } from './once-only.ts'
+import type { Message, Publish } from './publish.ts'
+import type { Sessions } from './sessions.ts'
+import type { Topic } from './topic-cache.ts'
+
+type Matcher = { match(topic: string): readonly unknown[] }
+type Inner = {
+  readonly clients: Readonly<Record<string, Client | undefined>>
+  readonly mq: {
+    readonly _matcher: Matcher
+    on(filter: string, listener: unknown, done?: () => void): unknown
+    removeListener(filter: string, listener: unknown, done?: () => void): unknown
+  }
+}
+type InnerClient = Client & {
+  readonly _keepaliveTimer: NodeJS.Timeout | null
+  readonly will: unknown
+  readonly subscriptions: Readonly<Record<string, unknown>>
+}
+
+const connectDenied = 5
+
+export type OpenedEngine = Engine & { readonly handle: (connection: Connection) => void }
+
+export async function openAedes(hall: Hall, access: Access, sessions: Sessions): Promise<OpenedEngine> {
+  const { limits } = hall
+  const options: AedesOptions = {
+    // Queues are ordered by (broker id, counter): an id that sorts by start time keeps them in order over restarts.
+    id: `gw-${String(Math.max(0, hall.now())).padStart(14, '0')}`,
+    persistence: sessions,
+    concurrency: limits.deliveriesMax,
+    connectTimeout: limits.connectTimeoutMs,
+    // The connection's own timer comes first; this one only frees aedes' callbacks if that should fail.
+    drainTimeout: limits.drainTimeoutMs * 2,
+    queueLimit: limits.packetsBeforeConnackMax,
+    maxInflightInbound: limits.inflightQos2Max,
+    // MQTT 3.1 asks for at most 23 characters; devices in the field have more, and mosquitto lets them.
+    maxClientsIdLength: limits.nameBytesMax,
+    ...admissionHooks(hall, access, sessions),
+    ...accessHooks(hall, access, sessions),
+  }
+  const aedes = await Aedes.createBroker(options)
+  const inner = aedes as unknown as Inner
+  const subscriptions = watchSubscriptions(inner)
+  report(aedes, hall)
+  aedes.on('connackSent', (packet, client) => {
+    const connection = connectionOf(client)
+    if (!connection || packet.returnCode !== 0) return
+    connection.welcome({
+      id: client.id,
+      touch: () => (client as InnerClient)._keepaliveTimer?.refresh(),
+      forward: (publish, done) => forward(aedes, hall, client, publish, done),
+    })
+  })
+  return {
+    handle: connection => {
+      aedes.handle(connection)
+    },
+    connected: () => Object.keys(inner.clients),
+    disconnect: client => inner.clients[client]?.close(),
+    publish: message =>
+      new Promise((resolve, reject) => {
+        const packet: PublishPacket = { cmd: 'publish', dup: false, ...message }
+        aedes.publish(packet, error => (error ? reject(error) : resolve()))
+      }),
+    subscribe: (filter, handler) => subscribe(aedes, hall, filter, handler),
+    heard: topic => isHeard(topic, inner.mq._matcher, subscriptions, sessions),
+    close: () => new Promise(resolve => aedes.close(() => resolve())),
+  }
+}
+
+type PreConnect = NonNullable<AedesOptions['preConnect']>
+type Authenticate = NonNullable<AedesOptions['authenticate']>
+
+function admissionHooks(
+  { limits }: Hall,
+  access: Access,
+  sessions: Sessions,
+): Pick<AedesOptions, 'preConnect' | 'authenticate'> {
+  const preConnect: PreConnect = (client, packet, callback) => {
+    const refusal = connectRefusal(packet, limits)
+    if (!refusal) return callback(null, true)
+    if (refusal.returnCode !== undefined) connectionOf(client)?.sendRefusal(refusal.returnCode)
+    callback(new RefusedError(refusal.cause), false)
+  }
+  const authenticate: Authenticate = (client, user, password, done) => {
+    if (access.authenticate && !access.authenticate(user, password, client.id)) {
+      return done(new RefusedError('login', connectDenied) as unknown as AuthenticateError, false)
+    }
+    if (!client.clean) {
+      if (!sessions.arrive(client.id)) {
+        return done(new RefusedError('sessions', serverUnavailable) as unknown as AuthenticateError, false)
+      }
+      client.conn.once('close', () => sessions.depart(client.id))
+    }
+    done(null, true)
+  }
+  return { preConnect, authenticate }
+}
+
+type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
+type AuthorizeSubscribe = NonNullable<AedesOptions['authorizeSubscribe']>
+
+function accessHooks(
+  hall: Hall,
+  access: Access,
+  sessions: Sessions,
+): Pick<AedesOptions, 'authorizePublish' | 'authorizeSubscribe'> {
+  const acceptOnce = onceOnly(hall, sessions)
+  const authorizePublish: AuthorizePublish = (client, packet, callback) => {
+    const connection = client && connectionOf(client)
+    if (!client || !connection) return callback(new RefusedError('publish_denied'))
+    const bytes = Buffer.from(packet.topic)
+    const topic = hall.topics.find(bytes, 0, bytes.length)
+    if (topic.fault !== undefined) return callback(new RefusedError(topic.fault))
+    if (access.mayPublish && !access.mayPublish(client.id, topic.name)) {
+      return callback(new RefusedError('publish_denied'))
+    }
+    const publish = toPublish(client.id, packet, hall.now())
+    const { wanted } = topic
+    if (packet === (client as InnerClient).will) {
+      // A will is a publish like any other, but its connection is gone: there is no line to wait in [A12].
+      if (!wanted) return callback(null)
+      hall.accept(publish, error => callback(error ?? null))
+      return hall.flushSoon()
+    }
+    const settling = !wanted
+      ? undefined
+      : publish.qos === 2
+        ? acceptOnce(client, packet.messageId ?? 0, publish)
+        : (settle: (error?: Error) => void) => hall.accept(publish, settle)
+    connection.enter(publish, settling, error => callback(error ?? null))
+    if (wanted) hall.flushSoon()
+  }
+  const authorizeSubscribe: AuthorizeSubscribe = (client, subscription, callback) => {
+    const filter = subscription.topic
+    const held = Object.keys((client as InnerClient).subscriptions)
+    const cause = subscriptionFault(client.id, filter, held, access, hall.limits)
+    if (cause === undefined) return callback(null, subscription)
+    hall.tally.warn(`refused_${cause}`, 'A subscription was refused', { client: client.id, filter })
+    callback(null, null) // SUBACK 0x80 [MQTT-3.9.3-2]
+  }
+  return { authorizePublish, authorizeSubscribe }
+}
+
+/** Counts the changes of what is subscribed to, so that the answer to `heard` can be remembered until the next. */
+function watchSubscriptions(inner: Inner): { revision: number } {
+  const watched = { revision: 0 }
+  const { mq } = inner
+  const on = mq.on.bind(mq)
+  const removeListener = mq.removeListener.bind(mq)
+  mq.on = (filter, listener, done) => {
+    watched.revision += 1
+    return on(filter, listener, done)
+  }
+  mq.removeListener = (filter, listener, done) =>
+    removeListener(filter, listener, () => {
+      watched.revision += 1
+      done?.()
+    })
+  return watched
+}
+
+function isHeard(topic: Topic, matcher: Matcher, subscriptions: { revision: number }, sessions: Sessions): boolean {
+  const revision = subscriptions.revision + sessions.revision
+  if (topic.heardRevision !== revision) {
+    topic.heard = matcher.match(topic.name).length > 0 || sessions.matching(topic.name).length > 0
+    topic.heardRevision = revision
+  }
+  return topic.heard
+}
+
+function forward(aedes: Aedes, hall: Hall, client: Client, publish: Publish, done: () => void): void {
+  const packet = {
+    cmd: 'publish',
+    topic: publish.topic,
+    payload: publish.payload,
+    qos: publish.qos,
+    retain: false,
+    dup: false,
+    clientId: client.id,
+  } as PublishPacket
+  hall.tally.add('forwarded')
+  aedes.publish(packet, error => {
+    if (error)
+      hall.tally.warn('forward_failed', 'A stored reading could not be forwarded to subscribers', {
+        topic: publish.topic,
+        error: messageOf(error),
+      })
+    done()
+  })
+}
+
+function subscribe(aedes: Aedes, hall: Hall, filter: string, handler: (message: Message) => void): Promise<void> {
+  const wild = filter.startsWith('#') || filter.startsWith('+')
+  const deliver = (packet: AedesPublishPacket, callback: () => void) => {
+    try {
+      const { topic, payload, qos, retain } = toPublish('', packet, 0)
+      if (!wild || !topic.startsWith('$')) handler({ topic, payload, qos, retain }) // [MQTT-4.7.2-1]
+    } catch (error) {
+      hall.tally.warn('subscriber_failed', 'A subscriber inside the gateway failed', {
+        topic: packet.topic,
+        error: messageOf(error),
+      })
+    }
+    callback()
+  }
+  return new Promise(resolve => aedes.subscribe(filter, deliver, resolve))
+}
+
+const causesByMessage: Readonly<Record<string, string>> = {
+  'connect did not arrive in time': 'connect_timeout',
+  'keep alive timeout': 'keepalive',
+  'drain timeout': 'slow_reader',
+  'Client queue limit reached': 'queue_limit',
+  'bad user name or password': 'login',
+}
+
+/** aedes says 'error' for what would otherwise end the process, and these two for each client that fails. */
+function report(aedes: Aedes, { tally }: Hall): void {
+  const onClient = (client: Client, error: Error) => {
+    // A write that finds its connection gone is no event of its own.
+    if (error.message === 'connection closed') return
+    const cause = error instanceof RefusedError ? error.reason : (causesByMessage[error.message] ?? 'protocol')
+    tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', {
+      client: client.id ?? '',
+      address: connectionOf(client)?.address ?? '',
+      error: error.message,
+    })
+  }
+  aedes.on('clientError', onClient)
+  aedes.on('connectionError', onClient)
+  const emitter: EventEmitter = aedes // its types know no 'error', but it emits it
+  emitter.on('error', error =>
+    tally.warn('broker_error', 'The broker met an unexpected error', { error: messageOf(error) }),
+  )
+}
+
+class RefusedError extends Error {
+  readonly reason: string
+  readonly returnCode: number | undefined
+
+  constructor(reason: string, returnCode?: number) {
+    super(reason)
+    this.reason = reason
+    this.returnCode = returnCode
+  }
+}
+
+function connectionOf(client: Client): Connection | undefined {
+  return client.conn instanceof Connection ? client.conn : undefined
+}
+
+function toPublish(client: string, packet: PublishPacket, arrivalMs: number): Publish {
+  const { topic, payload, qos, retain } = packet
+  return {
+    client,
+    topic,
+    payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    qos,
+    retain,
+    arrivalMs,
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The LAN broker: listeners, the connections behind them, and aedes behind those. It knows nothing of tables; it hands
+ * what clients publish to the intake, and acknowledges what the intake has made durable [I1].
+ *
+ * `close` refuses what is new at once, and resolves when all that was accepted is done.
+ */
+import type { Server, Socket } from 'node:net'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Access } from './admission.ts'
+import { openAedes } from './aedes.ts'
+import { Connection } from './connection.ts'
+import type { Hall } from './engine.ts'
+import { Gate } from './gate.ts'
+import type { BrokerLimits } from './limits.ts'
+import { type Address, addressOf, listen, stopListening } from './listen.ts'
+import type { Intake, Message, Publish, Qos } from './publish.ts'
+import { Sessions } from './sessions.ts'
+import { Tally } from './tally.ts'
+import { type Topic, TopicCache } from './topic-cache.ts'
+
+export type BrokerOptions = Access & {
+  readonly listen: readonly Address[]
+  readonly limits: BrokerLimits
+  readonly intake: Intake
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly log: Log
+}
+
+export type Broker = {
+  readonly addresses: () => readonly Address[]
+  /** Publishes to subscribers, past the intake. Resolves when it was handed to all of them. */
+  readonly publish: (
+    topic: string,
+    payload: Buffer | string,
+    options?: { qos?: Qos; retain?: boolean },
+  ) => Promise<void>
+  /** Hears messages inside the process. It hears no retained messages of before, and must not throw. */
+  readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>
+  /** Ids of the clients that are connected. */
+  readonly connected: () => readonly string[]
+  readonly disconnect: (client: string) => void
+  /** Routes changed: `wants` is asked again about every topic. */
+  readonly forgetTopics: () => void
+  readonly counters: () => Record<string, number>
+  readonly close: () => Promise<void>
+}
+
+export async function openBroker(options: BrokerOptions): Promise<Broker> {
+  const { limits, intake, now, log } = options
+  const tally = new Tally(log, now)
+  const gate = new Gate(limits)
+  const topics = new TopicCache(limits, intake.wants)
+  const sessions = new Sessions(limits, tally)
+  const pending = new Pending(intake, tally)
+  const turn = new Turn()
+  const hall: Hall = {
+    limits,
+    intake,
+    now,
+    tally,
+    gate,
+    topics,
+    mayPublish: options.mayPublish,
+    heard: (topic: Topic) => engine.heard(topic),
+    flush: () => pending.flush(),
+    flushSoon: () => turn.flushSoon(() => pending.flush()),
+    afterTurn: task => turn.after(task),
+    accept: (publish, settle) => pending.accept(publish, settle),
+  }
+  const engine = await openAedes(hall, options, sessions)
+  const lobby = new Lobby(hall, engine.handle)
+  const servers: Server[] = []
+  try {
+    for (const address of options.listen) servers.push(await listen(address, socket => lobby.enter(socket)))
+  } catch (error) {
+    for (const server of servers) stopListening(server)
+    await engine.close()
+    throw error
+  }
+  const addresses = servers.map(addressOf)
+  return {
+    addresses: () => addresses,
+    publish: (topic, payload, { qos = 0, retain = false } = {}) =>
+      engine.publish({ topic, payload: Buffer.isBuffer(payload) ? payload : Buffer.from(payload), qos, retain }),
+    subscribe: engine.subscribe,
+    connected: engine.connected,
+    disconnect: engine.disconnect,
+    forgetTopics: () => topics.clear(),
+    counters: () => ({
+      ...tally.counts(),
+      ...sessions.counts(),
+      accepted: pending.accepted,
+      clients: engine.connected().length,
+      connections: lobby.size,
+      pending: pending.count,
+      pending_bytes: gate.bytes,
+      pending_bytes_peak: gate.peakBytes,
+    }),
+    close: async () => {
+      for (const server of servers) stopListening(server)
+      lobby.shut()
+      await pending.settled()
+      await engine.close() // its clients' wills may be readings
+      await pending.settled()
+      lobby.clear()
+    },
+  }
+}
+
+/** Counts what the intake has accepted and not settled. Nothing that the intake throws gets past it. */
+class Pending {
+  readonly #intake: Intake
+  readonly #tally: Tally
+  #idle: (() => void)[] = []
+  accepted = 0
+  count = 0
+
+  constructor(intake: Intake, tally: Tally) {
+    this.#intake = intake
+    this.#tally = tally
+  }
+
+  accept(publish: Publish, settle: (error?: Error) => void): void {
+    this.accepted += 1
+    this.count += 1
+    let open = true
+    const done = (error?: Error) => {
+      if (!open) return
+      open = false
+      try {
+        settle(error)
+      } finally {
+        this.count -= 1
+        if (this.count === 0) for (const resolve of this.#idle.splice(0)) resolve()
+      }
+    }
+    try {
+      this.#intake.accept(publish, done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(messageOf(error)))
+    }
+  }
+
+  flush(): void {
+    try {
+      this.#intake.flush()
+    } catch (error) {
+      this.#tally.warn('broker_error', 'The intake failed to flush', { error: messageOf(error) })
+    }
+  }
+
+  /** Resolves one turn after everything is settled, so that the acknowledgements are written. */
+  async settled(): Promise<void> {
+    if (this.count > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
+/** Tasks that run once after what is under way now, however many ask for it: the place where writes are gathered. */
+class Turn {
+  #tasks: (() => void)[] = []
+  #flushAsked = false
+
+  after(task: () => void): void {
+    if (this.#tasks.push(task) > 1) return
+    process.nextTick(() => {
+      const tasks = this.#tasks
+      this.#tasks = []
+      for (const run of tasks) run()
+    })
+  }
+
+  flushSoon(flush: () => void): void {
+    if (this.#flushAsked) return
+    this.#flushAsked = true
+    this.after(() => {
+      this.#flushAsked = false
+      flush()
+    })
+  }
+}
+
+/** Lets sockets in while there is room, in all and for their address. */
+class Lobby {
+  readonly #hall: Hall
+  readonly #handle: (connection: Connection) => void
+  readonly #connections = new Set<Connection>()
+  readonly #byAddress = new Map<string, number>()
+  #open = true
+
+  constructor(hall: Hall, handle: (connection: Connection) => void) {
+    this.#hall = hall
+    this.#handle = handle
+  }
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  enter(socket: Socket): void {
+    const address = socket.remoteAddress ?? ''
+    const fromThere = this.#byAddress.get(address) ?? 0
+    const { connectionsMax, connectionsPerAddressMax } = this.#hall.limits
+    const isFull = this.#connections.size >= connectionsMax
+    if (!this.#open || isFull || fromThere >= connectionsPerAddressMax) {
+      const cause = isFull ? 'refused_connections' : 'refused_connections_per_address'
+      if (this.#open) this.#hall.tally.warn(cause, 'A connection was refused: there are too many', { address })
+      socket.on('error', () => socket.destroy())
+      socket.destroy()
+      return
+    }
+    const connection = new Connection(socket, this.#hall)
+    this.#connections.add(connection)
+    this.#byAddress.set(address, fromThere + 1)
+    // The socket's own end, not the stream's: until then it takes up a place.
+    socket.once('close', () => {
+      this.#connections.delete(connection)
+      const left = (this.#byAddress.get(address) ?? 1) - 1
+      if (left > 0) this.#byAddress.set(address, left)
+      else this.#byAddress.delete(address)
+    })
+    this.#handle(connection)
+  }
+
+  /** Nothing more is read or let in. */
+  shut(): void {
+    this.#open = false
+    for (const connection of this.#connections) connection.shut()
+  }
+
+  clear(): void {
+    for (const connection of this.#connections) connection.destroy()
+  }
+}

@@ -1,0 +1,382 @@
+/**
+ * One connection: a guard between the socket and aedes, which reads and writes this stream as if it were the socket.
+ *
+ *   socket -> frames -> QoS 0 and 1 readings, not retained ------> intake -> PUBACKs of one commit in one write
+ *                    -> everything else -> aedes -> `enter` -----> intake -> aedes acknowledges
+ *
+ * Promises: nothing is acknowledged before the intake says it is durable [I1, A1, MQTT-4.3.2-2]; publishes keep their
+ * order on both ways, and so do their acknowledgements; a frame is judged at its header, before anything is held for
+ * it [A2]; at most one incomplete frame, one chunk and the pending bytes of the limits are in memory; and a client
+ * that does not read is dropped after the drain timeout [A7].
+ * It must never emit an 'error': a stranger's socket cannot be allowed to end the process.
+ */
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { messageOf } from '../errors.ts'
+import type { Guest, Hall } from './engine.ts'
+import { Frames, frameTypes } from './frames.ts'
+import { Line } from './line.ts'
+import type { Publish, Qos } from './publish.ts'
+import { Share } from './share.ts'
+
+/**
+ * `connect`: waits for CONNECT. `greeting`: waits for CONNACK; what follows stays where it is. `open`. `leaving`: DISCONNECT
+ * or the end of the socket came, and what was accepted is still on its way. `shut`: nothing is read any more.
+ */
+type Stage = 'connect' | 'greeting' | 'open' | 'leaving' | 'shut'
+
+const ackBytes = 4
+const farewellMs = 1_000
+/** Towards aedes and towards the socket; one frame may go beyond it. */
+const bufferBytesMax = 64 * 1024
+const unacceptableVersion = 1
+const nothing = { buffer: Buffer.alloc(0), start: 0, end: 0 }
+
+export class Connection extends Duplex {
+  readonly address: string
+  readonly #socket: Socket
+  readonly #hall: Hall
+  readonly #frames: Frames
+  readonly #line = new Line()
+  #stage: Stage = 'connect'
+  #guest: Guest | undefined
+  /** The frame that says good-bye; it waits until the line is empty, so that no acknowledgement is lost. */
+  #farewell: Buffer | null = null
+  /** PUBLISH frames given to aedes that have not come back to `enter` yet: while there are any, all go that way. */
+  #onLongWay = 0
+  #passing: { readonly buffer: Buffer; readonly start: number; end: number } = nothing
+  readonly #share: Share
+  #aedesIsFull = false
+  /** The client's side of the socket has ended. */
+  #ended = false
+  readonly #waiter = { resume: () => this.#scanSoon() }
+  #scanning = false
+  #reliefAsked = false
+  #acks: number[] = []
+  #drainTimer: NodeJS.Timeout | undefined
+
+  constructor(socket: Socket, hall: Hall) {
+    super({ readableHighWaterMark: bufferBytesMax, writableHighWaterMark: bufferBytesMax })
+    this.address = socket.remoteAddress ?? ''
+    this.#socket = socket
+    this.#hall = hall
+    this.#frames = new Frames(hall.limits)
+    this.#share = new Share(hall.gate, hall.limits.pendingBytesPerConnectionMax, () => this.#reliefSoon())
+    socket.on('data', (chunk: Buffer) => {
+      this.#frames.add(chunk)
+      this.#scan()
+    })
+    socket.on('end', () => {
+      this.#ended = true
+      this.#scan()
+    })
+    socket.on('error', () => this.destroy())
+    socket.on('close', () => this.destroy())
+  }
+
+  get clientId(): string {
+    return this.#guest?.id ?? ''
+  }
+
+  /** CONNACK was sent: what the client sent after CONNECT may be read now. */
+  welcome(guest: Guest): void {
+    if (this.#stage !== 'greeting') return
+    this.#guest = guest
+    this.#stage = 'open'
+    this.#scan()
+  }
+
+  /** Answers CONNECT with a refusal; the caller closes [MQTT-3.2.2-5]. */
+  sendRefusal(returnCode: number): void {
+    if (!this.destroyed) this.write(Buffer.from([0x20, 2, 0, returnCode]))
+  }
+
+  /** Closes because of what the client did, and counts why. */
+  refuse(cause: string): void {
+    if (this.destroyed) return
+    this.#hall.tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', {
+      client: this.clientId,
+      address: this.address,
+    })
+    this.destroy()
+  }
+
+  /** Reads nothing more; what was accepted goes on to its end. */
+  shut(): void {
+    this.#stage = 'shut'
+    this.#socket.pause()
+  }
+
+  /**
+   * A publish that came by aedes takes its place in the line. `settling` starts what it has to wait for;
+   * `callback` gives it back to aedes, which then acknowledges.
+   */
+  enter(
+    publish: Publish,
+    settling: ((settle: (error?: Error) => void) => void) | undefined,
+    callback: (error?: Error) => void,
+  ): void {
+    this.#onLongWay = Math.max(0, this.#onLongWay - 1)
+    const charge = this.#share.charge(publish.payload, publish.payload.length)
+    if (!this.#scanning) this.#share.endScan()
+    const place = this.#line.join(error => {
+      this.#share.release(charge)
+      this.#writeAcks() // those before this one, because aedes is about to write its own
+      if (error !== undefined) this.#fail(error)
+      callback(error)
+      this.#leaveIfDone()
+    })
+    if (settling === undefined) this.#line.settle(place, undefined)
+    else settling(error => this.#line.settle(place, error))
+  }
+
+  override _read(): void {
+    if (!this.#aedesIsFull) return
+    this.#aedesIsFull = false
+    this.#scanSoon()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#output(this.#socket.write(chunk), callback)
+  }
+
+  override _writev(chunks: readonly { chunk: Buffer }[], callback: () => void): void {
+    // aedes writes a packet in pieces of a few bytes: one copy is far cheaper than a write for each.
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'binary', callback)
+  }
+
+  override _destroy(_error: Error | null, callback: (error: null) => void): void {
+    this.#stage = 'shut'
+    clearTimeout(this.#drainTimer)
+    this.#hall.gate.leave(this.#waiter)
+    const socket = this.#socket
+    if (socket.writableLength === 0) {
+      socket.destroy()
+    } else {
+      socket.destroySoon() // what was written, a refusal perhaps, still goes out
+      setTimeout(() => socket.destroy(), farewellMs).unref()
+    }
+    callback(null)
+  }
+
+  /** Never at once: the intake must not be called again from within its own `done`. */
+  #scanSoon(): void {
+    this.#hall.afterTurn(() => this.#scan())
+  }
+
+  /** Looks at every frame that has arrived, until something says to wait. */
+  #scan(): void {
+    if (this.#scanning) return
+    this.#scanning = true
+    try {
+      if (!this.#mustWait()) while (this.#isListening() && this.#frames.next()) this.#dispatch()
+      this.#pass()
+      if (this.#frames.fault !== undefined) this.refuse(this.#frames.fault)
+    } catch (error) {
+      this.#hall.tally.warn('broker_error', 'A connection was closed by an unexpected error', {
+        error: messageOf(error),
+      })
+      this.destroy()
+    } finally {
+      this.#scanning = false
+    }
+    if (this.#share.endScan()) {
+      this.#guest?.touch()
+      this.#hall.flush()
+    }
+    if (this.#ended && this.#isListening() && !this.#mustWait()) this.#leave(null)
+    this.#pauseOrResume()
+    this.#leaveIfDone()
+  }
+
+  #isListening(): boolean {
+    return (this.#stage === 'open' || this.#stage === 'connect') && !this.#aedesIsFull && !this.destroyed
+  }
+
+  /** Too much is pending, or the client does not read what it is sent. */
+  #mustWait(): boolean {
+    if (this.#share.full || this.writableNeedDrain) return true
+    if (!this.#hall.gate.full) return false
+    this.#hall.gate.wait(this.#waiter)
+    return true
+  }
+
+  #pauseOrResume(): void {
+    if (this.destroyed) return
+    const wait = !this.#isListening() || this.#mustWait()
+    if (wait === this.#socket.isPaused()) return
+    if (wait) {
+      if (this.#stage === 'open') this.#hall.tally.add('pauses')
+      this.#socket.pause()
+    } else {
+      this.#socket.resume()
+    }
+  }
+
+  #dispatch(): void {
+    const { type } = this.#frames
+    if (this.#stage === 'connect') this.#connect()
+    else if (type === frameTypes.publish) this.#publish()
+    else if (type === frameTypes.connect)
+      this.refuse('second_connect') // [MQTT-3.1.0-2]
+    else if (type === frameTypes.disconnect) this.#leave(this.#frame())
+    else if (type !== frameTypes.pingreq && this.#number(this.#frames.body) === 0) this.refuse('message_id')
+    else this.#toAedes()
+  }
+
+  #connect(): void {
+    const { buffer, type, body } = this.#frames
+    if (type !== frameTypes.connect) return this.refuse('not_connect') // [MQTT-3.1.0-1]
+    // The level follows the protocol's name; its top bit marks a bridge, by custom.
+    const version = (buffer[body + 2 + this.#number(body)] ?? 0) & 0x7f
+    if (version !== 3 && version !== 4) {
+      this.sendRefusal(unacceptableVersion) // [MQTT-3.1.2-2, A10]
+      return this.refuse('protocol_version')
+    }
+    this.#stage = 'greeting'
+    // A copy: the will in it is kept as long as the client, and a slice would keep the whole chunk.
+    if (!this.push(Buffer.from(this.#frame()))) this.#aedesIsFull = true
+  }
+
+  #publish(): void {
+    const { buffer, body, end, flags } = this.#frames
+    const qos = ((flags >> 1) & 3) as Qos
+    const topicEnd = body + 2 + this.#number(body)
+    const payloadStart = qos === 0 ? topicEnd : topicEnd + 2
+    if (end - body < 2 || payloadStart > end) return this.refuse('packet_length')
+    const messageId = qos === 0 ? 0 : this.#number(topicEnd)
+    if (qos > 0 && messageId === 0) return this.refuse('message_id') // [MQTT-2.3.1-1]
+    const topic = this.#hall.topics.find(buffer, body + 2, topicEnd)
+    if (topic.fault !== undefined) return this.refuse(topic.fault)
+    const guest = this.#guest
+    if (guest === undefined) return
+    if (this.#hall.mayPublish !== undefined && !this.#hall.mayPublish(guest.id, topic.name)) {
+      return this.refuse('publish_denied')
+    }
+    if (!topic.wanted || qos === 2 || (flags & 1) === 1 || this.#onLongWay > 0) {
+      this.#onLongWay += 1
+      return this.#toAedes()
+    }
+    const publish: Publish = {
+      client: guest.id,
+      topic: topic.name,
+      payload: buffer.subarray(payloadStart, end),
+      qos,
+      retain: false,
+      arrivalMs: this.#hall.now(),
+    }
+    const charge = this.#share.charge(buffer, end - this.#frames.start)
+    const place = this.#line.join(error => {
+      if (error === undefined) {
+        if (qos === 1) this.#ackLater(messageId)
+        if (this.#hall.heard(topic)) guest.forward(publish, () => this.#share.release(charge))
+        else this.#share.release(charge)
+      } else {
+        this.#share.release(charge)
+        this.#fail(error)
+      }
+      this.#leaveIfDone()
+    })
+    this.#hall.accept(publish, error => this.#line.settle(place, error))
+  }
+
+  /** [I1]: not even what came before it and is durable is acknowledged any more; the client sends again. */
+  #fail(error: Error): void {
+    if (this.destroyed) return
+    this.#hall.tally.warn('not_durable', 'A publish could not be stored: its connection was closed unacknowledged', {
+      client: this.clientId,
+      error: messageOf(error),
+    })
+    this.destroy()
+  }
+
+  /** Something was done. A paused client's packets lie in the socket because we do not read them: its silence is ours. */
+  #reliefSoon(): void {
+    if (this.#reliefAsked || this.destroyed || !this.#socket.isPaused()) return
+    this.#reliefAsked = true
+    this.#hall.afterTurn(() => {
+      this.#reliefAsked = false
+      this.#guest?.touch()
+      if (this.#share.isHalfEmpty) this.#scan()
+    })
+  }
+
+  /** [MQTT-4.3.2-2]: called only from the line, after the commit. */
+  #ackLater(messageId: number): void {
+    if (this.destroyed) return
+    if (this.#acks.push(messageId) === 1) this.#hall.afterTurn(() => this.#writeAcks())
+  }
+
+  /** All acknowledgements that are due go out in one write. */
+  #writeAcks(): void {
+    const acks = this.#acks
+    if (acks.length === 0 || this.destroyed) return
+    this.#acks = []
+    const bytes = Buffer.allocUnsafe(acks.length * ackBytes)
+    let at = 0
+    for (const messageId of acks) {
+      bytes[at] = frameTypes.puback << 4
+      bytes[at + 1] = 2
+      bytes[at + 2] = messageId >> 8
+      bytes[at + 3] = messageId & 0xff
+      at += ackBytes
+    }
+    this.#hall.tally.add('acknowledged', acks.length)
+    this.write(bytes)
+  }
+
+  #output(room: boolean, callback: () => void): void {
+    if (room) return callback()
+    const drained = () => {
+      clearTimeout(this.#drainTimer)
+      callback()
+      this.#scanSoon()
+    }
+    this.#socket.once('drain', drained)
+    this.#drainTimer = setTimeout(() => this.refuse('slow_reader'), this.#hall.limits.drainTimeoutMs).unref()
+  }
+
+  /** Frames that lie behind one another go to aedes in one piece, at the end of the scan. */
+  #toAedes(): void {
+    const { buffer, start, end } = this.#frames
+    if (buffer !== this.#passing.buffer || start !== this.#passing.end) {
+      this.#pass()
+      this.#passing = { buffer, start, end }
+    }
+    this.#passing.end = end
+  }
+
+  #pass(): void {
+    const { buffer, start, end } = this.#passing
+    this.#passing = nothing
+    if (end > start && !this.push(buffer.subarray(start, end))) this.#aedesIsFull = true
+  }
+
+  #frame(): Buffer {
+    return this.#frames.buffer.subarray(this.#frames.start, this.#frames.end)
+  }
+
+  #number(at: number): number {
+    return ((this.#frames.buffer[at] ?? 0) << 8) | (this.#frames.buffer[at + 1] ?? 0)
+  }
+
+  /** The client goes. `farewell` is its DISCONNECT, or null if the socket ended without one. */
+  #leave(farewell: Buffer | null): void {
+    if (this.#stage === 'shut' || this.#stage === 'leaving') return
+    this.#stage = 'leaving'
+    this.#farewell = farewell
+    this.#leaveIfDone()
+  }
+
+  /** Lets the farewell pass once all that came before it is settled and written. */
+  #leaveIfDone(): void {
+    if (this.#stage !== 'leaving' || this.#line.length > 0 || this.#onLongWay > 0) return
+    this.#stage = 'shut'
+    // aedes' own answers are still a few turns away; a DISCONNECT makes it drop the connection at once.
+    setImmediate(() => {
+      if (this.destroyed) return
+      this.push(this.#farewell)
+      setTimeout(() => this.destroy(), this.#hall.limits.drainTimeoutMs).unref()
+    })
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * What the connections need from the MQTT engine, and the engine from the connections. Types only, so that aedes stays
+ * behind one file and neither side imports the other.
+ */
+import type { Gate } from './gate.ts'
+import type { BrokerLimits } from './limits.ts'
+import type { Intake, Message, Publish } from './publish.ts'
+import type { Tally } from './tally.ts'
+import type { Topic, TopicCache } from './topic-cache.ts'
+
+/** A client that has been welcomed. */
+export type Guest = {
+  readonly id: string
+  /** The client was heard from: its keepalive starts again [MQTT-3.1.2-24]. */
+  readonly touch: () => void
+  /** Hands a publish that is durable to whoever subscribes to it. */
+  readonly forward: (publish: Publish, done: () => void) => void
+}
+
+/** What all connections of a broker share. */
+export type Hall = {
+  readonly limits: BrokerLimits
+  readonly intake: Intake
+  readonly now: () => number
+  readonly tally: Tally
+  readonly gate: Gate
+  readonly topics: TopicCache
+  readonly mayPublish: ((client: string, topic: string) => boolean) | undefined
+  /** Does anybody subscribe to this topic? Remembered on the topic itself. */
+  readonly heard: (topic: Topic) => boolean
+  /** Tells the intake that a chunk is over; `flushSoon`, once for all that ask in this turn. */
+  readonly flush: () => void
+  readonly flushSoon: () => void
+  /** Has `task` run after everything that is under way in this turn, once for all connections that ask. */
+  readonly afterTurn: (task: () => void) => void
+  /** Hands a publish to the intake and counts it as pending until it is settled; `settle` is called once. */
+  readonly accept: (publish: Publish, settle: (error?: Error) => void) => void
+}
+
+export type Engine = {
+  readonly connected: () => string[]
+  readonly disconnect: (client: string) => void
+  readonly publish: (message: Message) => Promise<void>
+  readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>
+  readonly heard: (topic: Topic) => boolean
+  readonly close: () => Promise<void>
+}

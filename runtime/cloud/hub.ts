@@ -1,0 +1,313 @@
+/**
+ * The far side of bridges: answers the hellos of gateways, takes in the tables that they publish, and sends them those
+ * that they subscribe to. What one gateway sends goes on to the others, because they are all followers of one table.
+ *
+ * It listens to nothing itself: messages come and go through a transport, which is the broker of the same process or a
+ * client of any other. The transport vouches that <gateway> in a topic is who sent it (access.ts).
+ *
+ * Promises: one gateway's garbage, silence or flood never touches another's streams; a gateway is known, with its last
+ * contact and its positions, also after a restart; the number of gateways is bounded [I6].
+ */
+import { messageOf } from '../errors.ts'
+import { Exchange } from '../replication/exchange.ts'
+import { frameBytesDefault, gatewaysMax } from '../replication/limits.ts'
+import { decodeUpHello, encodeAgain, encodeDownHello, encodeRefused } from '../replication/messages.ts'
+import {
+  type Direction,
+  type DownHello,
+  type PlainMessage,
+  type UpHello,
+  filterOf,
+  parseTopic,
+  topicOf,
+} from '../replication/protocol.ts'
+import { Receiver } from '../replication/receiver.ts'
+import { Sender } from '../replication/sender.ts'
+import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
+
+export type HubOptions = {
+  readonly id: string
+  /** Tables that gateways may publish, and those that they may subscribe to. */
+  readonly accept: readonly string[]
+  readonly offer: readonly string[]
+  readonly frameBytes: number | undefined
+}
+
+export type Transport = {
+  publish(topic: string, payload: Buffer): Promise<void>
+  subscribe(filter: string, handler: (topic: string, payload: Buffer) => void): Promise<void>
+}
+
+export type GatewayStatus = {
+  readonly gateway: string
+  readonly state: 'talking' | 'silent'
+  /** By the wall clock. */
+  readonly lastContactMs: number
+  readonly streams: readonly StreamStatus[]
+}
+
+export type HubStatus = {
+  readonly hub: string
+  /** Messages that were not for us, from nobody we know, or could not be read. */
+  readonly refused: number
+  readonly gateways: readonly GatewayStatus[]
+}
+
+type Refusal = DownHello['refused'][number]
+
+class Gateway {
+  readonly id: string
+  lastContactMs: number
+  hello: UpHello | undefined
+  exchange: Exchange | undefined
+  /** The tables that `exchange` was made for. */
+  tables = ''
+  refusals: readonly Refusal[] = []
+  /** Greetings and endings, one after the other; of greetings that wait only the newest counts. */
+  turn: Promise<void> = Promise.resolve()
+  waiting: UpHello | undefined
+  againAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(id: string, lastContactMs: number) {
+    this.id = id
+    this.lastContactMs = lastContactMs
+  }
+}
+
+/** The state under which known gateways are kept. */
+const gatewaysOwner = 'gateways'
+const againEveryMs = 1_000
+
+export class Hub {
+  readonly #options: HubOptions
+  readonly #doors: Doors
+  readonly #transport: Transport
+  readonly #gateways = new Map<string, Gateway>()
+  #refused = 0
+  #isClosed = false
+
+  static async open(options: HubOptions, doors: Doors, transport: Transport): Promise<Hub> {
+    const hub = new Hub(options, doors, transport)
+    await transport.subscribe(filterOf('+', 'up'), (topic, payload) => hub.#message(topic, payload))
+    return hub
+  }
+
+  private constructor(options: HubOptions, doors: Doors, transport: Transport) {
+    this.#options = options
+    this.#doors = { ...doors, log: doors.log.child({ hub: options.id }) }
+    this.#transport = transport
+    for (const [id, known] of doors.store.states(gatewaysOwner)) {
+      this.#gateways.set(id, new Gateway(id, (known as { lastContactMs: number }).lastContactMs))
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const gateways = [...this.#gateways.values()]
+    for (const gateway of gateways) this.#endTalk(gateway)
+    await Promise.all(gateways.map(gateway => gateway.turn))
+  }
+
+  /** The transport may tell that a gateway's connection is gone; without it, silence tells, later. */
+  disconnected(id: string): void {
+    const gateway = this.#gateways.get(id)
+    if (gateway !== undefined) this.#endTalk(gateway)
+  }
+
+  status(): HubStatus {
+    const gateways = [...this.#gateways.values()].map(
+      ({ id, lastContactMs, exchange }): GatewayStatus => ({
+        gateway: id,
+        state: exchange?.session === undefined ? 'silent' : 'talking',
+        lastContactMs,
+        streams: exchange?.status() ?? [],
+      }),
+    )
+    return { hub: this.#options.id, refused: this.#refused, gateways }
+  }
+
+  #message(topic: string, payload: Buffer): void {
+    if (this.#isClosed) return
+    const parsed = parseTopic(topic)
+    if (parsed === undefined || parsed.direction !== 'up') {
+      this.#refused++
+      return
+    }
+    const gateway = this.#gateways.get(parsed.gateway)
+    if (gateway !== undefined) gateway.lastContactMs = this.#doors.time.wallMs()
+    switch (parsed.name) {
+      case 'hello':
+        return this.#helloCame(parsed.gateway, payload)
+      case 'entries':
+      case 'position':
+      case 'ask':
+        if (gateway?.exchange?.session !== undefined) return gateway.exchange.handle(parsed.name, parsed.table, payload)
+        // It believes that we talk: we were restarted, or thought it gone.
+        if (gateway !== undefined) this.#sayAgain(gateway)
+        this.#refused++
+        return
+      case 'again':
+      case 'refused':
+        this.#refused++
+    }
+  }
+
+  #helloCame(id: string, payload: Buffer): void {
+    const decoded = decodeUpHello(payload)
+    if (!decoded.ok) {
+      this.#refused++
+      this.#doors.log.warn({ gateway: id, refused: decoded.refused, detail: decoded.detail }, 'a hello was refused')
+      return this.#send(id, 'refused', encodeRefused(decoded.refused))
+    }
+    if (decoded.value.gateway !== id) {
+      this.#refused++
+      return this.#send(id, 'refused', encodeRefused('gateway-mismatch'))
+    }
+    const gateway = this.#gateways.get(id) ?? this.#admit(id)
+    if (gateway === undefined) return
+    const isQueued = gateway.waiting !== undefined
+    gateway.waiting = decoded.value
+    if (!isQueued) this.#inTurn(gateway, () => this.#greet(gateway))
+  }
+
+  #admit(id: string): Gateway | undefined {
+    if (this.#gateways.size >= gatewaysMax) {
+      this.#refused++
+      this.#send(id, 'refused', encodeRefused('too-many-gateways'))
+      return undefined
+    }
+    const gateway = new Gateway(id, this.#doors.time.wallMs())
+    this.#gateways.set(id, gateway)
+    return gateway
+  }
+
+  async #greet(gateway: Gateway): Promise<void> {
+    const hello = gateway.waiting
+    gateway.waiting = undefined
+    if (hello === undefined || this.#isClosed) return
+    const talk = gateway.exchange?.session
+    // The same hello again: it only wants to know that we are here.
+    if (talk !== undefined && talk.id === hello.session) return this.#answer(gateway, hello)
+    await gateway.exchange?.end()
+    const exchange = await this.#exchangeFor(gateway, hello)
+    this.#remember(gateway)
+    const session: Session = {
+      id: hello.session,
+      peer: gateway.id,
+      post: (name, table, payload) => this.#publish(topicOf(gateway.id, 'down', name, table), payload),
+    }
+    exchange.begin({
+      session,
+      positions: new Map(),
+      epochs: new Map(hello.publish.map(({ table, epoch }) => [table, epoch])),
+      believedMs: this.#doors.time.wallMs,
+    })
+    gateway.hello = hello
+    this.#doors.log.info({ gateway: gateway.id, refused: gateway.refusals }, 'talking to a gateway')
+    this.#answer(gateway, hello)
+  }
+
+  /** The streams with this gateway; kept from one conversation to the next while the tables are the same. */
+  async #exchangeFor(gateway: Gateway, hello: UpHello): Promise<Exchange> {
+    const tables = JSON.stringify([hello.publish.map(({ table, kind }) => [table, kind]), hello.subscribe])
+    if (gateway.exchange !== undefined && gateway.tables === tables) return gateway.exchange
+    const refusals: Refusal[] = []
+    const isTaken = (direction: Direction, table: string, kind: string): boolean => {
+      const reason = this.#objection(direction, table, kind)
+      if (reason !== undefined) refusals.push({ table, direction, reason })
+      return reason === undefined
+    }
+    const label = gateway.id
+    const { frameBytes = frameBytesDefault } = this.#options
+    const receivers = hello.publish
+      .filter(({ table, kind }) => isTaken('up', table, kind))
+      .map(({ table, kind }) => new Receiver({ table, kind, label }, this.#doors))
+    const senders = hello.subscribe
+      .filter(({ table, kind }) => isTaken('down', table, kind))
+      .map(({ table, kind }) => {
+        const cursor = `gateway/${gateway.id}/${table}`
+        return new Sender({ table, kind, label, cursor, start: 'beginning', frameBytes }, this.#doors)
+      })
+    for (const sender of senders) {
+      sender.onRestart = () => {
+        this.#endTalk(gateway)
+        this.#sayAgain(gateway)
+      }
+      await sender.prepare()
+    }
+    gateway.refusals = refusals
+    gateway.tables = tables
+    gateway.exchange = new Exchange(senders, receivers, this.#doors, () => this.#endTalk(gateway))
+    return gateway.exchange
+  }
+
+  #objection(direction: Direction, table: string, kind: string): string | undefined {
+    const allowed = direction === 'up' ? this.#options.accept : this.#options.offer
+    const spec = this.#doors.store.tables.get(table)
+    if (!allowed.includes(table) || spec === undefined) {
+      return direction === 'up' ? 'the hub does not accept this table' : 'the hub does not offer this table'
+    }
+    return spec.kind === kind ? undefined : `at the hub it is a ${spec.kind} table`
+  }
+
+  #answer(gateway: Gateway, hello: UpHello): void {
+    const { exchange } = gateway
+    if (exchange === undefined) return
+    const { store, time } = this.#doors
+    const positions = hello.publish.flatMap(({ table }) => {
+      const seq = exchange.position(table)
+      return seq === undefined ? [] : [{ table, seq }]
+    })
+    const streams = hello.subscribe.flatMap(({ table }) => {
+      const epoch = exchange.epoch(table)
+      return epoch === undefined ? [] : [{ table, epoch }]
+    })
+    const answer = {
+      session: hello.session,
+      hub: this.#options.id,
+      epoch: store.epoch,
+      wallMs: time.wallMs(),
+      positions,
+      streams,
+      refused: gateway.refusals,
+    }
+    this.#send(gateway.id, 'hello', encodeDownHello(answer))
+  }
+
+  #endTalk(gateway: Gateway): void {
+    this.#inTurn(gateway, async () => gateway.exchange?.end())
+  }
+
+  #sayAgain(gateway: Gateway): void {
+    const nowMs = this.#doors.time.monotonicMs()
+    if (nowMs - gateway.againAtMs < againEveryMs) return
+    gateway.againAtMs = nowMs
+    this.#send(gateway.id, 'again', encodeAgain())
+  }
+
+  /** After a restart the status still knows who has been here, and when. */
+  #remember(gateway: Gateway): void {
+    const value = { lastContactMs: gateway.lastContactMs }
+    this.#doors.store
+      .commit([{ kind: 'state', owner: gatewaysOwner, key: gateway.id, value }], 'lazy')
+      .catch((error: unknown) => {
+        this.#doors.log.debug({ gateway: gateway.id, reason: messageOf(error) }, 'the contact was not kept')
+      })
+  }
+
+  #inTurn(gateway: Gateway, work: () => Promise<void> | undefined): void {
+    gateway.turn = gateway.turn.then(work).catch((error: unknown) => {
+      this.#doors.log.error({ gateway: gateway.id, reason: messageOf(error) }, 'a gateway could not be served')
+    })
+  }
+
+  #send(gateway: string, name: PlainMessage, payload: Buffer): void {
+    this.#publish(topicOf(gateway, 'down', name), payload)
+  }
+
+  #publish(topic: string, payload: Buffer): void {
+    this.#transport.publish(topic, payload).catch((error: unknown) => {
+      this.#doors.log.debug({ topic, reason: messageOf(error) }, 'a message could not be sent')
+    })
+  }
+}

@@ -1,0 +1,100 @@
+/** `holdfast check`: what is wrong in the configuration and the rule files, all of it, before a gateway runs with them. */
+import { Command } from 'commander'
+import type { Rule } from '../../rules/rule.ts'
+import type { Config } from '../config/config.ts'
+import type { Problem } from '../document.ts'
+import { exitCodes } from './failure.ts'
+import { printable, terminalOf } from './terminal.ts'
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('check the configuration and the rule files without running anything')
+    .option('--config <FILE>', 'the configuration to check')
+    .option('--json', 'print {ok, config, rules, problems} as JSON')
+    .addHelpText(
+      'after',
+      `
+Every problem is told at once, each with file, line and column. Exit code 1 if there is any.
+
+Examples:
+  $ holdfast check --config /etc/holdfast/holdfast.yaml
+  $ holdfast check --json | jq -r '.problems[].message'`,
+    )
+    .action(async ({ config: named, json }: { config?: string; json?: boolean }) => {
+      const report = await checkAll(named)
+      process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.ok ? praise(report) : '')
+      if (report.ok) return
+      process.exitCode = exitCodes.failure
+      if (!json) process.stderr.write(await complaint(report.problems))
+    })
+}
+
+type Report = {
+  readonly ok: boolean
+  readonly config: string | null
+  readonly rules: { readonly folder: string; readonly files: number; readonly rules: number } | null
+  readonly problems: readonly Problem[]
+}
+
+async function checkAll(named: string | undefined): Promise<Report> {
+  const { findConfig } = await import('./find-config.ts')
+  const { file, result } = findConfig(named)
+  const config = file ?? null
+  // Where the rules are is known only once the configuration is right.
+  if (!result.ok) return { ok: false, config, rules: null, problems: result.problems }
+  const { folder } = result.config.rules
+  const { parseRules } = await import('../../rules/file.ts')
+  const files = await readRules(folder)
+  const parsed = parseRules(files)
+  const problems = parsed.ok ? tableProblems(parsed.rules, result.config) : parsed.problems
+  const rules = { folder, files: files.length, rules: parsed.ok ? parsed.rules.length : 0 }
+  return { ok: problems.length === 0, config, rules, problems }
+}
+
+async function readRules(folder: string): Promise<{ file: string; text: string }[]> {
+  const [{ readRuleFiles }, { HoldfastError, messageOf }] = await Promise.all([
+    import('../alerting/rulebook.ts'),
+    import('../errors.ts'),
+  ])
+  try {
+    return readRuleFiles(folder)
+  } catch (error) {
+    throw new HoldfastError('FILE_UNREADABLE', `the rules in ${folder} cannot be read: ${messageOf(error)}`, '', error)
+  }
+}
+
+/** What neither file can know alone: that the tables a rule speaks of exist, and are of the kind that it needs. */
+function tableProblems(rules: readonly Rule[], { tables }: Config): Problem[] {
+  const fault = (table: string, kind: 'series' | 'records'): string | undefined => {
+    const found = tables.get(table)
+    if (!found) return `there is no table "${table}" in the configuration`
+    return found.kind === kind ? undefined : `"${table}" is a ${found.kind} table; a ${kind} table is needed here`
+  }
+  return rules.flatMap(({ id, file, match, snippet, above, below, clear }) => {
+    const limits = [above, below, clear].flatMap(limit => (limit?.kind === 'row' ? [limit.table] : []))
+    const faults = [
+      ...[match.table, ...snippet.tables].map(table => fault(table, 'series')),
+      ...limits.map(table => fault(table, 'records')),
+    ]
+    return [...new Set(faults)].flatMap(message =>
+      message === undefined ? [] : [{ file, line: 0, column: 0, message: `alert "${id}": ${message}` }],
+    )
+  })
+}
+
+function praise({ config, rules }: Report): string {
+  const first = config === null ? 'no configuration file: the defaults are used' : `${config}: good`
+  const second =
+    rules === null || rules.files === 0
+      ? `no rule files in ${rules?.folder}`
+      : `${rules.folder}: ${rules.rules} rules in ${rules.files} files, all good`
+  return [first, second].map(line => `${printable(line)}\n`).join('')
+}
+
+async function complaint(problems: readonly Problem[]): Promise<string> {
+  const { formatProblem } = await import('../document.ts')
+  const { paint } = terminalOf(process.stderr)
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  const lines = problems.map(problem => `${printable(formatProblem(problem))}\n`).join('')
+  return `${lines}holdfast: ${paint('red', count)}. Correct the files and check again.\n`
+}

@@ -1,0 +1,65 @@
+/**
+ * Which configuration a command works with: the one that is named, or `holdfast.yaml` where one stands in the folder or in
+ * /etc/holdfast, or the defaults. Reads files; the room `config` knows what they mean.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import type { Config } from '../config/config.ts'
+import { type ConfigDoors, systemDoors } from '../config/doors.ts'
+import { defaultConfig, loadConfig } from '../config/load.ts'
+import { documentBytesMax, formatProblem, type Problem } from '../document.ts'
+import { HoldfastError, messageOf, systemCode } from '../errors.ts'
+
+export type FoundConfig = {
+  /** The file, or undefined where the defaults are used. */
+  readonly file: string | undefined
+  readonly result:
+    | { readonly ok: true; readonly config: Config }
+    | { readonly ok: false; readonly problems: readonly Problem[] }
+}
+
+const usualPlaces = ['holdfast.yaml', '/etc/holdfast/holdfast.yaml']
+
+/** Throws FILE_UNREADABLE. */
+export function findConfig(named: string | undefined, doors: ConfigDoors = systemDoors()): FoundConfig {
+  const file = named ?? usualPlaces.find(place => existsSync(place))
+  if (file === undefined) return { file, result: defaultConfig(process.cwd(), doors) }
+  return { file, result: loadConfig(file, readText(file), doors) }
+}
+
+/** The configuration, or BAD_CONFIG with every problem on a line of its own. */
+export function requireConfig(
+  named: string | undefined,
+  doors?: ConfigDoors,
+): { file: string | undefined; config: Config } {
+  const { file, result } = findConfig(named, doors)
+  if (result.ok) return { file, config: result.config }
+  throw configProblems(result.problems)
+}
+
+function configProblems(problems: readonly Problem[]): HoldfastError {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+  const message = [`the configuration has ${count}:`, ...problems.map(formatProblem)].join('\n')
+  return new HoldfastError('BAD_CONFIG', message, 'correct it, and look again with "holdfast check"')
+}
+
+/** Where the gateway of this configuration listens for commands. Passwords are not needed for that, so none are read. */
+export function findSocket(named: string | undefined): string {
+  const doors = { ...systemDoors(), readSecret: () => ({ text: 'not needed', mode: undefined }) }
+  return requireConfig(named, doors).config.api.socket
+}
+
+function readText(file: string): string {
+  const unreadable = (why: string, hint: string, cause?: unknown): HoldfastError =>
+    new HoldfastError('FILE_UNREADABLE', `the configuration ${file} ${why}`, hint, cause)
+  try {
+    const stat = statSync(file)
+    if (!stat.isFile()) throw unreadable('is not a file', 'name a file with --config')
+    // One byte more than the reader takes: it says itself that the file is too large.
+    return stat.size > documentBytesMax ? 'x'.repeat(documentBytesMax + 1) : readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error
+    if (systemCode(error) === 'ENOENT') throw unreadable('does not exist', 'name another with --config')
+    if (systemCode(error) === 'EACCES') throw unreadable('may not be read by this user', 'change its owner or its mode')
+    throw unreadable(`cannot be read: ${messageOf(error)}`, 'name another with --config', error)
+  }
+}

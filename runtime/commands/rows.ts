@@ -1,0 +1,45 @@
+/** How readings, records and rows stand in the columns of a terminal, and how they get there. */
+import type { EntryForm, ReadingForm, RowForm } from '../api/forms.ts'
+import type { Json } from '../reading.ts'
+import type { Cell } from './terminal.ts'
+
+export const readingTitles = ['time', 'device', 'metric', '>value', 'unit', 'origin']
+
+export function readingCells(reading: ReadingForm): readonly Cell[] {
+  const { time, device, metric, value, unit, origin } = reading
+  return [timeCell(time), device, metric, valueText(value), unit ?? '', origin]
+}
+
+export const rowTitles = ['key', 'time', 'origin', 'value']
+
+export function rowCells({ key, time, origin, value }: RowForm): readonly Cell[] {
+  return [key, timeCell(time), origin, valueText(value)]
+}
+
+/** A tail shows where it is in the log, so that gaps and repeats can be seen. */
+export function entryTitles(first: EntryForm): readonly string[] {
+  return first.kind === 'record' ? ['>seq', 'time', 'key', 'origin', 'value'] : ['>seq', ...readingTitles]
+}
+
+export function entryCells(entry: EntryForm): readonly Cell[] {
+  switch (entry.kind) {
+    case 'reading':
+      return [String(entry.seq), ...readingCells(entry)]
+    case 'record': {
+      const value: Cell = entry.deleted ? { text: '(deleted)', style: 'dim' } : valueText(entry.value)
+      return [String(entry.seq), timeCell(entry.time), entry.key, entry.origin, value]
+    }
+    case 'gap': {
+      const text = `gap: ${entry.count} entries from ${entry.first_seq} are not in the log: ${entry.reason}`
+      return [String(entry.seq), { text, style: 'yellow' }]
+    }
+  }
+}
+
+/** Waits until the reader of our output has taken it, so that nothing piles up here. */
+export async function writeOut(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await new Promise(resolve => process.stdout.once('drain', resolve))
+}
+
+const timeCell = (time: string | null): Cell => ({ text: time ?? '-', style: 'dim' })
+const valueText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))

@@ -1,0 +1,28 @@
+/** `holdfast status`. */
+import { Command } from 'commander'
+import type { GatewayStatus } from '../api/status.ts'
+import { type ClientOptions, openClient, withGateway } from './options.ts'
+import { statusPage } from './status-page.ts'
+import { terminalOf } from './terminal.ts'
+
+export function statusCommand(): Command {
+  return withGateway(new Command('status'))
+    .description('show how the gateway that runs is doing')
+    .option('--json', 'print everything it tells as JSON')
+    .addHelpText(
+      'after',
+      `
+STATE of a stream: idle and moving are well; stalled means connected, but the far side confirms nothing. BEHIND counts the
+entries that the far side has not confirmed, OLDEST is the age of the first of them.
+
+Examples:
+  $ holdfast status
+  $ holdfast status --json | jq '.bridges[].streams[] | {table, behind}'`,
+    )
+    .action(async (options: ClientOptions) => {
+      const gateway = await openClient(options)
+      const status = await gateway.get<Partial<GatewayStatus>>('/status')
+      const text = options.json ? `${JSON.stringify(status)}\n` : statusPage(status, terminalOf(process.stdout))
+      process.stdout.write(text)
+    })
+}

@@ -1,0 +1,206 @@
+/**
+ * What no single key of the configuration can know: that the table of a route exists, that two bridges do not fight over
+ * one stream. Each check is a function over the sections that are right by themselves (another may be missing because it
+ * is wrong), and points at the key to change. Pure.
+ */
+import type { NameSource } from '../../adapters/adapter.ts'
+import { defaultAdapterName, findAdapterKind } from '../../adapters/open.ts'
+import { compileTopic } from '../../adapters/topic.ts'
+import { type Finding, nearestName, type Path } from '../document.ts'
+import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
+import type { Address } from './values.ts'
+
+export type Sections = Partial<ConfigFile>
+export type Tables = ReadonlyMap<string, TableKind>
+
+export function crossChecks(sections: Sections): Finding[] {
+  const tables = sections.tables === undefined ? undefined : allTables(sections.tables)
+  return [
+    ...builtInTablesKeepTheirKind(sections),
+    ...routesNameEverything(sections),
+    ...routesAreReached(sections),
+    ...idsAgree(sections),
+    ...listenersDoNotOverlap(sections),
+    ...bridgeNamesDiffer(sections),
+    ...streamsHaveOneBridge(sections),
+    ...hubKnowsItsGateways(sections),
+    ...(tables
+      ? [...routeTables(sections, tables), ...bridgeTables(sections, tables), ...hubTables(sections, tables)]
+      : []),
+  ]
+}
+
+/** The tables of a configuration, the built-in ones first. */
+export function allTables(tables: ConfigFile['tables']): Tables {
+  const named = Object.entries(tables).map(([name, { kind }]): [string, TableKind] => [name, kind])
+  return new Map<string, TableKind>([...Object.entries(builtInTables), ...named])
+}
+
+function builtInTablesKeepTheirKind({ tables = {} }: Sections): Finding[] {
+  return Object.entries(builtInTables).flatMap(([name, kind]) => {
+    const given = Object.hasOwn(tables, name) ? tables[name]?.kind : undefined
+    if (given === undefined || given === kind) return []
+    return [{ path: ['tables', name, 'kind'], message: `"${name}" is built in and always of kind ${kind}` }]
+  })
+}
+
+function tableFault(name: string, tables: Tables): string | undefined {
+  if (tables.has(name)) return undefined
+  const nearest = nearestName(name, tables.keys())
+  return `there is no table "${name}"${nearest ? `; did you mean "${nearest}"?` : ': name it under "tables"'}`
+}
+
+function unknownTables(names: readonly string[], path: Path, tables: Tables): Finding[] {
+  return names.flatMap((name, index) => {
+    const message = tableFault(name, tables)
+    return message === undefined ? [] : [{ path: [...path, index], message }]
+  })
+}
+
+function routeTables({ routes = [] }: Sections, tables: Tables): Finding[] {
+  return routes.flatMap(({ table }, index) => {
+    const fault = tableFault(table, tables)
+    const path = ['routes', index, 'table']
+    if (fault !== undefined) return [{ path, message: fault }]
+    if (tables.get(table) === 'series') return []
+    return [{ path, message: `"${table}" is a records table; readings need a series table` }]
+  })
+}
+
+/** Every reading has a device and a metric: the topic gives them, or the payload. */
+function routesNameEverything({ routes = [] }: Sections): Finding[] {
+  return routes.flatMap((route, index) => {
+    const compiled = compileTopic(route.topic)
+    const kind = findAdapterKind(route.adapter ?? defaultAdapterName)
+    if (!compiled.ok || !kind) return []
+    const { names } = compiled.pattern
+    return (['device', 'metric'] as const satisfies readonly NameSource[])
+      .filter(name => !names.includes(name) && !kind.nameOptions[name].some(option => isSet(route, option)))
+      .map(name => ({ path: ['routes', index, 'topic'], message: missingName(name, names, kind.nameOptions[name]) }))
+  })
+}
+
+function missingName(name: NameSource, names: readonly string[], options: readonly string[]): string {
+  const others = names.filter(other => other !== 'device' && other !== 'metric')
+  const meant = nearestName(name, others)
+  const ways = [`write {${name}} for a level of the topic`, ...options.map(option => `set ${option}`)]
+  return `nothing names the ${name} of its readings: ${meant ? `did you mean {${name}} for {${meant}}?` : ways.join(', or ')}`
+}
+
+function isSet(route: object, option: string): boolean {
+  let value: unknown = route
+  for (const key of option.split('.')) value = (value as Record<string, unknown> | undefined)?.[key]
+  return value !== undefined
+}
+
+function routesAreReached({ routes = [] }: Sections): Finding[] {
+  return routes.flatMap(({ topic }, index) => {
+    const first = routes.findIndex(other => other.topic === topic)
+    if (first === index) return []
+    return [{ path: ['routes', index, 'topic'], message: `never reached: route ${first + 1} has this topic already` }]
+  })
+}
+
+function idsAgree({ gateway, hub }: Sections): Finding[] {
+  if (gateway?.id === undefined || hub?.id === undefined || gateway.id === hub.id) return []
+  return [
+    { path: ['hub', 'id'], message: `differs from gateway.id "${gateway.id}": one store is one origin; leave one out` },
+  ]
+}
+
+function listenersDoNotOverlap({ broker, hub }: Sections): Finding[] {
+  const listeners = [...listenersOf('broker', broker?.listen), ...listenersOf('hub', hub?.listen)]
+  return listeners.flatMap(({ path, address }, index) => {
+    const other = listeners.slice(0, index).find(before => overlap(before.address, address))
+    if (!other) return []
+    return [
+      { path, message: `${addressText(address)} is taken by ${other.path[0]}.listen (${addressText(other.address)})` },
+    ]
+  })
+}
+
+function listenersOf(room: string, addresses: readonly Address[] = []): { path: Path; address: Address }[] {
+  return addresses.map((address, index) => ({ path: [room, 'listen', index], address }))
+}
+
+/** Port 0 takes any free port. One that listens on every interface listens on each. */
+function overlap(one: Address, other: Address): boolean {
+  const everywhere = [one.host, other.host].some(host => host === '0.0.0.0' || host === '::')
+  return one.port !== 0 && one.port === other.port && (everywhere || one.host === other.host)
+}
+
+export function addressText({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function bridgeNamesDiffer({ bridges = [] }: Sections): Finding[] {
+  return bridges.flatMap(({ name }, index) => {
+    if (bridges.findIndex(other => other.name === name) === index) return []
+    return [{ path: ['bridges', index, 'name'], message: `there is a bridge "${name}" already` }]
+  })
+}
+
+function bridgeTables({ bridges = [] }: Sections, tables: Tables): Finding[] {
+  return bridges.flatMap(({ publish, subscribe }, index) => [
+    ...unknownTables(
+      publish.map(({ table }) => table),
+      ['bridges', index, 'publish'],
+      tables,
+    ),
+    ...unknownTables(subscribe, ['bridges', index, 'subscribe'], tables),
+  ])
+}
+
+/** The far side keeps one position for each table of this origin: two streams that move it would lose entries. */
+function streamsHaveOneBridge({ bridges = [] }: Sections): Finding[] {
+  const seen = new Map<string, string>()
+  return bridges.flatMap((bridge, index) =>
+    (['publish', 'subscribe'] as const).flatMap(direction =>
+      bridge[direction].flatMap((entry, place) => {
+        const table = typeof entry === 'string' ? entry : entry.table
+        const stream = `${direction} ${table} ${bridge.url.host} ${bridge.url.port}`
+        const other = seen.get(stream)
+        seen.set(stream, other ?? bridge.name)
+        if (other === undefined) return []
+        const message = `bridge "${other}" has this stream already: one table goes one way to one far side once`
+        return [{ path: ['bridges', index, direction, place], message }]
+      }),
+    ),
+  )
+}
+
+function hubTables({ hub }: Sections, tables: Tables): Finding[] {
+  return [
+    ...unknownTables(hub?.accept ?? [], ['hub', 'accept'], tables),
+    ...unknownTables(hub?.offer ?? [], ['hub', 'offer'], tables),
+  ]
+}
+
+/** A hub that anybody on the network may write to is never what was meant. */
+function hubKnowsItsGateways({ hub }: Sections): Finding[] {
+  if (!hub) return []
+  const open = hub.gateways === undefined ? hub.listen.findIndex(({ host }) => !isLoopback(host)) : -1
+  const unnamed = Object.entries(hub.gateways ?? {}).filter(
+    ([, keys]) => keys.password === undefined && keys.password_file === undefined,
+  )
+  return [
+    ...(open === -1
+      ? []
+      : [
+          {
+            path: ['hub', 'listen', open],
+            message:
+              'without hub.gateways the hub may listen on this machine alone (127.0.0.1): name the gateways and their passwords',
+          },
+        ]),
+    ...unnamed.map(([id]) => ({
+      path: ['hub', 'gateways', id],
+      message: `gateway "${id}" needs a password: set password_file or password`,
+      onKey: true,
+    })),
+  ]
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,228 @@
+/**
+ * Every key of the configuration, once: its type, default, limits and one sentence. The reference in docs/config.md and
+ * the JSON schema are made from here, so a key that is not here does not exist. What no single key can know (that a
+ * route's table exists) is in cross-checks.ts.
+ */
+import { z } from 'zod'
+import type { AdapterKind } from '../../adapters/adapter.ts'
+import { adapterKinds, defaultAdapterName } from '../../adapters/open.ts'
+import { compileTopic } from '../../adapters/topic.ts'
+import { bridgesMax, hubGatewaysMax, listenersMax, routesMax, tablesMax } from '../limits.ts'
+import { logLevels } from '../log.ts'
+import {
+  address,
+  count,
+  credential,
+  durationMs,
+  filePath,
+  mqttUrl,
+  originId,
+  sizeBytes,
+  tableName,
+  withWords,
+  words,
+} from './values.ts'
+
+/** The tables that always exist. A configuration may name them again, with the same kind. */
+export const builtInTables = {
+  readings: 'series',
+  alerts: 'records',
+  thresholds: 'records',
+  rejects: 'series',
+} as const satisfies Record<string, TableKind>
+
+export const tableKinds = ['series', 'records'] as const
+export type TableKind = (typeof tableKinds)[number]
+
+export const streamStarts = ['beginning', 'now'] as const
+
+/** The one route of a configuration that has none. */
+export const defaultTopic = 'sensors/{device}/{metric}'
+
+const listeners = z
+  .union([address, z.array(address).min(1, 'name at least one address').max(listenersMax)], {
+    error: 'write an address as host:port, or a list of them',
+  })
+  .transform(one => (Array.isArray(one) ? one : [one]))
+words.add(listeners, { type: 'host:port, or a list of them' })
+
+const gateway = z.strictObject({
+  id: withWords(originId.optional(), { fallback: 'the host name' }).describe(
+    'The name of this gateway: the origin of its entries, unique among all that share a hub.',
+  ),
+})
+
+const store = z.strictObject({
+  path: filePath.default('./data').describe('The folder of the database, made if it is missing.'),
+  commit_interval: durationMs({ min: 0, max: 10_000, fallback: '100ms' }).describe(
+    'The least time between two writes that reach the disk: longer spares an SD card, shorter acknowledges sooner.',
+  ),
+  ballast: sizeBytes({ min: 1e6, max: 10e9, fallback: '64MB' }).describe(
+    'Space kept in reserve, given back when the disk is full so that the store can still close and clean up.',
+  ),
+})
+
+const brokerLimits = z.strictObject({
+  packet_bytes: sizeBytes({ min: 1024, max: 16 * 1024 ** 2, fallback: '256KiB' }).describe(
+    'The largest MQTT packet that is taken; a client that sends a larger one is disconnected before it is read.',
+  ),
+  connections: count({ min: 1, max: 20_000, fallback: 512 }).describe('Clients connected at once.'),
+  connections_per_address: count({ min: 1, max: 20_000, fallback: 64 }).describe(
+    'Clients connected at once from one address.',
+  ),
+  retained_messages: count({ min: 0, max: 100_000, fallback: 1_000 }).describe(
+    'Retained messages kept; more are refused.',
+  ),
+  retained_bytes: sizeBytes({ min: 0, max: 1e9, fallback: '4MB' }).describe(
+    'Bytes of retained messages kept; more are refused.',
+  ),
+  queued_messages: count({ min: 0, max: 100_000, fallback: 1_000 }).describe(
+    'Messages kept for each session that is offline; the oldest are dropped and counted.',
+  ),
+  sessions: count({ min: 0, max: 20_000, fallback: 256 }).describe(
+    'Sessions kept for clients that asked for one and are away.',
+  ),
+  topic_levels: count({ min: 1, max: 128, fallback: 8 }).describe('Levels that a topic or subscription may have.'),
+})
+
+const broker = z.strictObject({
+  listen: withWords(listeners.prefault('127.0.0.1:1883'), { fallback: '127.0.0.1:1883' }).describe(
+    'Where devices connect: 0.0.0.0:1883 for every network of this machine.',
+  ),
+  limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
+})
+
+const table = z.strictObject({
+  kind: z
+    .enum(tableKinds)
+    .describe(
+      'series: readings, appended and queried by device, metric and time; records: rows by key, the latest wins.',
+    ),
+})
+
+const topic = z.string().superRefine((text, context) => {
+  const compiled = compileTopic(text)
+  if (!compiled.ok) context.addIssue({ code: 'custom', message: compiled.reason })
+})
+words.add(topic, { type: 'topic' })
+
+const routeKeys = {
+  topic: topic.describe(
+    'The topics it takes: {device} and {metric} name a level, + is any level, a last # is all the rest.',
+  ),
+  table: tableName.default('readings').describe('The series table that the readings go to.'),
+}
+
+/** One shape for each adapter: the keys of every route, and the keys that this adapter alone knows. */
+function routeOf(kind: AdapterKind) {
+  const name = z.literal(kind.name)
+  const adapter = kind.name === defaultAdapterName ? withWords(name.optional(), { fallback: kind.name }) : name
+  return z.strictObject({
+    ...routeKeys,
+    adapter: adapter.describe(`${kind.name}: ${kind.sentence}.`),
+    ...kind.options.shape,
+  })
+}
+const [firstAdapter, ...otherAdapters] = adapterKinds
+const route = z.discriminatedUnion('adapter', [routeOf(firstAdapter), ...otherAdapters.map(routeOf)])
+
+const published = z.strictObject({
+  table: tableName.describe('The table.'),
+  start: z
+    .enum(streamStarts)
+    .default('beginning')
+    .describe('Where a stream that is new begins: with all that the table holds, or with what comes from now on.'),
+})
+const secret = {
+  password: credential.optional().describe('The password itself; password_file keeps it out of this file.'),
+  password_file: filePath.optional().describe('A file that holds the password and that its owner alone may read.'),
+}
+
+const bridge = z.strictObject({
+  name: originId.describe('The name of this bridge, in status, logs and cursors.'),
+  url: mqttUrl.describe('The far side: a hub.'),
+  username: withWords(credential.optional(), { fallback: 'gateway.id, where there is a password' }).describe(
+    'The MQTT user, by which a hub knows the gateway.',
+  ),
+  ...secret,
+  publish: z
+    .array(z.union([tableName.transform(name => ({ table: name, start: 'beginning' as const })), published]))
+    .max(tablesMax)
+    .default([])
+    .describe('Tables that go up: names, or {table, start}.'),
+  subscribe: z.array(tableName).max(tablesMax).default([]).describe('Tables that come down.'),
+  keepalive: durationMs({ min: 5_000, max: 1_200_000, fallback: '30s' }).describe(
+    'How often a silent link is tried; it counts as broken after one and a half times as long.',
+  ),
+  frame_bytes: sizeBytes({ min: 1024, max: 128 * 1024, fallback: '64KiB' }).describe(
+    'The largest message on the link; cloud brokers take at most 128KiB.',
+  ),
+})
+
+const tableChoice = withWords(z.array(tableName).max(tablesMax).optional(), { fallback: 'all' })
+const hub = z.strictObject({
+  id: withWords(originId.optional(), { fallback: 'gateway.id' }).describe(
+    'The name of this hub: the origin of its entries.',
+  ),
+  listen: withWords(listeners.prefault('127.0.0.1:1884'), { fallback: '127.0.0.1:1884' }).describe(
+    'Where gateways connect.',
+  ),
+  gateways: z
+    .record(originId, z.strictObject(secret))
+    .refine(gateways => Object.keys(gateways).length <= hubGatewaysMax, `at most ${hubGatewaysMax} gateways`)
+    .optional()
+    .describe(
+      'The gateways that may connect, by id, each with its password; needed as soon as the hub listens beyond this machine.',
+    ),
+  accept: tableChoice.describe('Tables that gateways may send.'),
+  offer: tableChoice.describe('Tables that gateways may ask for.'),
+})
+
+export const configFile = z.strictObject({
+  gateway: gateway.prefault({}).describe('This gateway.'),
+  store: store.prefault({}).describe('The database.'),
+  broker: withWords(broker.optional(), { fallback: 'on, unless hub is there without broker' }).describe(
+    'The MQTT broker for the devices of the LAN.',
+  ),
+  tables: z
+    .record(tableName, table)
+    .refine(tables => Object.keys(tables).length <= tablesMax, `at most ${tablesMax} tables`)
+    .prefault({})
+    .describe(
+      `Tables, by name. These are always there: ${Object.entries(builtInTables)
+        .map(entry => entry.join(' ('))
+        .join('), ')}).`,
+    ),
+  routes: withWords(z.array(route).max(routesMax).optional(), { fallback: `one route for ${defaultTopic}` }).describe(
+    'What arrives and where it goes: the first route whose topic fits takes the message.',
+  ),
+  rules: z
+    .strictObject({
+      folder: filePath.default('./rules').describe('The folder of the rule files (*.yaml); it may be missing.'),
+    })
+    .prefault({})
+    .describe('Alert rules.'),
+  bridges: z
+    .array(bridge)
+    .max(bridgesMax)
+    .default([])
+    .describe('Connections to far sides; this side alone opens them.'),
+  hub: hub.optional().describe('Makes this the far side of other gateways.'),
+  api: z
+    .strictObject({
+      socket: withWords(filePath.optional(), { fallback: '<store.path>/holdfast.sock' }).describe(
+        'The Unix socket that the commands talk to.',
+      ),
+    })
+    .prefault({})
+    .describe('The control surface.'),
+  log: z
+    .strictObject({ level: z.enum(logLevels).default('info').describe('The least serious lines that are written.') })
+    .prefault({})
+    .describe('The log on standard output.'),
+})
+
+export const defaultRoute = route.parse({ topic: defaultTopic })
+
+/** What a file says, checked and with defaults, still in the words of the file. */
+export type ConfigFile = z.output<typeof configFile>

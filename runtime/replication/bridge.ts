@@ -1,0 +1,273 @@
+/**
+ * One configured bridge at the edge: the link, the greeting, and the exchange of streams over it.
+ *
+ *   link up ──say hello──> greeting ──down/hello──> talking ──link lost──> link down
+ *                             ^                        │
+ *                             └──again, new epoch ─────┘
+ *
+ * Promises: every connection is a new session, and nothing of an older session is listened to; a hub that forgot us, or
+ * is not there yet, is greeted until it answers; what the hub refuses stands in the status, by table and with its reason.
+ */
+import { HoldfastError, messageOf } from '../errors.ts'
+import type { TableKind } from '../store/types.ts'
+import { Exchange } from './exchange.ts'
+import { frameBytesDefault, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
+import { Link, type LinkStatus, type TlsOptions } from './link.ts'
+import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
+import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
+import { Receiver } from './receiver.ts'
+import { Sender } from './sender.ts'
+import type { Doors, Session, StreamStatus } from './stream.ts'
+
+export type BridgeOptions = {
+  readonly name: string
+  readonly url: string
+  /** The gateway's id: its topics, and with most brokers its user. */
+  readonly gateway: string
+  readonly username: string
+  readonly password: string | undefined
+  readonly publish: readonly { readonly table: string; readonly start: 'beginning' | 'now' }[]
+  readonly subscribe: readonly string[]
+  readonly keepaliveMs: number
+  readonly frameBytes: number | undefined
+  readonly tls: TlsOptions | undefined
+}
+
+export type BridgeDoors = Doors & { readonly random: () => number }
+
+export type BridgeStatus = {
+  readonly bridge: string
+  readonly url: string
+  readonly link: LinkStatus
+  readonly state: 'offline' | 'greeting' | 'talking' | 'refused'
+  readonly reason: string | undefined
+  readonly hub: string | undefined
+  /** Messages that were not for us, could not be read, or belonged to an older session. */
+  readonly refused: number
+  readonly streams: readonly StreamStatus[]
+}
+
+export class Bridge {
+  readonly #options: BridgeOptions
+  readonly #doors: BridgeDoors
+  readonly #link: Link
+  readonly #senders: readonly Sender[]
+  readonly #receivers: readonly Receiver[]
+  readonly #exchange: Exchange
+  #sessionId: string | undefined
+  #state: BridgeStatus['state'] = 'offline'
+  #reason: string | undefined
+  #hub: DownHello | undefined
+  #refused = 0
+  /** Greetings and endings, one after the other. */
+  #turn: Promise<void> = Promise.resolve()
+  #cancelHello: () => void = () => {}
+  #cancelProof: () => void = () => {}
+  #cancelIdleLook: () => void = () => {}
+
+  /** Opens the bridge: it starts to dial, and goes on for ever. Throws TABLE_UNKNOWN for a table the store doesn't have. */
+  static async open(options: BridgeOptions, doors: BridgeDoors): Promise<Bridge> {
+    const bridge = new Bridge(options, doors)
+    for (const sender of bridge.#senders) await sender.prepare()
+    bridge.#lookWhileIdle()
+    bridge.#link.open()
+    return bridge
+  }
+
+  private constructor(options: BridgeOptions, doors: BridgeDoors) {
+    const log = doors.log.child({ bridge: options.name })
+    this.#options = options
+    this.#doors = { ...doors, log }
+    const { name, gateway, frameBytes = frameBytesDefault } = options
+    this.#senders = options.publish.map(({ table, start }) => {
+      const kind = this.#kindOf(table)
+      return new Sender({ table, kind, label: name, cursor: `bridge/${name}/${table}`, start, frameBytes }, this.#doors)
+    })
+    for (const sender of this.#senders) sender.onRestart = () => this.#greet()
+    this.#receivers = options.subscribe.map(
+      table => new Receiver({ table, kind: this.#kindOf(table), label: name }, this.#doors),
+    )
+    const onSilence = (): void => this.#link.reset('no answer from the hub for 30 s')
+    this.#exchange = new Exchange(this.#senders, this.#receivers, this.#doors, onSilence)
+    this.#link = new Link(
+      { ...options, clientId: `${gateway}-${name}`, filter: filterOf(gateway, 'down') },
+      {
+        onUp: () => this.#greet(),
+        onDown: () => this.#silence('offline'),
+        onMessage: (topic, payload) => this.#message(topic, payload),
+      },
+      doors.time,
+      doors.random,
+      log,
+    )
+  }
+
+  async close(): Promise<void> {
+    this.#cancelIdleLook()
+    await this.#link.close()
+    this.#silence('offline')
+    await this.#turn
+  }
+
+  status(): BridgeStatus {
+    return {
+      bridge: this.#options.name,
+      url: this.#options.url,
+      link: this.#link.status(),
+      state: this.#state,
+      reason: this.#reason,
+      hub: this.#hub?.hub,
+      refused: this.#refused + this.#exchange.refused,
+      streams: this.#exchange.status(),
+    }
+  }
+
+  #kindOf(table: string): TableKind {
+    const spec = this.#doors.store.tables.get(table)
+    if (spec !== undefined) return spec.kind
+    const what = `bridge "${this.#options.name}" names the table "${table}", which does not exist`
+    throw new HoldfastError('TABLE_UNKNOWN', what, 'declare it under tables, or take it out of the bridge')
+  }
+
+  /** A new session: whatever was going on is over, and the hub is told who we are. */
+  #greet(): void {
+    if (this.#link.status().state !== 'connected') return
+    this.#silence('greeting')
+    this.#sessionId = this.#doors.randomId()
+    this.#sayHello()
+  }
+
+  #silence(state: 'offline' | 'greeting' | 'refused'): void {
+    this.#cancelHello()
+    this.#cancelProof()
+    this.#sessionId = undefined
+    this.#hub = undefined
+    this.#state = state
+    this.#inTurn(() => this.#exchange.end())
+  }
+
+  /** Says hello, and again until it is answered; on a healthy link now and then, so that a hub that lost us hears it. */
+  #sayHello(): void {
+    const session = this.#sessionId
+    if (session === undefined) return
+    const { store, time } = this.#doors
+    const { gateway } = this.#options
+    const publish = this.#senders.map(({ options: { table, kind }, epoch }) => ({ table, kind, epoch }))
+    const subscribe = this.#receivers.map(({ options: { table, kind } }) => ({ table, kind }))
+    const hello = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), publish, subscribe }
+    this.#link.publish(topicOf(gateway, 'up', 'hello'), encodeUpHello(hello))
+    const nextMs =
+      this.#state === 'talking' ? helloRefreshMs : this.#state === 'refused' ? helloRetryMs * 12 : helloRetryMs
+    this.#cancelHello()
+    this.#cancelHello = time.after(nextMs, () => this.#sayHello())
+  }
+
+  #message(topic: string, payload: Buffer): void {
+    const parsed = parseTopic(topic)
+    if (parsed === undefined || parsed.gateway !== this.#options.gateway || parsed.direction !== 'down') {
+      this.#refused++
+      return
+    }
+    switch (parsed.name) {
+      case 'hello':
+        return this.#helloCame(payload)
+      case 'again':
+        if (!decodeAgain(payload).ok) this.#refused++
+        else if (this.#state === 'talking') this.#greet()
+        return
+      case 'refused':
+        return this.#refusedBy(payload)
+      case 'entries':
+      case 'position':
+      case 'ask':
+        if (this.#state !== 'talking') this.#refused++
+        else this.#exchange.handle(parsed.name, parsed.table, payload)
+    }
+  }
+
+  #helloCame(payload: Buffer): void {
+    const decoded = decodeDownHello(payload)
+    if (!decoded.ok) {
+      this.#refused++
+      if (decoded.refused === 'version') this.#turnedAway(`the hub speaks another version: ${decoded.detail}`)
+      return
+    }
+    const hello = decoded.value
+    if (hello.session !== this.#sessionId) {
+      this.#refused++
+      return
+    }
+    // The answer to a repeated hello: a hub that was restarted needs our positions again.
+    if (this.#hub !== undefined && isSameTalk(this.#hub, hello)) {
+      if (this.#state === 'talking') this.#exchange.announce()
+      return
+    }
+    this.#hub = hello
+    this.#inTurn(async () => {
+      await this.#exchange.end()
+      if (this.#sessionId === hello.session && this.#hub === hello) this.#talk(hello)
+    })
+  }
+
+  #talk(hello: DownHello): void {
+    const { time, log } = this.#doors
+    const { gateway } = this.#options
+    const session: Session = {
+      id: hello.session,
+      peer: hello.hub,
+      post: (name, table, payload) => this.#link.publish(topicOf(gateway, 'up', name, table), payload),
+    }
+    const aheadMs = hello.wallMs - time.monotonicMs()
+    this.#state = 'talking'
+    this.#reason = undefined
+    log.info({ hub: hello.hub, refused: hello.refused }, 'talking to the hub')
+    this.#exchange.begin({
+      session,
+      positions: new Map(hello.positions.map(({ table, seq }) => [table, seq])),
+      epochs: new Map(hello.streams.map(({ table, epoch }) => [table, epoch])),
+      // A board that booted in 1970 would call everything from the hub too far ahead.
+      believedMs: () => Math.max(time.wallMs(), time.monotonicMs() + aheadMs),
+    })
+    for (const { table, direction, reason } of hello.refused) {
+      const streams: readonly (Sender | Receiver)[] = direction === 'up' ? this.#senders : this.#receivers
+      streams.find(stream => stream.options.table === table)?.refuse(reason)
+    }
+    this.#exchange.announce()
+    this.#cancelHello()
+    this.#cancelHello = time.after(helloRefreshMs, () => this.#sayHello())
+    this.#cancelProof = time.after(provenMs, () => this.#link.settled())
+  }
+
+  #refusedBy(payload: Buffer): void {
+    const decoded = decodeRefused(payload)
+    if (!decoded.ok) this.#refused++
+    else this.#turnedAway(decoded.value.reason)
+  }
+
+  /** The hub will not have us. It is asked again from time to time: somebody may change its mind. */
+  #turnedAway(reason: string): void {
+    if (this.#reason !== reason) this.#doors.log.error({ reason }, 'the hub refuses this gateway')
+    const session = this.#sessionId
+    this.#silence('refused')
+    this.#sessionId = session
+    this.#reason = reason
+    this.#cancelHello = this.#doors.time.after(helloRetryMs * 12, () => this.#sayHello())
+  }
+
+  #inTurn(work: () => Promise<void> | void): void {
+    this.#turn = this.#turn.then(work).catch((error: unknown) => {
+      this.#doors.log.error({ reason: messageOf(error) }, 'the bridge could not change its state')
+    })
+  }
+
+  /** The status tells the age of the oldest unsent entry while there is no link too. */
+  #lookWhileIdle(): void {
+    this.#exchange.lookAtOldest()
+    this.#cancelIdleLook = this.#doors.time.after(10_000, () => this.#lookWhileIdle())
+  }
+}
+
+function isSameTalk(a: DownHello, b: DownHello): boolean {
+  const streams = (hello: DownHello): string => JSON.stringify([hello.hub, hello.epoch, hello.streams, hello.refused])
+  return streams(a) === streams(b)
+}

@@ -1,0 +1,154 @@
+/**
+ * Cuts what was read from a log into the next frame to send. Pure: the same entries give the same frame, so that going
+ * back and sending again tells the far side exactly the same.
+ *
+ * Promises: entries that the far side has (it sent them, or made them) are passed over, which is what keeps two
+ * directions on one table from looping; transactions stay whole, in parts where one message can't hold them; what
+ * can't travel at all becomes a gap with its reason, so that it never holds up the rest [I4].
+ */
+import { namesBytesMax, rowBytesMax, type Gap, type SentEntry } from './frames.ts'
+import {
+  envelopeBytesMax,
+  frameRowsMax,
+  gapsPerFrameMax,
+  messageBytesMax,
+  transactionBytesMax,
+  transactionPartsMax,
+} from './limits.ts'
+import { type Entry, type Seq, asSeq } from '../store/types.ts'
+
+export type Cut = {
+  /** Each part becomes one message; more than one only for a transaction that one message can't hold. */
+  readonly parts: readonly (readonly SentEntry[])[]
+  readonly gaps: readonly Gap[]
+  /** Entries told as gaps because they can't travel. */
+  readonly parked: readonly { readonly entry: SentEntry['entry']; readonly reason: string }[]
+  readonly bytes: number
+  /** Everything up to here is in this frame, or need not be. */
+  readonly last: Seq
+}
+
+export type CutOptions = {
+  /** The position that the entries were read from. */
+  readonly after: Seq
+  /** The far side. */
+  readonly peer: string
+  readonly frameBytes: number
+  /** One transaction at a time: when something in here could not be read by the far side, to find out what. */
+  readonly single: boolean
+  /** Why the first transaction with anything to send can't be read by the far side even alone, if that is so. */
+  readonly unreadable: string | undefined
+}
+
+type Transaction = {
+  readonly first: Seq
+  readonly last: Seq
+  readonly gaps: readonly Gap[]
+  readonly sent: SentEntry[]
+}
+
+const rowsBytesMax = messageBytesMax - envelopeBytesMax
+
+/** The next frame; with no parts and no gaps there is nothing to tell, but `last` has moved over what was passed. */
+export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
+  const sent: SentEntry[] = []
+  const gaps: Gap[] = []
+  const measure = new Measure()
+  let last = options.after
+  for (const transaction of transactionsOf(entries, options)) {
+    const { first, sent: own } = transaction
+    const isFirst = sent.length === 0 && gaps.length === 0
+    const reason = (isFirst ? options.unreadable : undefined) ?? reasonToPark(own)
+    if (reason !== undefined && own.length > 0) {
+      if (!isFirst) break
+      const parked = own.map(({ entry }) => ({ entry, reason }))
+      const lost = { first, last: transaction.last, reason }
+      return { parts: [[]], gaps: [...transaction.gaps, lost], parked, bytes: 64, last: transaction.last }
+    }
+    const bytes = measure.with(own)
+    const isFull = bytes > Math.min(options.frameBytes, rowsBytesMax) || sent.length + own.length > frameRowsMax
+    if (isFull || gaps.length + transaction.gaps.length > gapsPerFrameMax) {
+      if (!isFirst) break
+      const parts = splitParts(own)
+      return { parts, gaps: transaction.gaps, parked: [], bytes, last: transaction.last }
+    }
+    measure.take(own)
+    sent.push(...own)
+    gaps.push(...transaction.gaps)
+    last = transaction.last
+    if (options.single && own.length > 0) break
+  }
+  const parts = sent.length === 0 && gaps.length === 0 ? [] : [sent]
+  return { parts, gaps, parked: [], bytes: measure.bytes, last }
+}
+
+/** Whole transactions with what the far side shall see of them; a hole in the positions becomes a gap. */
+function* transactionsOf(entries: readonly Entry[], { after, peer }: CutOptions): Generator<Transaction> {
+  let expected = after + 1
+  for (let start = 0; start < entries.length; ) {
+    let end = start + 1
+    while (end < entries.length && entries[end]?.joined === true) end++
+    const gaps: Gap[] = []
+    const sent: SentEntry[] = []
+    let first: Seq | undefined
+    for (const entry of entries.slice(start, end)) {
+      const from = entry.kind === 'gap' ? Math.max(entry.firstSeq, expected) : entry.seq
+      first ??= asSeq(from)
+      if (from > expected) gaps.push({ first: asSeq(expected), last: asSeq(from - 1), reason: 'missing' })
+      if (entry.kind === 'gap') gaps.push({ first: asSeq(from), last: entry.seq, reason: entry.reason })
+      else if (entry.via !== peer && entry.origin !== peer) sent.push({ entry, joined: sent.length > 0 })
+      expected = entry.seq + 1
+    }
+    yield { first: first ?? after, last: asSeq(expected - 1), gaps, sent }
+    start = end
+  }
+}
+
+function reasonToPark(sent: readonly SentEntry[]): string | undefined {
+  const whole = new Measure().with(sent)
+  if (whole <= rowsBytesMax) return undefined
+  if (whole > transactionBytesMax || sent.length > frameRowsMax * transactionPartsMax) return 'transaction-too-large'
+  if (sent.some(one => new Measure().with([one]) > rowsBytesMax)) return 'row-too-large'
+  return undefined
+}
+
+function splitParts(sent: readonly SentEntry[]): SentEntry[][] {
+  const parts: SentEntry[][] = []
+  let part: SentEntry[] = []
+  let measure = new Measure()
+  for (const one of sent) {
+    if (part.length > 0 && (measure.with([one]) > rowsBytesMax || part.length >= frameRowsMax)) {
+      parts.push(part)
+      part = []
+      measure = new Measure()
+    }
+    measure.take([one])
+    part.push(one)
+  }
+  parts.push(part)
+  return parts
+}
+
+/** How large a frame grows, names counted once. */
+class Measure {
+  bytes = 0
+  readonly #names = new Set<object | string>()
+
+  with(sent: readonly SentEntry[]): number {
+    const fresh = new Set<object | string>()
+    let bytes = this.bytes
+    for (const { entry } of sent) {
+      bytes += rowBytesMax(entry)
+      const name = entry.kind === 'reading' ? entry.series : entry.origin
+      if (this.#names.has(name) || fresh.has(name)) continue
+      fresh.add(name)
+      bytes += namesBytesMax(entry)
+    }
+    return bytes
+  }
+
+  take(sent: readonly SentEntry[]): void {
+    this.bytes = this.with(sent)
+    for (const { entry } of sent) this.#names.add(entry.kind === 'reading' ? entry.series : entry.origin)
+  }
+}

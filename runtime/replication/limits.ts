@@ -1,0 +1,59 @@
+/** Every bound of replication, with its reason [I6]. */
+
+/** The tightest message limit of the brokers that we promise to work with (AWS IoT Core). */
+export const messageBytesMax = 128 * 1024
+/** A frame's usual size: large enough that its overhead vanishes, small enough that an alert need not wait long. */
+export const frameBytesDefault = 64 * 1024
+/** Room in a message for a frame's envelope: session, names of origins, gaps. */
+export const envelopeBytesMax = 4 * 1024
+/** Rows in one frame: bounds what a reader has to walk. */
+export const frameRowsMax = 1_000
+/** Entries that are committed together travel in parts if one message can't hold them; more than this is parked. */
+export const transactionBytesMax = 1024 * 1024
+export const transactionPartsMax = 64
+/** Frames in flight per peer. Two of them are kept free of readings, so that alerts find a place at once. */
+export const windowFramesMax = 8
+export const windowFramesForReadings = 6
+/** Bytes in flight per peer, beyond the first frame. */
+export const windowBytesMax = 512 * 1024
+/** What a receiver lets wait for its next commit; an honest sender's window is smaller. */
+export const waitingFramesMax = 64
+export const waitingBytesMax = 4 * 1024 * 1024
+/** Parked rows that are kept for a person to look at. Beyond it they are counted only. */
+export const parkedMax = 1_000
+/** So many unreadable transactions one after the other: then it is not the rows, and the stream stops and says so. */
+export const unreadableInARowMax = 10
+/** A parked row larger than this is kept without its value. */
+export const parkedValueBytesMax = 4 * 1024
+/** Gaps told in one frame. */
+export const gapsPerFrameMax = 64
+/** Entries passed over without a frame (they came from the far side), until one frame says so. */
+export const skippedMax = 10_000
+/** Databases of one peer whose positions are remembered: a gateway whose card was replaced, and the card put back. */
+export const epochsPerPeerMax = 8
+/** Tables in one hello. */
+export const streamsMax = 256
+/** Gateways that one hub knows. */
+export const gatewaysMax = 1_000
+
+/** CBOR: how deep, and how many items. A frame of 1,000 rows has about 10,000. */
+export const cborDepthMax = 16
+export const cborItemsMax = 200_000
+
+/** Texts in frames. */
+export const nameBytesMax = 1024
+export const reasonBytesMax = 256
+
+/** No answer for so long with frames in flight: ask the far side where it is. */
+export const stallMs = 10_000
+/** No answer at all for so long: this connection is dead, whatever TCP says (failure M4). */
+export const deadMs = 30_000
+/** A conversation that lasted so long has proved its connection: the next back-off starts from its beginning. */
+export const provenMs = 30_000
+/** A hello that nobody answered is said again; it is repeated from time to time on a healthy link too. */
+export const helloRetryMs = 5_000
+export const helloRefreshMs = 300_000
+/** After a commit that failed, so long before frames are asked for again; doubles up to the cap. */
+export const commitRetryMs = 1_000
+export const commitRetryMaxMs = 30_000
+export const tickMs = 1_000

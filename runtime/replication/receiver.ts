@@ -1,0 +1,343 @@
+/**
+ * The receiving end of a stream: commits what comes, together with the position it has reached [I3], and answers with
+ * that position once it is durable [I1]. The hub has one for each table a gateway publishes, the edge one for each it
+ * subscribes to.
+ *
+ * Promises: each entry is applied once, in its sender's order, whatever is lost, repeated or reordered [I10]. One commit
+ * is on its way at a time, with everything that came meanwhile in the next: so a commit that fails can never be
+ * followed by one that succeeds and leaves a hole. What cannot be applied is parked, and the rest flows.
+ */
+import { crc32 } from 'node:zlib'
+import { HoldfastError, messageOf, systemCode } from '../errors.ts'
+import { type Change, type Seq, type TableKind, seqZero } from '../store/types.ts'
+import { type Frame, type FrameReading, type FrameRecord, type FrameRow, decodeFrame } from './frames.ts'
+import { Assembly } from './assembly.ts'
+import { commitRetryMaxMs, commitRetryMs, epochsPerPeerMax, waitingBytesMax, waitingFramesMax } from './limits.ts'
+import { encodePosition } from './messages.ts'
+import { park, vet } from './parked.ts'
+import type { Ask, PositionAnswer } from './protocol.ts'
+import type { Doors, Session, StreamStatus } from './stream.ts'
+
+export type ReceiverOptions = {
+  readonly table: string
+  readonly kind: TableKind
+  readonly label: string
+}
+
+type Waiting = { readonly rows: readonly FrameRow[]; readonly last: Seq; readonly bytes: number }
+
+type StoredPosition = { readonly seq: Seq; readonly atMs: number }
+
+/** These errors are about the rows, not about the disk: trying again will not help. */
+const rowErrors: ReadonlySet<string> = new Set([
+  'RECORD_TOO_LARGE',
+  'TABLE_KIND',
+  'TABLE_UNKNOWN',
+  'TOO_MANY_SERIES',
+  'BAD_ARGUMENT',
+])
+
+export class Receiver {
+  readonly options: ReceiverOptions
+  readonly #doors: Doors
+  #session: Session | undefined
+  #peer = ''
+  #epoch = ''
+  /** The latest wall time that can be believed: ours, or the far side's if ours is behind. */
+  #believedMs: () => number
+  /** Taken in so far; what is beyond the stored position waits for its commit. */
+  #accepted: Seq = seqZero
+  #run = 0
+  #head: Seq = seqZero
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  readonly #assembly = new Assembly()
+  #working: Promise<void> | undefined
+  #stopPause: (() => void) | undefined
+  #failures = 0
+  readonly #refusedNames = new Set<string>()
+  #refusal: string | undefined
+  #lastConfirmedAtMs: number | undefined
+  readonly #counts = { bytes: 0, parked: 0, refused: 0 }
+
+  constructor(options: ReceiverOptions, doors: Doors) {
+    this.options = options
+    this.#doors = doors
+    this.#believedMs = doors.time.wallMs
+  }
+
+  /** A conversation starts. The one before must have ended, wholly: a late commit would move the position. */
+  begin(session: Session, epoch: string, believedMs: () => number): void {
+    this.#session = session
+    this.#peer = session.peer
+    this.#epoch = epoch
+    this.#believedMs = believedMs
+    this.#refusal = undefined
+    this.#run = 0
+    this.#accepted = this.position
+  }
+
+  /** Ends the conversation; resolves when nothing of it is on its way to the disk any more. */
+  async end(): Promise<void> {
+    this.#session = undefined
+    this.#dropWaiting()
+    this.#stopPause?.()
+    await this.#working
+  }
+
+  refuse(reason: string): void {
+    this.#refusal = reason
+  }
+
+  /** Committed up to here, of what this peer's epoch sent. */
+  get position(): Seq {
+    return this.#stored()?.seq ?? seqZero
+  }
+
+  /** Tells the far side where we are, and to go on from there. */
+  announce(): void {
+    this.#answer({ wanted: this.#accepted })
+  }
+
+  /** The far side asks where we are. While we pause after a failed commit we want nothing yet. */
+  asked(ask: Ask): void {
+    this.#run = Math.max(this.#run, ask.run)
+    this.#answer(this.#stopPause === undefined ? { wanted: this.#accepted } : {})
+  }
+
+  frame(payload: Buffer): void {
+    const session = this.#session
+    if (session === undefined) return
+    const decoded = decodeFrame(payload, this.options.kind)
+    if (!decoded.ok) {
+      const { refused, detail } = decoded
+      this.#refuse(refused, detail)
+      const unreadable = { reason: refused, sum: crc32(payload) }
+      this.#answer({ wanted: this.#accepted, unreadable })
+      return
+    }
+    const frame = decoded.value
+    if (frame.session !== session.id) return this.#refuse('stale-session', frame.session)
+    this.#run = Math.max(this.#run, frame.run)
+    if (frame.head > this.#head) this.#head = frame.head
+    this.#counts.bytes += payload.length
+    this.#admit(frame, payload.length)
+  }
+
+  #admit(frame: Frame, bytes: number): void {
+    if (this.#stopPause !== undefined) return
+    // What we have is answered with our position, in case the answer before was lost.
+    if (frame.last <= this.#accepted) return this.#answer({})
+    if (frame.after > this.#accepted) return this.#answer({ wanted: this.#accepted })
+    const isFull = this.#waiting.length >= waitingFramesMax || this.#waitingBytes + bytes > waitingBytesMax
+    if (isFull) {
+      this.#refuse('window-overrun', `${this.#waitingBytes} bytes wait`)
+      return this.#answer({ wanted: this.#accepted })
+    }
+    const rows = this.#assembly.add(frame, bytes)
+    if (rows === undefined) return
+    for (const gap of frame.gaps) {
+      this.#doors.log.warn({ table: this.options.table, from: this.options.label, ...gap }, 'entries will not come')
+    }
+    this.#waiting.push({ rows, last: frame.last, bytes })
+    this.#waitingBytes += bytes
+    this.#accepted = frame.last
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined
+    })
+  }
+
+  /** Commits what waits until nothing does. Never rejects. */
+  async #work(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      this.#waitingBytes = 0
+      try {
+        await this.#commitBatch(batch)
+        this.#failures = 0
+        this.#lastConfirmedAtMs = this.#doors.time.wallMs()
+        this.#answer({})
+      } catch (error) {
+        await this.#commitFailed(error)
+      }
+    }
+  }
+
+  async #commitBatch(batch: readonly Waiting[]): Promise<void> {
+    const rows = batch.flatMap(waiting => waiting.rows)
+    const last = batch.at(-1)?.last ?? this.#accepted
+    try {
+      await this.#commit(rows, last)
+    } catch (error) {
+      if (!isAboutRows(error)) throw error
+      await this.#commitSingly(rows, last)
+    }
+  }
+
+  /** Something in it can't be applied: one transaction at a time, so that only what is wrong is parked. */
+  async #commitSingly(rows: readonly FrameRow[], last: Seq): Promise<void> {
+    for (const transaction of transactionsOf(rows)) {
+      const end = transaction.at(-1)?.seq ?? last
+      try {
+        await this.#commit(transaction, end)
+      } catch (error) {
+        if (!isAboutRows(error)) throw error
+        await this.#commit(
+          [],
+          end,
+          transaction.map(row => ({ row, reason: systemCode(error) ?? 'refused' })),
+        )
+      }
+    }
+    await this.#commit([], last)
+  }
+
+  /** One transaction: rows, position, and what had to be parked. */
+  async #commit(
+    rows: readonly FrameRow[],
+    last: Seq,
+    unfit: readonly { readonly row: FrameRow; readonly reason: string }[] = [],
+  ): Promise<void> {
+    const { store, time } = this.#doors
+    const { kind, table } = this.options
+    const stored = this.position
+    const believedMs = this.#believedMs()
+    const parked = [...unfit]
+    const fit: FrameRow[] = []
+    for (const row of rows) {
+      // A commit that failed may be on disk all the same.
+      if (row.seq <= stored) continue
+      const reason = vet(row, believedMs)
+      if (reason === undefined) fit.push(row)
+      else parked.push({ row, reason })
+    }
+    const stream = `from ${this.#peer}`
+    const kept = park(
+      store,
+      parked.map(({ row, reason }) => ({ row, reason, table, stream, wallMs: time.wallMs() })),
+    )
+    const changes = [...this.#applied(fit), ...kept, ...this.#moved(last > stored ? last : stored)]
+    await store.commit(changes, kind === 'records' ? 'now' : 'interval')
+    this.#counts.parked += parked.length
+    if (parked.length === 0) return
+    const reason = parked[0]?.reason
+    this.#doors.log.warn({ table, stream, rows: parked.length, reason }, 'rows cannot be applied: parked')
+  }
+
+  #applied(rows: readonly FrameRow[]): Change[] {
+    if (rows.length === 0) return []
+    const { kind, table } = this.options
+    const via = this.#peer
+    return kind === 'records'
+      ? [{ kind: 'apply-records', table, via, records: rows as readonly FrameRecord[] }]
+      : [{ kind: 'apply-readings', table, via, readings: rows as readonly FrameReading[] }]
+  }
+
+  #moved(seq: Seq): Change[] {
+    const { store, time } = this.#doors
+    const owner = this.#owner
+    const value: StoredPosition = { seq, atMs: time.wallMs() }
+    const moved: Change = { kind: 'state', owner, key: this.#epoch, value }
+    if (this.#stored() !== undefined) return [moved]
+    const others = [...store.states(owner)] as unknown as [string, StoredPosition][]
+    const oldest = others
+      .toSorted(([, a], [, b]) => a.atMs - b.atMs)
+      .slice(0, Math.max(0, others.length + 1 - epochsPerPeerMax))
+    return [moved, ...oldest.map(([key]): Change => ({ kind: 'state', owner, key, value: undefined }))]
+  }
+
+  /** The disk is full or failing. What was taken in is asked for again, after a pause that grows. */
+  async #commitFailed(error: unknown): Promise<void> {
+    const { log, time } = this.#doors
+    const pauseMs = Math.min(commitRetryMs * 2 ** this.#failures++, commitRetryMaxMs)
+    if (this.#failures === 1) {
+      log.error(
+        { table: this.options.table, from: this.options.label, reason: messageOf(error) },
+        'cannot store what the far side sends',
+      )
+    }
+    this.#dropWaiting()
+    if (this.#session === undefined) return
+    await new Promise<void>(resolve => {
+      const cancel = time.after(pauseMs, resolve)
+      this.#stopPause = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#stopPause = undefined
+    this.#accepted = this.position
+    this.announce()
+  }
+
+  #dropWaiting(): void {
+    this.#waiting = []
+    this.#waitingBytes = 0
+    this.#assembly.clear()
+  }
+
+  #answer(answer: Partial<Pick<PositionAnswer, 'wanted' | 'unreadable'>>): void {
+    const session = this.#session
+    if (session === undefined) return
+    const { wanted, unreadable } = answer
+    const payload = encodePosition({ session: session.id, run: this.#run, seq: this.position, wanted, unreadable })
+    session.post('position', this.options.table, payload)
+  }
+
+  #refuse(name: string, detail: string): void {
+    this.#counts.refused++
+    // The log has the first of each name, the status has the count: a hostile peer must not fill the log.
+    if (this.#refusedNames.has(name)) return
+    this.#refusedNames.add(name)
+    this.#doors.log.warn(
+      { table: this.options.table, from: this.options.label, refused: name, detail },
+      'a frame was refused',
+    )
+  }
+
+  get #owner(): string {
+    return `position/${this.#peer}/${this.options.table}`
+  }
+
+  #stored(): StoredPosition | undefined {
+    return this.#doors.store.state(this.#owner, this.#epoch) as StoredPosition | undefined
+  }
+
+  status(): StreamStatus {
+    const position = this.position
+    const behind = Math.max(0, this.#head - position)
+    return {
+      bridge: this.options.label,
+      table: this.options.table,
+      direction: 'receive',
+      behind,
+      oldestUnsentMs: undefined,
+      confirmed: position,
+      lastConfirmedAtMs: this.#lastConfirmedAtMs,
+      framesInFlight: this.#waiting.length,
+      ...this.#counts,
+      state: this.#state(behind),
+      reason: this.#refusal,
+    }
+  }
+
+  #state(behind: number): StreamStatus['state'] {
+    if (this.#refusal !== undefined) return 'refused'
+    if (this.#session === undefined) return 'offline'
+    if (this.#failures > 0) return 'stalled'
+    return behind === 0 ? 'idle' : 'moving'
+  }
+}
+
+const isAboutRows = (error: unknown): boolean => error instanceof HoldfastError && rowErrors.has(error.code)
+
+function transactionsOf(rows: readonly FrameRow[]): FrameRow[][] {
+  const transactions: FrameRow[][] = []
+  for (const row of rows) {
+    const open = transactions.at(-1)
+    if (row.joined && open !== undefined) open.push(row)
+    else transactions.push([row])
+  }
+  return transactions
+}

@@ -1,0 +1,385 @@
+/**
+ * The sending end of a stream: where is the far side, where is our head, and for each entry between: send. The edge has
+ * one for each table it publishes, the hub one for each table that a gateway subscribes to.
+ *
+ * Promises: the durable cursor moves only to what the far side has confirmed [I1]; after anything doubtful (a lost frame,
+ * silence, a new connection) the position is the one the far side names. It never holds more than a window of frames,
+ * never sends back where something came from, and never stops without its status saying so [I9].
+ */
+import { crc32 } from 'node:zlib'
+import { type Stamp, stampMs } from '../stamp.ts'
+import { messageOf } from '../errors.ts'
+import { type Change, type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
+import { type Cut, cutFrame } from './cut.ts'
+import { encodeFrame } from './frames.ts'
+import { frameRowsMax, skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
+import { encodeAsk } from './messages.ts'
+import { park } from './parked.ts'
+import type { PositionAnswer } from './protocol.ts'
+import type { Doors, Session, StreamStatus } from './stream.ts'
+import {
+  type Window,
+  answered,
+  frameSent,
+  goBack,
+  isStalled,
+  openWindow,
+  passedOver,
+  settled,
+  slowed,
+} from './window.ts'
+
+export type SenderOptions = {
+  readonly table: string
+  readonly kind: TableKind
+  /** For people and for the cursor's name: the bridge at the edge, the gateway at the hub. */
+  readonly label: string
+  readonly cursor: string
+  readonly start: 'beginning' | 'now'
+  readonly frameBytes: number
+}
+
+/** What is remembered of a stream: which epoch its positions belong to, and where it started. */
+type StreamRecord = { readonly epoch: string; readonly floor: Seq }
+export const streamsOwner = 'streams'
+
+/** Something after `at` could not be read by the far side: it is sent again in single transactions, to find out what. */
+type Suspicion = {
+  readonly at: Seq
+  readonly reason: string
+  /** The checksums of the single transaction after `at`, once it is on its way. */
+  readonly sums: ReadonlySet<number>
+  readonly isProven: boolean
+}
+
+export class Sender {
+  readonly options: SenderOptions
+  readonly #doors: Doors
+  #record: StreamRecord | undefined
+  #session: Session | undefined
+  #window: Window | undefined
+  #runs = 0
+  #ahead: readonly Entry[] = []
+  #suspicion: Suspicion | undefined
+  #unreadableInARow = 0
+  #lastWithRows: number = Number.POSITIVE_INFINITY
+  #refusal: string | undefined
+  #isRestarting = false
+  #isSaving = false
+  #oldest: { readonly after: Seq; readonly stamp: Stamp } | undefined
+  #lastConfirmedAtMs: number | undefined
+  readonly #counts = { bytes: 0, parked: 0, refused: 0 }
+  /** Called when the stream has a new epoch, which only a new hello can tell. */
+  onRestart: () => void = () => {}
+
+  constructor(options: SenderOptions, doors: Doors) {
+    this.options = options
+    this.#doors = doors
+  }
+
+  get epoch(): string {
+    return this.#record?.epoch ?? this.#doors.store.epoch
+  }
+
+  /** Makes the stream's beginning durable, once: `now` means the moment when the stream was first configured. */
+  async prepare(): Promise<void> {
+    const { store } = this.#doors
+    const { cursor, start, table } = this.options
+    const known = store.state(streamsOwner, cursor) as StreamRecord | undefined
+    if (known !== undefined) {
+      this.#record = known
+      return
+    }
+    const floor = start === 'now' ? store.head(table) : seqZero
+    await this.#remember({ epoch: store.epoch, floor }, floor)
+  }
+
+  async #remember(record: StreamRecord, cursor: Seq): Promise<void> {
+    const { store } = this.#doors
+    const changes: Change[] = [
+      { kind: 'state', owner: streamsOwner, key: this.options.cursor, value: record },
+      { kind: 'cursor', name: this.options.cursor, seq: cursor },
+    ]
+    await store.commit(changes, 'now')
+    this.#record = record
+  }
+
+  /** A conversation starts. Without a position, sending starts with the first one that the far side tells. */
+  begin(session: Session, position: Seq | undefined): void {
+    this.end()
+    this.#session = session
+    this.#refusal = undefined
+    if (position !== undefined) this.#open(position)
+  }
+
+  /** The conversation is over: what was in flight is forgotten. */
+  end(): void {
+    this.#session = undefined
+    this.#runs = this.#window?.run ?? this.#runs
+    this.#window = undefined
+    this.#ahead = []
+    this.#suspicion = undefined
+  }
+
+  /** The far side does not take this stream. */
+  refuse(reason: string): void {
+    this.end()
+    this.#refusal = reason
+  }
+
+  #open(position: Seq): void {
+    const { store, time } = this.#doors
+    if (position > store.head(this.options.table)) return this.#restart(position)
+    const floor = this.#record?.floor ?? seqZero
+    this.#window = openWindow(this.#runs + 1, position, floor, time.monotonicMs())
+    this.#saveCursor()
+  }
+
+  /**
+   * The far side has more of us than we have: our database is an older copy, or has lost its end. Numbers that it knows
+   * would be given again to new entries, and it would drop those. So the stream gets a new epoch and goes on after
+   * what our own cursor knows to be confirmed: rather a few readings twice than new ones lost.
+   */
+  #restart(position: Seq): void {
+    if (this.#isRestarting) return
+    const { store, log, randomId } = this.#doors
+    const { table, cursor, label } = this.options
+    const floor = asSeq(Math.min(store.cursor(cursor) ?? seqZero, store.head(table)))
+    log.error(
+      { table, stream: label, theirs: position, ours: store.head(table), from: floor },
+      'the far side has entries that this database lost or never had: the stream starts anew after the last position known to be confirmed',
+    )
+    this.#isRestarting = true
+    this.#remember({ epoch: randomId(), floor }, floor)
+      .then(() => this.onRestart())
+      .catch((error: unknown) => log.warn({ table, reason: messageOf(error) }, 'could not start the stream anew'))
+      .finally(() => {
+        this.#isRestarting = false
+      })
+  }
+
+  /** The far side tells where it stands. */
+  position(answer: PositionAnswer): void {
+    const { store, time } = this.#doors
+    if (this.#session === undefined) return
+    if (this.#window === undefined) return this.#open(answer.seq)
+    if (answer.seq > store.head(this.options.table)) {
+      this.#counts.refused++
+      return
+    }
+    const before = this.#window
+    this.#window = answered(before, answer, time.monotonicMs())
+    if (this.#window.scanned !== before.scanned) this.#ahead = []
+    if (answer.unreadable !== undefined) this.#notReadable(answer.unreadable, answer.wanted ?? answer.seq)
+    if (this.#window.confirmed > before.confirmed) this.#progressed(this.#window)
+  }
+
+  #progressed(window: Window): void {
+    this.#lastConfirmedAtMs = this.#doors.time.wallMs()
+    if (this.#suspicion !== undefined && window.confirmed > this.#suspicion.at) this.#suspicion = undefined
+    if (window.confirmed >= this.#lastWithRows) this.#unreadableInARow = 0
+    this.#saveCursor()
+  }
+
+  /** First everything after `at` goes again one transaction at a time; the one that is refused even alone is parked. */
+  #notReadable({ reason, sum }: { reason: string; sum: number }, at: Seq): void {
+    const window = this.#window
+    if (window === undefined || at >= window.sent || at < window.confirmed) return
+    this.#counts.refused++
+    // Late answers about larger frames prove nothing about the single transaction that is on its way now.
+    if (this.#suspicion?.at === at && !this.#suspicion.sums.has(sum)) return
+    const isProven = this.#suspicion?.at === at
+    if (isProven && ++this.#unreadableInARow > unreadableInARowMax) {
+      return this.refuse(`the far side cannot read what we send: ${reason}`)
+    }
+    this.#suspicion = { at, reason, sums: new Set(), isProven }
+    this.#window = { ...goBack(window, at), framesMax: 1 }
+    this.#ahead = []
+  }
+
+  /** True if there is something to send and room in the window. */
+  get isReady(): boolean {
+    const window = this.#window
+    if (window === undefined || window.flying.length >= window.framesMax) return false
+    return window.scanned < this.#doors.store.head(this.options.table)
+  }
+
+  /** True while everything in the log has been sent or passed over. */
+  get isCaughtUp(): boolean {
+    return this.#window !== undefined && this.#window.scanned >= this.#doors.store.head(this.options.table)
+  }
+
+  get flyingFrames(): number {
+    return this.#window?.flying.length ?? 0
+  }
+
+  get flyingBytes(): number {
+    return this.#window?.flyingBytes ?? 0
+  }
+
+  get isWaiting(): boolean {
+    return this.#window !== undefined && this.#window.confirmed < this.#window.sent
+  }
+
+  /** Resolves when the log grows past what has been read, or the signal aborts. */
+  async waitForMore(signal: AbortSignal): Promise<void> {
+    const from = this.#window?.scanned ?? this.#doors.store.head(this.options.table)
+    await this.#doors.store.waitPast(this.options.table, from, signal)
+  }
+
+  /** Reads on and sends one frame, if there is one to send. Rejects if the log can't be read. */
+  async send(): Promise<'sent' | 'passed' | 'nothing'> {
+    const session = this.#session
+    const before = this.#window
+    if (before === undefined || session === undefined) return 'nothing'
+    const { table, frameBytes } = this.options
+    const isKept = this.#ahead.length > 0
+    const entries = isKept ? this.#ahead : await this.#doors.store.read(table, before.scanned, frameRowsMax)
+    // Answers may have moved the window meanwhile; what was read still fits unless one moved where to read.
+    const window = this.#window
+    if (window === undefined || session !== this.#session || window.scanned !== before.scanned) return 'nothing'
+    if (entries.length === 0) return 'nothing'
+    const suspicion = this.#suspicion
+    const cut = cutFrame(entries, {
+      after: window.scanned,
+      peer: session.peer,
+      frameBytes,
+      single: suspicion !== undefined,
+      unreadable: suspicion?.isProven && suspicion.at === window.sent ? suspicion.reason : undefined,
+    })
+    this.#ahead = entries.filter(entry => entry.seq > cut.last)
+    this.#keepParked(cut)
+    if (cut.parts.length === 0 && cut.last - window.sent < skippedMax) {
+      this.#window = passedOver(window, cut.last)
+      this.#saveCursor()
+      return 'passed'
+    }
+    this.#post(session, window, cut)
+    return 'sent'
+  }
+
+  #post(session: Session, window: Window, cut: Cut): void {
+    const { store, time } = this.#doors
+    const { table, kind } = this.options
+    const parts = cut.parts.length === 0 ? [[]] : cut.parts
+    const place = { session: session.id, run: window.run, after: window.sent, last: cut.last, head: store.head(table) }
+    const payloads = parts.map((sent, part) => {
+      const gaps = part === parts.length - 1 ? cut.gaps : []
+      return encodeFrame(kind, { ...place, part, parts: parts.length, gaps }, sent)
+    })
+    const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0)
+    this.#counts.bytes += bytes
+    if (cut.parts.some(sent => sent.length > 0)) this.#lastWithRows = cut.last
+    if (this.#suspicion?.at === window.sent) {
+      this.#suspicion = { ...this.#suspicion, sums: new Set(payloads.map(payload => crc32(payload))) }
+    }
+    this.#window = frameSent(window, { last: cut.last, bytes }, time.monotonicMs())
+    for (const payload of payloads) session.post('entries', table, payload)
+  }
+
+  #keepParked(cut: Cut): void {
+    if (cut.parked.length === 0) return
+    const { store, time, log } = this.#doors
+    const { table, label } = this.options
+    const changes = park(
+      store,
+      cut.parked.map(({ entry, reason }) => ({
+        row: entry.kind === 'record' ? entry : { ...entry, ...entry.series },
+        reason,
+        table,
+        stream: `to ${label}`,
+        wallMs: time.wallMs(),
+      })),
+    )
+    if (changes.length === 0) return
+    this.#counts.parked += changes.length
+    log.warn(
+      { table, stream: label, rows: changes.length, reason: cut.parked[0]?.reason },
+      'rows cannot be sent: parked',
+    )
+    store.commit(changes, 'lazy').catch((error: unknown) => {
+      log.warn({ table, reason: messageOf(error) }, 'parked rows could not be kept')
+    })
+  }
+
+  /** Called every second or so: asks the far side where it is when it is silent. */
+  tick(): void {
+    const nowMs = this.#doors.time.monotonicMs()
+    if (this.#window === undefined || this.#session === undefined) return
+    if (isStalled(this.#window, stallMs, nowMs)) {
+      this.#window = slowed(this.#window, nowMs)
+      const ask = { session: this.#session.id, run: this.#window.run }
+      this.#session.post('ask', this.options.table, encodeAsk(ask))
+    }
+  }
+
+  /** One write at a time, of the newest value. An older cursor after a crash is harmless: the far side knows better. */
+  #saveCursor(): void {
+    if (this.#isSaving) return
+    this.#isSaving = true
+    void this.#saveCursors().finally(() => {
+      this.#isSaving = false
+    })
+  }
+
+  async #saveCursors(): Promise<void> {
+    const { store, log } = this.#doors
+    const name = this.options.cursor
+    for (;;) {
+      const seq = this.#window === undefined ? undefined : settled(this.#window)
+      if (seq === undefined || seq === store.cursor(name)) return
+      try {
+        await store.commit([{ kind: 'cursor', name, seq }], 'lazy')
+      } catch (error) {
+        log.debug({ cursor: name, reason: messageOf(error) }, 'the cursor was not saved')
+        return
+      }
+    }
+  }
+
+  /** Looks up how old the oldest entry is that the far side doesn't have, for the status. */
+  async lookAtOldest(): Promise<void> {
+    const { store } = this.#doors
+    const after = this.#settled()
+    if (this.#oldest?.after === after || after >= store.head(this.options.table)) return
+    const [entry] = await store.read(this.options.table, after, 1)
+    if (entry !== undefined) this.#oldest = { after, stamp: entry.stamp }
+  }
+
+  #settled(): Seq {
+    return this.#window === undefined
+      ? (this.#doors.store.cursor(this.options.cursor) ?? seqZero)
+      : settled(this.#window)
+  }
+
+  status(): StreamStatus {
+    const { store, time } = this.#doors
+    const { label, table } = this.options
+    const after = this.#settled()
+    const behind = Math.max(0, store.head(table) - after)
+    const oldest = this.#oldest?.after === after ? this.#oldest.stamp : undefined
+    return {
+      bridge: label,
+      table,
+      direction: 'send',
+      behind,
+      oldestUnsentMs: behind === 0 || oldest === undefined ? undefined : Math.max(0, time.wallMs() - stampMs(oldest)),
+      confirmed: this.#window?.confirmed ?? after,
+      lastConfirmedAtMs: this.#lastConfirmedAtMs,
+      framesInFlight: this.flyingFrames,
+      ...this.#counts,
+      state: this.#state(behind),
+      reason: this.#refusal,
+    }
+  }
+
+  #state(behind: number): StreamStatus['state'] {
+    if (this.#refusal !== undefined) return 'refused'
+    if (this.#isRestarting) return 'restarting'
+    if (this.#window === undefined) return 'offline'
+    if (behind === 0) return 'idle'
+    return this.#window.framesMax === 1 || isStalled(this.#window, stallMs, this.#doors.time.monotonicMs())
+      ? 'stalled'
+      : 'moving'
+  }
+}

@@ -1,0 +1,16 @@
+/** What replication needs of the store, and no more. `Store` fits; a simulator brings its own. */
+import type { Json } from '../reading.ts'
+import type { Change, Entry, Receipt, Seq, TableSpec, Urgency } from '../store/types.ts'
+
+export type StoreDoor = {
+  readonly origin: string
+  readonly epoch: string
+  readonly tables: ReadonlyMap<string, TableSpec>
+  commit(changes: readonly Change[], urgency?: Urgency): Promise<Receipt>
+  head(table: string): Seq
+  cursor(name: string): Seq | undefined
+  state(owner: string, key: string): Json | undefined
+  states(owner: string): ReadonlyMap<string, Json>
+  read(table: string, after: Seq, limit: number): Promise<readonly Entry[]>
+  waitPast(table: string, seq: Seq, signal: AbortSignal): Promise<void>
+}

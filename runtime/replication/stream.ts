@@ -1,0 +1,40 @@
+/** What both ends of a stream share: the conversation it belongs to, the doors to the world, and what its status says. */
+import type { Log } from '../log.ts'
+import type { Seq } from '../store/types.ts'
+import type { StreamMessage } from './protocol.ts'
+import type { StoreDoor } from './store-door.ts'
+import type { Time } from './time.ts'
+
+/** One conversation between two ends: from a hello until the connection is lost. */
+export type Session = {
+  readonly id: string
+  /** The far side's id: what came from it does not go back to it. */
+  readonly peer: string
+  readonly post: (name: StreamMessage, table: string, payload: Buffer) => void
+}
+
+export type Doors = {
+  readonly store: StoreDoor
+  readonly time: Time
+  readonly randomId: () => string
+  readonly log: Log
+}
+
+export type StreamStatus = {
+  readonly bridge: string
+  readonly table: string
+  readonly direction: 'send' | 'receive'
+  /** Entries that the far side (sending) or we (receiving) don't have yet. */
+  readonly behind: number
+  readonly oldestUnsentMs: number | undefined
+  readonly confirmed: Seq
+  /** By the wall clock; undefined if nothing was confirmed since the start. */
+  readonly lastConfirmedAtMs: number | undefined
+  readonly framesInFlight: number
+  readonly bytes: number
+  readonly parked: number
+  readonly refused: number
+  /** moving and idle are green. stalled: connected, but the confirmed position does not move. */
+  readonly state: 'idle' | 'moving' | 'stalled' | 'offline' | 'refused' | 'restarting'
+  readonly reason: string | undefined
+}

@@ -1,0 +1,107 @@
+/** The truth about a running gateway, gathered from its rooms into the form that the control surface tells. */
+import type { Alerting } from './alerting/alerting.ts'
+import type { Rulebook } from './alerting/rulebook.ts'
+import {
+  type BridgeSection,
+  type GatewayStatus,
+  type HubSection,
+  type StreamSection,
+  storeSection,
+} from './api/status.ts'
+import type { Broker } from './broker/broker.ts'
+import type { Hub } from './cloud/hub.ts'
+import type { Config } from './config/config.ts'
+import type { Ingest } from './ingest/ingest.ts'
+import type { Bridge } from './replication/bridge.ts'
+import type { StreamStatus } from './replication/stream.ts'
+import type { Store } from './store/store.ts'
+import { programVersion } from './version.ts'
+
+export type Parts = {
+  readonly config: Config
+  readonly store: Store
+  readonly alerting: Alerting
+  readonly rulebook: Rulebook
+  readonly lan: { readonly broker: Broker; readonly ingest: Ingest } | undefined
+  readonly cloud: { readonly broker: Broker; readonly hub: Hub } | undefined
+  readonly bridges: readonly Bridge[]
+  readonly startedMs: number
+  readonly now: () => number
+}
+
+export function statusOf({
+  config,
+  store,
+  alerting,
+  rulebook,
+  lan,
+  cloud,
+  bridges,
+  startedMs,
+  now,
+}: Parts): GatewayStatus {
+  const { firing, pending } = alerting.status()
+  return {
+    gateway: { id: config.gateway.id, version: programVersion(), started_ms: startedMs, uptime_ms: now() - startedMs },
+    store: storeSection(store.status()),
+    broker: lan && {
+      listen: lan.broker.addresses().map(hostAndPort),
+      clients: lan.broker.connected().length,
+      counters: lan.broker.counters(),
+    },
+    ingest: lan?.ingest.counts,
+    rules: { ...rulebook.status(), firing, pending },
+    bridges: bridges.map(bridgeSection),
+    hub: cloud && hubSection(config.gateway.id, cloud),
+  }
+}
+
+function bridgeSection(bridge: Bridge): BridgeSection {
+  const { bridge: name, url, state, reason, link, streams } = bridge.status()
+  return {
+    name,
+    url,
+    state,
+    connected_since_ms: link.connectedAtMs ?? null,
+    reason: reason ?? link.reason,
+    streams: streams.map(streamSection),
+  }
+}
+
+function hubSection(id: string, { broker, hub }: NonNullable<Parts['cloud']>): HubSection {
+  const gateways = hub.status().gateways.map(({ gateway, state, lastContactMs, streams }) => ({
+    id: gateway,
+    connected: state === 'talking',
+    last_contact_ms: lastContactMs,
+    streams: streams.map(streamSection),
+  }))
+  return { id, listen: broker.addresses().map(hostAndPort), gateways }
+}
+
+function streamSection({
+  table,
+  direction,
+  behind,
+  oldestUnsentMs,
+  confirmed,
+  bytes,
+  state,
+  parked,
+  refused,
+}: StreamStatus): StreamSection {
+  return {
+    table,
+    direction,
+    behind,
+    oldest_unsent_ms: oldestUnsentMs ?? null,
+    confirmed,
+    sent_bytes: bytes,
+    state,
+    parked,
+    refused,
+  }
+}
+
+function hostAndPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

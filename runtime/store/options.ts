@@ -1,0 +1,42 @@
+/** What opening a store takes, and what it tells about itself. Types only. */
+import type { Log } from '../log.ts'
+import type { Home } from './home.ts'
+import type { Seq, Stamps, TableSpec } from './types.ts'
+
+export type StoreOptions = {
+  /** The folder; made if missing. */
+  readonly path: string
+  readonly tables: readonly TableSpec[]
+  readonly stamps: Stamps
+  /** This gateway's id. */
+  readonly origin: string
+  readonly commitIntervalMs: number
+  readonly ballastBytes: number
+  readonly monotonicMs: () => number
+  readonly now: () => number
+  readonly log: Log
+  /** Tests pass a home in memory. */
+  readonly home?: Home
+}
+
+export type StoreStatus = {
+  readonly state: 'open' | 'full' | 'failed'
+  /** Why it is not open, in a sentence. */
+  readonly reason: string | undefined
+  readonly epoch: string
+  readonly commits: number
+  readonly readings: number
+  readonly duplicates: number
+  readonly failures: number
+  readonly repairs: number
+  readonly damagedValues: number
+  /** Bytes given to the database since the start (before compaction). */
+  readonly bytesWritten: number
+  readonly tables: readonly {
+    readonly name: string
+    readonly kind: TableSpec['kind']
+    readonly first: Seq
+    readonly head: Seq
+    readonly series: number
+  }[]
+}

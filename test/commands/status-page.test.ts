@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { GatewayStatus } from '../../runtime/api/status.ts'
+import { statusPage } from '../../runtime/commands/status-page.ts'
+import type { Terminal } from '../../runtime/commands/terminal.ts'
+
+const pipe: Terminal = { paint: (_, text) => text, cellMax: Number.POSITIVE_INFINITY, isTerminal: false }
+const marked: Terminal = { ...pipe, paint: (style, text) => (style === 'dim' ? text : `<${style} ${text}>`) }
+
+const startedMs = 1_700_000_000_000
+const status: GatewayStatus = {
+  gateway: { id: 'gw-1', version: '0.1.0', started_ms: startedMs, uptime_ms: 3_723_000 },
+  store: {
+    state: 'full',
+    reason: 'the disk is nearly full',
+    epoch: 'e',
+    commits: 10,
+    readings: 12_345,
+    duplicates: 2,
+    failures: 0,
+    repairs: 0,
+    damaged_values: 0,
+    bytes_written: 1_234_567,
+    tables: [
+      { name: 'readings', kind: 'series', first: 1, head: 12_345, series: 40 },
+      { name: 'alerts', kind: 'records', first: 1, head: 7, series: 0 },
+    ],
+  },
+  broker: { listen: ['127.0.0.1:1883'], clients: 1, counters: { taken: 12_400, refused: 0 } },
+  ingest: { publishes: 12_400, readings: 12_345, duplicates: 2, rejects: 3 },
+  rules: { files: 2, rules: 1, problems: ['rules/a.yaml:3:5: unknown key "fro"'], firing: 1, pending: 0 },
+  bridges: [
+    {
+      name: 'cloud',
+      url: 'mqtts://hub:8883',
+      state: 'offline',
+      since_ms: startedMs + 3_600_000,
+      reason: 'connection refused',
+      streams: [
+        {
+          table: 'readings',
+          direction: 'send',
+          behind: 1_200,
+          oldest_unsent_ms: 95_000,
+          confirmed: 11_145,
+          sent_bytes: 44_000,
+          state: 'stalled',
+          parked: 0,
+        },
+      ],
+    },
+  ],
+  hub: {
+    id: 'hq',
+    listen: ['0.0.0.0:1884'],
+    gateways: [
+      { id: 'gw-7', connected: true, last_contact_ms: startedMs + 3_720_000, streams: [] },
+      { id: 'gw-8', connected: false, last_contact_ms: null, streams: [] },
+    ],
+  },
+}
+
+test('the page of a gateway tells each room, and what is wrong there', () => {
+  assert.equal(
+    statusPage(status, pipe),
+    `gateway  gw-1, up 1h2m, version 0.1.0
+store    full, 12,345 readings stored, 1.2 MB written
+         the disk is nearly full
+broker   1 client, listens on 127.0.0.1:1883
+         taken 12,400
+ingest   12,400 publishes, 12,345 readings, 2 sent again, 3 rejected (see the table rejects)
+rules    1 rule in 2 files, 1 firing, 0 pending
+         rules/a.yaml:3:5: unknown key "fro"
+
+TABLE     KIND     FIRST    HEAD  SERIES
+readings  series       1  12,345      40
+alerts    records      1       7       -
+
+bridge   cloud, mqtts://hub:8883, offline for 2m3s
+         connection refused
+TABLE     DIRECTION  BEHIND  OLDEST  CONFIRMED  BYTES  PARKED  STATE
+readings  send        1,200   1m35s     11,145  44 kB       0  stalled
+
+hub      hq, 2 gateways, listens on 0.0.0.0:1884
+GATEWAY  CONNECTED  LAST CONTACT  TABLE  DIRECTION  BEHIND  OLDEST  CONFIRMED  BYTES  PARKED  STATE
+gw-7     yes                  3s  -      -               -       -          -      -       -  -
+gw-8     no                    -  -      -               -       -          -      -       -  -
+`,
+  )
+})
+
+test('only what is known to be well is green [I9]', () => {
+  const page = statusPage(status, marked)
+  assert.match(page, /<red full>/)
+  assert.match(page, /<red stalled>/)
+  assert.match(page, /<yellow offline>/)
+  const odd = { ...status, store: { ...status.store, state: 'dreaming' as 'open' } }
+  assert.match(statusPage(odd, marked), /<yellow dreaming>/)
+})
+
+test('a gateway that tells less is drawn with what it tells, and unknown sections are left out', () => {
+  assert.equal(statusPage({}, pipe), '')
+  const newer = { gateway: status.gateway, weather: { sunny: true } }
+  assert.equal(statusPage(newer, pipe), 'gateway  gw-1, up 1h2m, version 0.1.0\n')
+})
