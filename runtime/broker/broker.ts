@@ -57,7 +57,6 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const turn = new Turn()
   const hall: Hall = {
     limits,
-    intake,
     now,
     tally,
     gate,

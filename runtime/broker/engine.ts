@@ -4,7 +4,7 @@
  */
 import type { Gate } from './gate.ts'
 import type { BrokerLimits } from './limits.ts'
-import type { Intake, Message, Publish } from './publish.ts'
+import type { Message, Publish } from './publish.ts'
 import type { Tally } from './tally.ts'
 import type { Topic, TopicCache } from './topic-cache.ts'
 
@@ -20,7 +20,6 @@ export type Guest = {
 /** What all connections of a broker share. */
 export type Hall = {
   readonly limits: BrokerLimits
-  readonly intake: Intake
   readonly now: () => number
   readonly tally: Tally
   readonly gate: Gate

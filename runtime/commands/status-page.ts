@@ -6,87 +6,120 @@ import type { BridgeSection, GatewayStatus, HubSection, StreamSection, TableSect
 import { formatSize } from '../units.ts'
 import { age, type Cell, grouped, printable, table, type Terminal } from './terminal.ts'
 
-export function statusPage(status: Partial<GatewayStatus>, terminal: Terminal): string {
+/** Anything of it may be missing. */
+export type Told<T> = T extends readonly (infer Item)[]
+  ? readonly Told<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Told<T[Key]> | undefined }
+    : T
+
+type Gateway = Told<GatewayStatus>['gateway']
+
+export function statusPage(status: Told<GatewayStatus>, terminal: Terminal): string {
+  const { gateway, store, bridges = [], hub } = status
   const sections = [
     overview(status, terminal),
-    tables(status.store?.tables ?? [], terminal),
-    ...(status.bridges ?? []).map(bridge => bridgePart(bridge, status, terminal)),
-    status.hub ? hubPart(status.hub, status, terminal) : '',
+    tables(store?.tables ?? [], terminal),
+    ...bridges.map(bridge => bridgePart(bridge, gateway, terminal)),
+    hub ? hubPart(hub, gateway, terminal) : '',
   ]
   return sections.filter(section => section !== '').join('\n')
 }
 
 /** One line for each room, and below it what is wrong there. */
-function overview({ gateway, store, broker, ingest, rules }: Partial<GatewayStatus>, terminal: Terminal): string {
-  const lines: string[] = []
-  const say = (label: string, ...parts: readonly string[]): void =>
-    void lines.push(`${label.padEnd(8)} ${parts.filter(part => part !== '').join(', ')}`)
-  const warn = (text: string): void => void lines.push(`${' '.repeat(9)}${terminal.paint('red', printable(text))}`)
-  if (gateway) {
-    const name = terminal.paint('bold', printable(gateway.id))
-    say('gateway', name, `up ${age(gateway.uptime_ms)}`, `version ${printable(gateway.version)}`)
-  }
-  if (store) {
-    const state = paintState(store.state, terminal)
-    const repairs = store.repairs > 0 ? `repaired ${grouped(store.repairs)} times` : ''
-    const damage = store.damaged_values > 0 ? counted(store.damaged_values, 'damaged value') : ''
-    const stored = `${counted(store.readings, 'reading')} stored`
-    say('store', state, stored, `${formatSize(store.bytes_written)} written`, repairs, damage)
-    if (store.reason !== undefined) warn(store.reason)
-  }
-  if (broker) {
-    const listens = broker.listen.length > 0 ? `listens on ${broker.listen.map(printable).join(' and ')}` : ''
-    say('broker', counted(broker.clients, 'client'), listens)
-    const counters = Object.entries(broker.counters).filter(([, count]) => count > 0)
-    if (counters.length > 0) say('', ...counters.map(([name, count]) => `${printable(name)} ${grouped(count)}`))
-  }
-  if (ingest) {
-    const { publishes, readings, duplicates, rejects } = ingest
-    const again = duplicates > 0 ? `${grouped(duplicates)} sent again` : ''
-    const bad = rejects > 0 ? terminal.paint('yellow', `${grouped(rejects)} rejected (see the table rejects)`) : ''
-    say('ingest', counted(publishes, 'publish', 'publishes'), counted(readings, 'reading'), again, bad)
-  }
-  if (rules) {
-    const firing = rules.firing > 0 ? terminal.paint('red', `${grouped(rules.firing)} firing`) : '0 firing'
-    const pending = rules.pending > 0 ? terminal.paint('yellow', `${grouped(rules.pending)} pending`) : '0 pending'
-    say('rules', `${counted(rules.rules, 'rule')} in ${counted(rules.files, 'file')}`, firing, pending)
-    for (const problem of rules.problems) warn(problem)
-  }
-  return lines.map(line => `${line.trimEnd()}\n`).join('')
+function overview({ gateway, store, broker, ingest, rules }: Told<GatewayStatus>, terminal: Terminal): string {
+  const lines = [
+    ...(gateway ? [gatewayLine(gateway, terminal)] : []),
+    ...(store ? [storeLine(store, terminal), ...faults([store.reason], terminal)] : []),
+    ...(broker ? [brokerLine(broker), ...brokerCounts(broker)] : []),
+    ...(ingest ? [ingestLine(ingest, terminal)] : []),
+    ...(rules ? [rulesLine(rules, terminal), ...faults(rules.problems ?? [], terminal)] : []),
+  ]
+  return lines.map(text => `${text}\n`).join('')
 }
 
-function tables(all: readonly TableSection[], terminal: Terminal): string {
+function gatewayLine({ id, uptime_ms, version }: NonNullable<Gateway>, terminal: Terminal): string {
+  const up = uptime_ms === undefined ? '' : `up ${age(uptime_ms)}`
+  return line(
+    'gateway',
+    terminal.paint('bold', shown(id)),
+    up,
+    version === undefined ? '' : `version ${shown(version)}`,
+  )
+}
+
+function storeLine(store: NonNullable<Told<GatewayStatus>['store']>, terminal: Terminal): string {
+  const { state, readings, bytes_written, repairs = 0, damaged_values: damaged = 0 } = store
+  return line(
+    'store',
+    paintState(state, terminal),
+    `${counted(readings, 'reading')} stored`,
+    `${size(bytes_written)} written`,
+    repairs > 0 ? terminal.paint('yellow', `repaired ${counted(repairs, 'time')}`) : '',
+    damaged > 0 ? terminal.paint('red', counted(damaged, 'damaged value')) : '',
+  )
+}
+
+function brokerLine({ clients, listen = [] }: NonNullable<Told<GatewayStatus>['broker']>): string {
+  const where = listen.length > 0 ? `listens on ${listen.map(shown).join(' and ')}` : ''
+  return line('broker', counted(clients, 'client'), where)
+}
+
+function brokerCounts({ counters = {} }: NonNullable<Told<GatewayStatus>['broker']>): string[] {
+  const happened = Object.entries(counters).filter(([, count]) => count !== undefined && count > 0)
+  return happened.length === 0 ? [] : [line('', ...happened.map(([name, count]) => `${shown(name)} ${many(count)}`))]
+}
+
+function ingestLine(ingest: NonNullable<Told<GatewayStatus>['ingest']>, terminal: Terminal): string {
+  const { publishes, readings, duplicates = 0, rejects = 0 } = ingest
+  return line(
+    'ingest',
+    counted(publishes, 'publish', 'publishes'),
+    counted(readings, 'reading'),
+    duplicates > 0 ? `${many(duplicates)} sent again` : '',
+    rejects > 0 ? terminal.paint('yellow', `${many(rejects)} rejected (see the table rejects)`) : '',
+  )
+}
+
+function rulesLine(rules: NonNullable<Told<GatewayStatus>['rules']>, terminal: Terminal): string {
+  const { firing = 0, pending = 0 } = rules
+  return line(
+    'rules',
+    `${counted(rules.rules, 'rule')} in ${counted(rules.files, 'file')}`,
+    firing > 0 ? terminal.paint('red', `${many(firing)} firing`) : '0 firing',
+    pending > 0 ? terminal.paint('yellow', `${many(pending)} pending`) : '0 pending',
+  )
+}
+
+function tables(all: readonly Told<TableSection>[], terminal: Terminal): string {
   if (all.length === 0) return ''
   const rows = all.map(({ name, kind, first, head, series }) => [
-    name,
-    kind,
-    grouped(first),
-    grouped(head),
-    kind === 'series' ? grouped(series) : '-',
+    name ?? '-',
+    kind ?? '-',
+    many(first),
+    many(head),
+    kind === 'series' ? many(series) : '-',
   ])
   return table(['table', 'kind', '>first', '>head', '>series'], rows, terminal)
 }
 
-function bridgePart(bridge: BridgeSection, { gateway }: Partial<GatewayStatus>, terminal: Terminal): string {
-  // The gateway's clock, not ours: two machines, or one that was just set, do not agree.
-  const now = gateway && gateway.started_ms + gateway.uptime_ms
-  const since =
-    now === undefined || bridge.connected_since_ms === null ? '' : ` for ${age(now - bridge.connected_since_ms)}`
-  const state = `${paintState(bridge.state, terminal)}${since}`
-  const name = terminal.paint('bold', printable(bridge.name))
-  const why = bridge.reason === undefined ? '' : `         ${terminal.paint('red', printable(bridge.reason))}\n`
-  const rows = bridge.streams.map(stream => streamCells(stream))
-  const streams = rows.length === 0 ? '' : table(streamTitles, rows, terminal)
-  return `bridge   ${name}, ${printable(bridge.url)}, ${state}\n${why}${streams}`
+function bridgePart(bridge: Told<BridgeSection>, gateway: Gateway, terminal: Terminal): string {
+  const { name, url, state, connected_since_ms: since, reason, streams = [] } = bridge
+  const now = gatewayNow(gateway)
+  const connected = typeof since === 'number' && now !== undefined ? `connected for ${age(now - since)}` : ''
+  const head = line('bridge', terminal.paint('bold', shown(name)), shown(url), paintState(state, terminal), connected)
+  const lines = [head, ...faults([reason], terminal)].map(text => `${text}\n`).join('')
+  return streams.length === 0 ? lines : lines + table(streamTitles, streams.map(streamCells), terminal)
 }
 
-function hubPart(hub: HubSection, { gateway: self }: Partial<GatewayStatus>, terminal: Terminal): string {
-  const now = self && self.started_ms + self.uptime_ms
-  const head = `hub      ${terminal.paint('bold', printable(hub.id))}, ${counted(hub.gateways.length, 'gateway')}, listens on ${hub.listen.map(printable).join(' and ')}\n`
-  const rows = hub.gateways.flatMap(({ id, connected, last_contact_ms: last, streams }) => {
-    const contact = last === null || now === undefined ? '-' : age(now - last)
+function hubPart({ id, listen = [], gateways = [] }: Told<HubSection>, gateway: Gateway, terminal: Terminal): string {
+  const where = listen.length > 0 ? `listens on ${listen.map(shown).join(' and ')}` : ''
+  const head = `${line('hub', terminal.paint('bold', shown(id)), counted(gateways.length, 'gateway'), where)}\n`
+  const now = gatewayNow(gateway)
+  const rows = gateways.flatMap(({ id: name, connected, last_contact_ms: last, streams = [] }) => {
+    const contact = typeof last === 'number' && now !== undefined ? age(now - last) : '-'
     const link: Cell = connected ? { text: 'yes', style: 'green' } : { text: 'no', style: 'yellow' }
-    const first: readonly Cell[] = [id, link, contact]
+    const first: readonly Cell[] = [name ?? '-', link, contact]
     if (streams.length === 0) return [[...first, ...streamTitles.map(() => '-')]]
     return streams.map((stream, index) => [...(index === 0 ? first : ['', '', '']), ...streamCells(stream)])
   })
@@ -96,38 +129,48 @@ function hubPart(hub: HubSection, { gateway: self }: Partial<GatewayStatus>, ter
 
 const streamTitles = ['table', 'direction', '>behind', '>oldest', '>confirmed', '>bytes', '>parked', 'state']
 
-function streamCells(stream: StreamSection): readonly Cell[] {
-  const {
-    table: name,
-    direction,
-    behind,
-    oldest_unsent_ms: oldest,
-    confirmed,
-    sent_bytes,
-    parked,
-    refused,
-    state,
-  } = stream
-  const aside = parked + (refused ?? 0)
+function streamCells(stream: Told<StreamSection>): readonly Cell[] {
+  const { oldest_unsent_ms: oldest, parked = 0, refused = 0, state } = stream
+  const aside = parked + refused
   return [
-    name,
-    direction,
-    grouped(behind),
-    oldest === null ? '-' : age(oldest),
-    grouped(confirmed),
-    formatSize(sent_bytes),
-    aside > 0 ? { text: grouped(aside), style: 'red' } : '0',
-    { text: state, style: styleOf(state) },
+    stream.table ?? '-',
+    stream.direction ?? '-',
+    many(stream.behind),
+    typeof oldest === 'number' ? age(oldest) : '-',
+    many(stream.confirmed),
+    size(stream.sent_bytes),
+    aside > 0 ? { text: many(aside), style: 'red' } : '0',
+    { text: state ?? '-', style: styleOf(state) },
   ]
 }
 
-/** Green is only what is known to be well [I9]; a word that we do not know is not. */
-function styleOf(state: string): 'green' | 'yellow' | 'red' {
-  if (['open', 'talking', 'connected', 'idle', 'moving'].includes(state)) return 'green'
-  return ['failed', 'full', 'refused', 'stalled'].includes(state) ? 'red' : 'yellow'
+/** By the gateway's clock, not ours: a board that was just set and a laptop do not agree. */
+function gatewayNow(gateway: Gateway): number | undefined {
+  const { started_ms, uptime_ms } = gateway ?? {}
+  return started_ms === undefined || uptime_ms === undefined ? undefined : started_ms + uptime_ms
 }
 
-const paintState = (state: string, terminal: Terminal): string => terminal.paint(styleOf(state), printable(state))
+function line(label: string, ...parts: readonly string[]): string {
+  return `${label.padEnd(8)} ${parts.filter(part => part !== '').join(', ')}`
+}
 
-const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${grouped(count)} ${count === 1 ? one : many}`
+function faults(reasons: readonly (string | undefined)[], terminal: Terminal): string[] {
+  const told = reasons.filter(reason => reason !== undefined)
+  return told.map(reason => `${' '.repeat(9)}${terminal.paint('red', shown(reason))}`)
+}
+
+/** Green is only what is known to be well [I9]; a word that we do not know is not. */
+function styleOf(state: string | undefined): 'green' | 'yellow' | 'red' {
+  if (['open', 'talking', 'connected', 'idle', 'moving'].includes(state ?? '')) return 'green'
+  return ['failed', 'full', 'refused', 'stalled'].includes(state ?? '') ? 'red' : 'yellow'
+}
+
+function paintState(state: string | undefined, terminal: Terminal): string {
+  return terminal.paint(styleOf(state), shown(state))
+}
+
+const shown = (text: string | undefined): string => (text === undefined ? '-' : printable(text))
+const many = (count: number | undefined): string => (count === undefined ? '-' : grouped(count))
+const size = (bytes: number | undefined): string => (bytes === undefined ? '-' : formatSize(bytes))
+const counted = (count: number | undefined, one: string, more = `${one}s`): string =>
+  `${many(count)} ${count === 1 ? one : more}`

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import type { GatewayStatus } from '../api/status.ts'
 import { type ClientOptions, openClient, withGateway } from './options.ts'
-import { statusPage } from './status-page.ts'
+import { statusPage, type Told } from './status-page.ts'
 import { terminalOf } from './terminal.ts'
 
 export function statusCommand(): Command {
@@ -21,7 +21,7 @@ Examples:
     )
     .action(async (options: ClientOptions) => {
       const gateway = await openClient(options)
-      const status = await gateway.get<Partial<GatewayStatus>>('/status')
+      const status = await gateway.get<Told<GatewayStatus>>('/status')
       const text = options.json ? `${JSON.stringify(status)}\n` : statusPage(status, terminalOf(process.stdout))
       process.stdout.write(text)
     })

@@ -163,12 +163,8 @@ export class Link {
     if (wasUp) this.#events.onDown()
   }
 
-  /** Ends a client at once. It may still complain while it dies; nobody acts on it any more. */
+  /** Ends a client at once. Its listeners stay, because its own are among them; ours know that it is not ours any more. */
   #discard(client: MqttClient): Promise<void> {
-    client.removeAllListeners()
-    client.on('error', error =>
-      this.#log.debug({ reason: messageOf(error) }, 'a connection that was given up complained'),
-    )
     return new Promise(resolve => client.end(true, {}, () => resolve()))
   }
 

@@ -139,7 +139,9 @@ export class Receiver {
     for (const gap of frame.gaps) {
       this.#doors.log.warn({ table: this.options.table, from: this.options.label, ...gap }, 'entries will not come')
     }
-    this.#waiting.push({ rows, last: frame.last, bytes })
+    // Sent again after going back, frames may be cut elsewhere and overlap with what already waits.
+    const fresh = rows.filter(row => row.seq > this.#accepted)
+    this.#waiting.push({ rows: fresh, last: frame.last, bytes })
     this.#waitingBytes += bytes
     this.#accepted = frame.last
     this.#working ??= this.#work().finally(() => {

@@ -170,8 +170,8 @@ export class Sender {
     const before = this.#window
     this.#window = answered(before, answer, time.monotonicMs())
     if (this.#window.scanned !== before.scanned) this.#ahead = []
-    if (answer.unreadable !== undefined) this.#notReadable(answer.unreadable, answer.wanted ?? answer.seq)
     if (this.#window.confirmed > before.confirmed) this.#progressed(this.#window)
+    if (answer.unreadable !== undefined) this.#notReadable(answer.unreadable, answer.wanted ?? answer.seq)
   }
 
   #progressed(window: Window): void {
@@ -194,6 +194,7 @@ export class Sender {
     }
     this.#suspicion = { at, reason, sums: new Set(), isProven }
     this.#window = { ...goBack(window, at), framesMax: 1 }
+    this.#lastWithRows = Number.POSITIVE_INFINITY
     this.#ahead = []
   }
 

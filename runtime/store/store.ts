@@ -20,7 +20,7 @@ import { queryReadings } from './query.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
 import { trimLog } from './trim.ts'
 import { Repeats } from './repeats.ts'
-import { type Table, seriesMax } from './table.ts'
+import { seriesMax } from './table.ts'
 import {
   type Change,
   type Entry,

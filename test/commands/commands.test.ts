@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ const parsed = (text: string): Record<string, unknown>[] =>
 
 test('status prints what the gateway tells, as a page or as JSON', async () => {
   assert.deepEqual(parsed((await holdfast(['status', '--json', ...at])).out), [{ gateway: { id: 'gw-1' } }])
-  assert.match((await holdfast(['status', ...at])).out, /^gateway {2}gw-1/)
+  assert.equal((await holdfast(['status', ...at])).out, 'gateway  gw-1\n')
 })
 
 test('put takes JSON, negative numbers and plain text, and query and delete find the row', async () => {
@@ -140,7 +140,7 @@ test('a gateway that does not run is named by its socket, and how to start one i
 
 test('something else on the socket is no gateway', async () => {
   const socket = join(folder, 'other.sock')
-  const server = createServer(other => other.end('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello'))
+  const server = createServer(other => other.resume().end('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello'))
   await new Promise<void>(resolve => server.listen(socket, resolve))
   const { code, err } = await holdfast(['status', '--socket', socket])
   assert.deepEqual(
@@ -216,7 +216,6 @@ test('check tells all problems at once, with file, line and column', async () =>
 
 test('check looks at the rules too, and at the tables that they speak of', async () => {
   const rules = join(folder, 'rules')
-  const { mkdirSync } = await import('node:fs')
   mkdirSync(rules)
   writeFileSync(join(folder, 'good.yaml'), 'rules:\n  folder: ./rules\n')
   const check = (...args: string[]) => holdfast(['check', '--config', 'good.yaml', ...args], { cwd: folder })

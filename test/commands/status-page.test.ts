@@ -34,7 +34,7 @@ const status: GatewayStatus = {
       name: 'cloud',
       url: 'mqtts://hub:8883',
       state: 'offline',
-      since_ms: startedMs + 3_600_000,
+      connected_connected_since_ms: null,
       reason: 'connection refused',
       streams: [
         {
@@ -76,7 +76,7 @@ TABLE     KIND     FIRST    HEAD  SERIES
 readings  series       1  12,345      40
 alerts    records      1       7       -
 
-bridge   cloud, mqtts://hub:8883, offline for 2m3s
+bridge   cloud, mqtts://hub:8883, offline
          connection refused
 TABLE     DIRECTION  BEHIND  OLDEST  CONFIRMED  BYTES  PARKED  STATE
 readings  send        1,200   1m35s     11,145  44 kB       0  stalled

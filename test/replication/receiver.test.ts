@@ -204,7 +204,7 @@ describe('a receiver', () => {
     const startedMs = systemTime.monotonicMs()
     for (const [bytes, name] of [
       [bignum, 'cbor-tag'],
-      [Buffer.from('not cbor at all'), 'cbor-truncated'],
+      [Buffer.from('{"v":1}'), 'cbor-truncated'],
       [encodeMessage({ v: 2 }), 'version'],
       [encodeMessage({ v: 1, session: 's1' }), 'shape'],
       [Buffer.alloc(200_000), 'too-large'],
