@@ -140,6 +140,8 @@ const group = z.strictObject({
   payload: z.enum(['json', 'number']).default('json'),
   with_id: z.boolean().default(true),
   with_time: z.boolean().default(true),
+  /** What it measured while it was away, and sends first when it comes. */
+  history: duration(0).default(0),
   /** Messages on their way without an acknowledgement, per device. */
   window: wholeUpTo(1_000).default(20),
   /** Messages a device keeps until they are acknowledged; what does not fit is dropped and counted. */

@@ -33,6 +33,7 @@ export type DevicePlan = {
   payload: 'json' | 'number'
   withId: boolean
   withTime: boolean
+  historyMs: number
   windowMax: number
   outboxMax: number
   metrics: readonly Metric[]
@@ -137,6 +138,7 @@ function devicesOf(group: WrittenGroup, topic: string): DevicePlan[] {
     payload: group.payload,
     withId: group.with_id,
     withTime: group.with_time,
+    historyMs: group.history,
     windowMax: group.window,
     outboxMax: group.outbox,
     metrics,

@@ -37,7 +37,7 @@ export function createSampler(plan: DevicePlan, seed: number, startMs: number): 
   const { burst, clock } = plan.faults
   const streams: Stream[] = plan.metrics.map(metric => ({
     metric,
-    nextMs: startMs + Math.floor(phase(metric.name) * metric.everyMs),
+    nextMs: startMs - plan.historyMs + Math.floor(phase(metric.name) * metric.everyMs),
     lastTimeMs: Number.NEGATIVE_INFINITY,
   }))
   let burstAtMs = burst ? startMs + Math.floor((0.5 + phase('burst') / 2) * burst.everyMs) : Number.POSITIVE_INFINITY

@@ -8,7 +8,15 @@ import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
-import * as limits from './limits.ts'
+import {
+  closeGraceMs,
+  connectionsMax,
+  headerBytesMax,
+  headersMs,
+  keepaliveMs,
+  readersMax,
+  requestMs,
+} from './limits.ts'
 import { Readers } from './readers.ts'
 import { apiRoutes } from './routes.ts'
 import { listenOnSocket } from './socket.ts'
@@ -31,23 +39,20 @@ export type Api = { readonly socket: string; close(): Promise<void> }
 
 /** Resolves once it answers. Throws ADDRESS_IN_USE or ADDRESS_UNAVAILABLE. */
 export async function openApi(options: ApiOptions): Promise<Api> {
-  const { headersMs, requestMs, keepaliveMs, closeGraceMs }: Required<NonNullable<ApiOptions['times']>> = {
-    ...limits,
-    ...options.times,
-  }
-  const readers = new Readers({ readersMax: limits.readersMax, keepaliveMs, log: options.log })
+  const times = { headersMs, requestMs, keepaliveMs, closeGraceMs, ...options.times }
+  const readers = new Readers({ readersMax, keepaliveMs: times.keepaliveMs, log: options.log })
   const routes = apiRoutes({ ...options, reload: options.reload, readers })
   const server = createAdaptorServer({
     fetch: request => routes.fetch(request),
     overrideGlobalObjects: false,
     serverOptions: {
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: headersMs,
-      requestTimeout: requestMs,
-      connectionsCheckingInterval: Math.min(1_000, headersMs),
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: times.headersMs,
+      requestTimeout: times.requestMs,
+      connectionsCheckingInterval: Math.min(1_000, times.headersMs),
     },
   }) as Server
-  server.maxConnections = limits.connectionsMax
+  server.maxConnections = connectionsMax
   await listenOnSocket(server, options.socket)
   server.on('error', error => options.log.error({ reason: error.message }, 'the control surface failed'))
 
@@ -55,7 +60,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     readers.close()
     const closed = new Promise<void>(resolve => server.close(() => resolve()))
     server.closeIdleConnections()
-    const hurry = setTimeout(() => server.closeAllConnections(), closeGraceMs)
+    const hurry = setTimeout(() => server.closeAllConnections(), times.closeGraceMs)
     await closed
     clearTimeout(hurry)
   }

@@ -48,7 +48,7 @@ export function readingQuery(given: URLSearchParams, nowMs: number): ReadingQuer
 }
 
 /** A point in time: `1h` is an hour ago, digits are milliseconds since 1970, `now` is now, and the rest is ISO 8601. */
-export function parseTimeMs(name: string, text: string, nowMs: number): number {
+function parseTimeMs(name: string, text: string, nowMs: number): number {
   if (text === 'now') return nowMs
   if (/^\d{1,15}$/.test(text)) return Number(text)
   const agoMs = parseDurationMs(text)

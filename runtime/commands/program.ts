@@ -7,6 +7,7 @@
 import { Command, CommanderError, Help, type HelpConfiguration } from 'commander'
 import { checkCommand } from './check.ts'
 import { deleteCommand } from './delete.ts'
+import { demoCommand } from './demo.ts'
 import { exitCodeOf, exitCodes, failureText } from './failure.ts'
 import { putCommand } from './put.ts'
 import { queryCommand } from './query.ts'
@@ -53,9 +54,6 @@ function createProgram(): Command {
     .helpCommand('help [VERB]', 'print the text of a verb')
     .option('--debug', 'print the stack of a failure')
     .addHelpText('after', after)
-    .configureHelp(plainHelp)
-    .configureOutput({ outputError: (text, write) => write(usageText(text)) })
-    .exitOverride()
   const verbs = [
     runCommand(),
     checkCommand(),
@@ -65,10 +63,14 @@ function createProgram(): Command {
     putCommand(),
     deleteCommand(),
     simCommand(),
-    // demo: one line here, and `await import` of what is heavy in its action.
+    demoCommand(),
     versionCommand(),
   ]
-  for (const verb of verbs) program.addCommand(verb.copyInheritedSettings(program))
+  for (const verb of verbs) program.addCommand(verb)
+  for (const command of [program, ...verbs]) {
+    command.configureHelp(plainHelp).exitOverride()
+    command.configureOutput({ outputError: (text, write) => write(usageText(text)) })
+  }
   return program
 }
 

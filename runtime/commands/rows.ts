@@ -3,11 +3,12 @@ import type { EntryForm, ReadingForm, RowForm } from '../api/forms.ts'
 import type { Json } from '../reading.ts'
 import type { Cell } from './terminal.ts'
 
-export const readingTitles = ['time', 'device', 'metric', '>value', 'unit', 'origin']
+/** The value comes last, because it alone may be long. */
+export const readingTitles = ['time', 'origin', 'device', 'metric', 'value']
 
 export function readingCells(reading: ReadingForm): readonly Cell[] {
   const { time, device, metric, value, unit, origin } = reading
-  return [timeCell(time), device, metric, valueText(value), unit ?? '', origin]
+  return [timeCell(time), origin, device, metric, unit === null ? valueText(value) : `${valueText(value)} ${unit}`]
 }
 
 export const rowTitles = ['key', 'time', 'origin', 'value']

@@ -69,9 +69,9 @@ test('query prints readings in columns, without colours in a pipe', async () => 
   assert.equal(code, 0)
   assert.equal(
     out,
-    `TIME                      DEVICE     METRIC       VALUE  UNIT  ORIGIN
-2024-01-02T10:00:00.000Z  freezer-1  temperature  -18.5  °C    gw-1
-2024-01-02T12:00:00.000Z  freezer-2  temperature    -17  °C    gw-1
+    `TIME                      ORIGIN  DEVICE     METRIC       VALUE
+2024-01-02T10:00:00.000Z  gw-1    freezer-1  temperature  -18.5 °C
+2024-01-02T12:00:00.000Z  gw-1    freezer-2  temperature  -17 °C
 `,
   )
 })
@@ -180,7 +180,7 @@ test('tail says when its gateway closes, with exit code 1', async () => {
   await closing.close()
   const { code, out, err } = await end
   assert.deepEqual([code, err], [1, 'holdfast: the gateway is closing.\n'])
-  assert.match(out, /^SEQ +TIME +DEVICE .*\n +1 +\S+ +door +temperature +1 +°C +gw-1\n$/)
+  assert.match(out, /^SEQ +TIME +ORIGIN .*\n +1 +\S+ +gw-1 +door +temperature +1 °C\n$/)
   await closing.remove()
 })
 

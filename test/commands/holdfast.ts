@@ -28,7 +28,8 @@ export async function ended(child: ChildProcessWithoutNullStreams): Promise<Ende
 /** The lines that a child writes to its standard output, as they come. */
 export async function* linesFrom(child: ChildProcessWithoutNullStreams): AsyncGenerator<string> {
   let rest = ''
-  for await (const chunk of child.stdout.setEncoding('utf8')) {
+  // Whoever has heard enough leaves the stream open: the child may have more to say.
+  for await (const chunk of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     const lines = (rest + String(chunk)).split('\n')
     rest = lines.pop() ?? ''
     yield* lines

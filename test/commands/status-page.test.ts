@@ -34,7 +34,7 @@ const status: GatewayStatus = {
       name: 'cloud',
       url: 'mqtts://hub:8883',
       state: 'offline',
-      connected_connected_since_ms: null,
+      connected_since_ms: null,
       reason: 'connection refused',
       streams: [
         {

@@ -1,0 +1,105 @@
+/** `holdfast demo`: the main job on one machine, told while it happens. */
+import { Command } from 'commander'
+import { wallMs } from '../clock/wall.ts'
+import { HoldfastError, messageOf } from '../errors.ts'
+import type { Outcome } from './demo/story.ts'
+import { type Paint, table, terminalOf } from './terminal.ts'
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('show the whole job in half a minute: a hub, a gateway, a fleet, and a cut link')
+    .option('--keep', 'leave hub and gateway running until you interrupt it')
+    .option('--seed NUMBER', 'another seed gives other noise', '1')
+    .option('--json', 'print the counts as JSON, and nothing else')
+    .addHelpText(
+      'after',
+      `
+It starts everything in a temporary folder on free ports of this machine, and ends with the counts of both ends: exit code
+0 if they agree, 1 if they do not.
+
+Example:
+  $ holdfast demo --keep`,
+    )
+    .action(async ({ keep = false, seed, json = false }: { keep?: boolean; seed: string; json?: boolean }) => {
+      const [{ setStage }, { tell }, { Narrator }] = await Promise.all([
+        import('./demo/stage.ts'),
+        import('./demo/story.ts'),
+        import('./demo/narrator.ts'),
+      ])
+      // With --json the story goes to standard error, so that standard output is the counts alone.
+      const stream = json ? process.stderr : process.stdout
+      const terminal = terminalOf(stream as NodeJS.WriteStream & { fd: number })
+      const narrator = new Narrator(stream, terminal, wallMs)
+      const interrupted = new Promise<void>(resolve => process.once('SIGINT', resolve))
+      const stage = await setStage()
+      let agrees = false
+      try {
+        const outcome = await Promise.race([
+          tell(stage, narrator, Number(seed), wallMs),
+          interrupted.then(() => undefined),
+        ])
+        if (!outcome) throw new HoldfastError('BAD_ARGUMENT', 'the demo was interrupted')
+        agrees = outcome.agrees
+        if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+        else narrator.line(`\n${counts(outcome)}\n${verdict(outcome, terminal.paint)}`)
+        if (keep) {
+          narrator.line(lookAround(stage))
+          await interrupted
+        }
+      } catch (error) {
+        narrator.line(`\nThe demo failed: ${messageOf(error)}. Its logs are in ${stage.folder}.`)
+        throw error
+      } finally {
+        await stage.close(!agrees)
+      }
+      if (!agrees) process.exitCode = 1
+    })
+}
+
+function counts(outcome: Outcome): string {
+  const terminal = { paint: (_style: unknown, text: string) => text, cellMax: 80, isTerminal: false }
+  return table(
+    ['', '>devices', '>gateway', '>hub'],
+    [
+      [
+        'readings acknowledged / stored',
+        String(outcome.acknowledged),
+        String(outcome.stored_at_gateway),
+        String(outcome.stored_at_hub),
+      ],
+      ['missing / twice at the hub', '', '', `${outcome.missing_at_hub} / ${outcome.twice_at_hub}`],
+      ['alerts', '', String(outcome.alerts_at_gateway), String(outcome.alerts_at_hub)],
+      ['readings in the snippet', '', '', String(outcome.snippet_readings)],
+    ],
+    terminal,
+  )
+}
+
+function verdict({ agrees }: Outcome, paint: Paint): string {
+  return agrees
+    ? paint(
+        'green',
+        'They agree: nothing acknowledged was lost, nothing came twice, and the alert did not need the cloud.',
+      )
+    : paint('red', 'They do not agree. This should never happen: please report it with the folder of logs named below.')
+}
+
+function lookAround({
+  hub,
+  gateway,
+  brokerPort,
+  folder,
+}: {
+  hub: { socket: string }
+  gateway: { socket: string }
+  brokerPort: number
+  folder: string
+}): string {
+  return `
+Hub and gateway go on until you press Ctrl-C. Look around from another terminal:
+  mosquitto_pub -p ${brokerPort} -t sensors/fridge-1/temperature -m 9.5 -q 1
+  npx holdfast query alerts --socket ${gateway.socket}
+  npx holdfast put thresholds fridge-1/temperature 12 --socket ${hub.socket}
+  npx holdfast status --socket ${gateway.socket}
+Everything is in ${folder}.`
+}
