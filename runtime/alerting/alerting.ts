@@ -97,12 +97,12 @@ export class Alerting {
     const meanings = new Map(rules.map(rule => [rule.id, rule.fingerprint]))
     const changes: Change[] = []
     for (const [key, value] of store.states(owner)) {
-      const { rule, device, metric } = trackOf(key)
+      const { rule, origin, device, metric } = trackOf(key)
       const saved = value as unknown as { fingerprint: string; state: { kind: string; episode?: { firedMs: number } } }
       if (meanings.get(rule) === saved.fingerprint) continue
       changes.push({ kind: 'state', owner, key, value: undefined })
       const firedMs = saved.state.episode?.firedMs
-      const alert = firedMs === undefined ? undefined : alertKey({ id: rule }, device, metric, firedMs)
+      const alert = firedMs === undefined ? undefined : keyOf(store, rule, { origin, device, metric }, firedMs)
       const row = alert === undefined ? undefined : store.latest(alertsTable, alert)
       if (!alert || !row) continue
       const ended = {
@@ -198,7 +198,7 @@ class Watcher {
     const rows = new Map<string, AlertRow>()
     for (const judgement of judged) {
       const { rule, series } = judgement.track
-      const key = alertKey(rule, series.device, series.metric, judgement.verdict.firedMs)
+      const key = keyOf(this.#options.store, rule.id, series, judgement.verdict.firedMs)
       const before = rows.get(key) ?? (this.#options.store.latest(alertsTable, key)?.value as AlertRow | undefined)
       const context = judgement.verdict.kind === 'fired' ? await this.#cut(judgement) : before
       rows.set(key, alertRow(rule, series, judgement.verdict, context))
@@ -224,7 +224,7 @@ class Watcher {
   }
 
   /** The readings before the verdict, in the device's own time, from what is stored. The alert's own series comes first. */
-  async #cut({ track, timeMs }: Judgement): Promise<Snippet> {
+  async #cut({ track, timeMs, seq }: Judgement): Promise<Snippet> {
     const { store } = this.#options
     const { rule, series } = track
     const fromMs = timeMs - rule.snippet.beforeMs
@@ -238,6 +238,8 @@ class Watcher {
         toMs: timeMs + 1,
       })) {
         if (!inSnippet(rule.snippet, series, entry.series)) continue
+        // More may be stored by now, even of the same millisecond: judged again, the alert must come out the same.
+        if (seq !== undefined && table === this.#table && entry.seq > seq) continue
         const points = found.get(entry.series)
         if (points) points.push([timeOf(entry), entry.value])
         else found.set(entry.series, [[timeOf(entry), entry.value]])
@@ -282,6 +284,20 @@ class Watcher {
     await this.#options.store.waitPast(this.#table, this.#position, AbortSignal.any([signal, wake.signal]))
     clearTimeout(timer)
   }
+}
+
+/**
+ * The key of an alert's row: who judged, then rule, device, metric and time. Where the readings came from a peer its name
+ * stands before the device, so that two gateways with a device of the same name never write one row.
+ */
+function keyOf(
+  store: Store,
+  rule: string,
+  { origin, device, metric }: Pick<Series, 'origin' | 'device' | 'metric'>,
+  firedMs: number,
+): string {
+  const whose = origin === store.origin ? device : `${origin}:${device}`
+  return `${store.origin}/${alertKey({ id: rule }, whose, metric, firedMs)}`
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -34,7 +34,10 @@ export async function announceAlerts(store: Store, publish: Publisher, log: Log,
           }
           position = entry.seq
         }
-        await store.commit([{ kind: 'cursor', name: cursorName, seq: position }], 'lazy')
+        // Not waited for: neither the next alert nor the end of the gateway should wait for a cursor's company.
+        store.commit([{ kind: 'cursor', name: cursorName, seq: position }], 'lazy').catch((error: unknown) => {
+          log.debug({ reason: messageOf(error) }, 'the place of the announcer was not saved')
+        })
       }
     } catch (error) {
       if (signal.aborted) return

@@ -6,7 +6,7 @@ import { type Lookup, type RuleState, type Verdict, advance, dueMs, startState, 
 import { rulesFor } from '../../rules/match.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Json } from '../reading.ts'
-import { type ReadingEntry, type Series, timeOf } from '../store/types.ts'
+import { type ReadingEntry, type Seq, type Series, timeOf } from '../store/types.ts'
 
 export type Track = {
   readonly rule: Rule
@@ -19,7 +19,13 @@ export type Track = {
 }
 
 /** A verdict, the track that came to it, and the series' own time of it. */
-export type Judgement = { readonly track: Track; readonly verdict: Verdict; readonly timeMs: number }
+export type Judgement = {
+  readonly track: Track
+  readonly verdict: Verdict
+  readonly timeMs: number
+  /** The reading that led to it: what the log holds after it is not part of the story. Undefined for a timer. */
+  readonly seq: Seq | undefined
+}
 
 type Saved = { readonly fingerprint: string; readonly state: RuleState }
 
@@ -53,7 +59,7 @@ export class Tracks {
     for (const track of tracks) {
       const { state, verdicts } = step(track.rule, track.state, observation, lookup)
       for (const verdict of verdicts)
-        judged.push({ track, verdict, timeMs: verdict.timeMs ?? ownTime(track, verdict.atMs) })
+        judged.push({ track, verdict, timeMs: verdict.timeMs ?? ownTime(track, verdict.atMs), seq: entry.seq })
       track.last = { atMs: entry.arrivalMs, timeMs }
       this.#move(track, state)
     }
@@ -65,7 +71,9 @@ export class Tracks {
     const judged: Judgement[] = []
     for (const track of this.#due) {
       const { state, verdicts } = advance(track.rule, track.state, nowMs)
-      for (const verdict of verdicts) judged.push({ track, verdict, timeMs: ownTime(track, verdict.atMs) })
+      for (const verdict of verdicts) {
+        judged.push({ track, verdict, timeMs: ownTime(track, verdict.atMs), seq: undefined })
+      }
       this.#move(track, state)
     }
     return judged
@@ -163,8 +171,8 @@ function trackKey(rule: string, { table, origin, device, metric }: Series): stri
   return [rule, table, origin, device, metric].join('\0')
 }
 
-/** The rule, device and metric that a key was made of. */
-export function trackOf(key: string): { rule: string; device: string; metric: string } {
-  const [rule = '', , , device = '', metric = ''] = key.split('\0')
-  return { rule, device, metric }
+/** The rule and the series that a key was made of. */
+export function trackOf(key: string): { rule: string; origin: string; device: string; metric: string } {
+  const [rule = '', , origin = '', device = '', metric = ''] = key.split('\0')
+  return { rule, origin, device, metric }
 }

@@ -28,7 +28,7 @@ Example:
       ])
       // With --json the story goes to standard error, so that standard output is the counts alone.
       const stream = json ? process.stderr : process.stdout
-      const terminal = terminalOf(stream as NodeJS.WriteStream & { fd: number })
+      const terminal = terminalOf(stream)
       const narrator = new Narrator(stream, terminal, wallMs)
       const interrupted = new Promise<void>(resolve => process.once('SIGINT', resolve))
       const stage = await setStage()

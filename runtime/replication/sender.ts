@@ -59,6 +59,7 @@ export class Sender {
   #session: Session | undefined
   #window: Window | undefined
   #runs = 0
+  #askedAtMs = 0
   #ahead: readonly Entry[] = []
   #suspicion: Suspicion | undefined
   #unreadableInARow = 0
@@ -108,6 +109,7 @@ export class Sender {
   begin(session: Session, position: Seq | undefined): void {
     this.end()
     this.#session = session
+    this.#askedAtMs = this.#doors.time.monotonicMs()
     this.#refusal = undefined
     if (position !== undefined) this.#open(position)
   }
@@ -305,13 +307,19 @@ export class Sender {
 
   /** Called every second or so: asks the far side where it is when it is silent. */
   tick(): void {
+    const session = this.#session
     const nowMs = this.#doors.time.monotonicMs()
-    if (this.#window === undefined || this.#session === undefined) return
-    if (isStalled(this.#window, stallMs, nowMs)) {
+    if (session === undefined) return
+    if (this.#window === undefined) {
+      // Its first position has not come.
+      if (nowMs - this.#askedAtMs < stallMs || this.#isRestarting) return
+    } else {
+      if (!isStalled(this.#window, stallMs, nowMs)) return
       this.#window = slowed(this.#window, nowMs)
-      const ask = { session: this.#session.id, run: this.#window.run }
-      this.#session.post('ask', this.options.table, encodeAsk(ask))
     }
+    this.#askedAtMs = nowMs
+    const run = this.#window?.run ?? this.#runs
+    session.post('ask', this.options.table, encodeAsk({ session: session.id, run }))
   }
 
   /** One write at a time, of the newest value. An older cursor after a crash is harmless: the far side knows better. */

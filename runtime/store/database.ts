@@ -180,12 +180,12 @@ export class Database {
 
   #decodeBlock(table: Table, key: Buffer, sealed: Buffer, before: Seq, last: Seq): Entry[] {
     const block = this.#checked(key, sealed)
-    if (block) {
-      return table.kind === 'series'
-        ? readLogReadings(block, last, id => table.series.byId(id))
-        : readLogRecords(block, last)
-    }
-    return [gapEntry(asSeq(before + 1), last, 'damaged on disk')]
+    if (!block) return [gapEntry(asSeq(before + 1), last, 'damaged on disk')]
+    if (table.kind === 'records') return readLogRecords(block, last)
+    // A series whose own value is damaged takes only its own readings with it.
+    return readLogReadings(block, last, id => table.series.byId(id) ?? lostSeries).map(entry =>
+      entry.series === lostSeries ? gapEntry(entry.seq, entry.seq, 'damaged on disk') : entry,
+    )
   }
 
   #checked(key: Buffer, sealed: Buffer): Buffer | undefined {
@@ -251,6 +251,7 @@ export class Database {
     for await (const [key, value] of this.scan(keys.rangeOf('series', table.id))) {
       table.series.insert(decodeSeries(keys.seriesKeyId(key), table.name, value))
     }
+    table.series.reserveIds(await this.#lastSeriesId(table))
     for await (const [key, value] of this.scan(keys.rangeOf('gap', table.id))) {
       const { first, reason } = decodeJson(value) as { first: number; reason: string }
       table.gaps.push(gapEntry(asSeq(first), keys.logKeyLast(key), reason))
@@ -265,16 +266,26 @@ export class Database {
     if (table.kind === 'series') await this.#loadUnpacked(table)
   }
 
+  /** From the keys alone: the number of a series whose value is damaged must not be given again. */
+  async #lastSeriesId(table: Table): Promise<number> {
+    const range = { ...keys.rangeOf('series', table.id), reverse: true, limit: 1, values: false }
+    const last = await firstOf(this.level.iterator(range))
+    return last ? keys.seriesKeyId(last[0]) : 0
+  }
+
   async #loadUnpacked(table: Table): Promise<void> {
     table.packed = this.cursors.get(packedCursor(table.name)) ?? seqZero
     let after = asSeq(Math.max(table.packed, table.first - 1))
     while (after < table.head) {
       const entries = await this.readLog(table, after, 4096)
-      for (const entry of entries) if (entry.kind === 'reading') (entry.series as KnownSeries).add(entry)
+      for (const entry of entries) if (entry.kind === 'reading') table.gather(entry)
       after = entries.at(-1)?.seq ?? table.head
     }
   }
 }
+
+/** Stands for every series that is not known any longer. */
+const lostSeries = new KnownSeries(0, '', '', '', '', undefined, 0)
 
 export const packedCursor = (table: string): string => `pack/${table}`
 

@@ -27,6 +27,10 @@ import {
 
 /** A row must fit a replication frame with room to spare, and a follower's memory. */
 export const rowBytesMax = 120 * 1024
+/** As long as replication's names: the key of an alert can be 884 bytes, if all of its names are escaped. */
+const keyBytesMax = 1024
+/** A row's value is an alert with its readings at the deepest; what encodes it calls itself for each level. */
+const rowDepthMax = 64
 
 type Block = { readonly table: Table; readonly via: string; readonly entries: Entry[]; bytes: number }
 type RowWrite = { readonly table: Table; readonly key: string; readonly row: StoredRow; readonly bytes: number }
@@ -95,7 +99,7 @@ export class Group {
       table.tail.push(entries, bytes)
       grown.add(table.name)
       if (table.kind !== 'series') continue
-      for (const entry of entries as ReadingEntry[]) (entry.series as KnownSeries).add(entry)
+      for (const entry of entries as ReadingEntry[]) table.gather(entry)
     }
     for (const { table, key, row, bytes } of this.#rows.values()) this.#database.rowWritten(table, key, row, bytes)
     for (const done of this.#after) done()
@@ -197,39 +201,34 @@ export class Group {
   }
 
   #applyReadings(table: Table, via: string, readings: readonly PeerReading[], receipt: Mutable<Receipt>): void {
+    let begun = false
     for (const reading of readings) {
       this.#stamps.observe(reading.stamp)
-      this.#pushReading(
-        table,
-        via,
-        this.#seriesOf(table, reading.origin, reading),
-        reading,
-        reading.stamp,
-        reading.joined,
-      )
+      const series = this.#seriesOf(table, reading.origin, reading)
+      this.#pushReading(table, via, series, reading, reading.stamp, begun && reading.joined)
+      begun = true
       receipt.stored++
     }
   }
 
   #put(table: Table, key: string, value: RecordEntry['value'], begun: Set<Table>): void {
-    this.#pushRecord(table, '', {
-      key,
-      value,
-      origin: this.#origin,
-      stamp: this.#stamps.take(1),
-      joined: joins(begun, table),
-    })
+    const joined = joins(begun, table)
+    this.#pushRecord(table, '', { key, value, origin: this.#origin, stamp: this.#stamps.take(1), joined }, joined)
   }
 
   #applyRecords(table: Table, via: string, records: readonly PeerRecord[], receipt: Mutable<Receipt>): void {
+    let begun = false
     for (const record of records) {
       this.#stamps.observe(record.stamp)
+      // The first of a transaction that is left is not joined to what a stranger committed before it.
+      if (!record.joined) begun = false
       const holder = this.#rows.get(`${table.id}/${record.key}`)?.row ?? this.#database.row(table, record.key)
       if (holder && !winsOver(record, holder)) {
         receipt.superseded++
         continue
       }
-      this.#pushRecord(table, via, record)
+      this.#pushRecord(table, via, record, begun)
+      begun = true
       receipt.applied++
     }
   }
@@ -256,9 +255,9 @@ export class Group {
     if (this.#pending.size > 0) this.#pending.get(series)?.add(identityOf(reading) ?? '')
   }
 
-  #pushRecord(table: Table, via: string, record: PeerRecord): void {
+  #pushRecord(table: Table, via: string, record: PeerRecord, joined: boolean): void {
     const seq = table.reserve()
-    const { key, value, origin, stamp, joined } = record
+    const { key, value, origin, stamp } = record
     const entry: RecordEntry = { kind: 'record', seq, stamp, origin, via, joined, key, value }
     this.#blockFor(table, via).entries.push(entry)
     const row = rowFromEntry(entry)
@@ -302,11 +301,13 @@ function joins(begun: Set<Table>, table: Table): boolean {
 /** Looks at each reading's series only when the table is nearly at its bound. */
 function checkSeries<R extends Arrival>(table: Table, readings: readonly R[], originOf: (reading: R) => string): void {
   if (table.series.size + readings.length <= seriesMax) return
-  const news = readings.filter(
-    reading => !table.series.find(originOf(reading), reading.device, reading.metric, reading.unit),
-  )
-  if (table.series.size + news.length <= seriesMax) return
-  const newest = news.at(-1)
+  const news = new Map<string, R>()
+  for (const reading of readings) {
+    const name = [originOf(reading), reading.device, reading.metric, reading.unit] as const
+    if (!table.series.find(...name)) news.set(JSON.stringify(name), reading)
+  }
+  if (table.series.size + news.size <= seriesMax) return
+  const newest = [...news.values()].at(-1)
   throw new HoldfastError(
     'TOO_MANY_SERIES',
     `the table "${table.name}" has ${table.series.size} series; "${newest?.device}/${newest?.metric}" would be more than the most, ${seriesMax}`,
@@ -315,8 +316,11 @@ function checkSeries<R extends Arrival>(table: Table, readings: readonly R[], or
 }
 
 function checkRow(table: string, key: string, value: RecordEntry['value']): void {
-  if (key === '' || Buffer.byteLength(key) > 512) {
-    throw new HoldfastError('BAD_ARGUMENT', `a key of table "${table}" must have 1 to 512 bytes`)
+  if (key === '' || Buffer.byteLength(key) > keyBytesMax) {
+    throw new HoldfastError('BAD_ARGUMENT', `a key of table "${table}" must have 1 to ${keyBytesMax} bytes`)
+  }
+  if (isDeeper(value, rowDepthMax)) {
+    throw new HoldfastError('BAD_ARGUMENT', `a row of table "${table}" is nested more than ${rowDepthMax} deep`)
   }
   const bytes = JSON.stringify(value).length
   if (bytes > rowBytesMax) {
@@ -326,4 +330,9 @@ function checkRow(table: string, key: string, value: RecordEntry['value']): void
       'store less per row',
     )
   }
+}
+
+function isDeeper(value: RecordEntry['value'], depthMax: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return depthMax === 0 || Object.values(value).some(child => isDeeper(child as RecordEntry['value'], depthMax - 1))
 }

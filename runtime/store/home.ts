@@ -71,6 +71,7 @@ class DiskHome implements Home {
   readonly #log: Log
   #watch: FolderWatch | undefined
   #full = false
+  #isBlind = false
 
   constructor(folder: string, lock: Lock, ballast: Ballast, now: () => number, log: Log) {
     this.#folder = folder
@@ -88,9 +89,13 @@ class DiskHome implements Home {
     try {
       if (!existsSync(this.#database)) await this.#create()
       const opened = await this.#openOrRepair()
-      this.#watch = new FolderWatch(this.#database)
-      syncPath(this.#database) // Opening wrote a new MANIFEST and CURRENT.
-      if (!this.#full && !this.#ballast.take()) this.#giveWay()
+      try {
+        this.#settleIn(opened.repaired)
+      } catch (error) {
+        // Left open it would hold LevelDB's lock, and no later try could open it.
+        await opened.level.close()
+        throw error
+      }
       return opened
     } catch (error) {
       // Whatever the reason was, the next try may have the ballast's room.
@@ -103,10 +108,17 @@ class DiskHome implements Home {
     this.#watch?.settle(this.#now())
   }
 
+  /** A disk that cannot even be asked is no reason to fall over: the next write tells what is wrong with it. */
   isFull(): boolean {
-    if (this.#full) {
-      if (this.#ballast.isRoomy() && this.#ballast.take()) this.#full = false
-    } else if (this.#ballast.isScarce()) this.#full = true
+    try {
+      if (this.#full) {
+        if (this.#ballast.isRoomy() && this.#ballast.take()) this.#full = false
+      } else if (this.#ballast.isScarce()) this.#full = true
+      this.#isBlind = false
+    } catch (error) {
+      if (!this.#isBlind) this.#log.warn({ reason: messageOf(error) }, 'the disk does not say how much space it has')
+      this.#isBlind = true
+    }
     return this.#full
   }
 
@@ -114,6 +126,14 @@ class DiskHome implements Home {
     this.#watch?.close()
     this.#watch = undefined
     await this.#lock.release()
+  }
+
+  /** What a database that was just opened needs before anyone may rely on it. */
+  #settleIn(repaired: boolean): void {
+    if (repaired) syncFolder(this.#database)
+    this.#watch = new FolderWatch(this.#database)
+    syncPath(this.#database) // Opening wrote a new MANIFEST and CURRENT.
+    if (!this.#full && !this.#ballast.take()) this.#giveWay()
   }
 
   #giveWay(): void {
@@ -144,7 +164,6 @@ class DiskHome implements Home {
     this.#keepCopy()
     await ClassicLevel.repair(this.#database)
     await level.open({ createIfMissing: false })
-    syncFolder(this.#database)
     return { level, repaired: true }
   }
 
@@ -156,7 +175,15 @@ class DiskHome implements Home {
     for (const old of copies.slice(0, Math.max(0, copies.length + 1 - damagedKept))) {
       rmSync(join(this.#folder, `db.damaged-${old}`), { recursive: true, force: true })
     }
-    cpSync(this.#database, join(this.#folder, `db.damaged-${(copies.at(-1) ?? 0) + 1}`), { recursive: true })
+    const copy = join(this.#folder, `db.damaged-${(copies.at(-1) ?? 0) + 1}`)
+    try {
+      cpSync(this.#database, copy, { recursive: true })
+    } catch (error) {
+      rmSync(copy, { recursive: true, force: true })
+      if (systemCode(error) !== 'ENOSPC') throw error
+      // A repair without a copy loses less than a gateway that never opens again.
+      this.#log.error('there is no room for a copy of the damaged database: it is repaired without one')
+    }
   }
 
   #explain(error: unknown): unknown {

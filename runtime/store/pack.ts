@@ -11,8 +11,8 @@ import { type Repeats, hourOf } from './repeats.ts'
 import type { KnownSeries, Table } from './table.ts'
 import { type ReadingEntry, type Seq, timeOf } from './types.ts'
 
-/** Unpacked readings are held in memory, about 200 bytes each: 13 MB at the most. */
-const unpackedMax = 65_536
+/** Unpacked readings are held in memory: of all tables together not more than this, or the largest is packed [I6]. */
+const unpackedBytesMax = 16 << 20
 /** A quiet table is packed this often, so that a restart has little to read again. */
 export const packEveryMs = 600_000
 
@@ -23,16 +23,22 @@ export type Pack = { readonly puts: readonly Put[]; readonly done: () => void }
 
 /** The packs of all tables that have gathered enough, or of all that have anything once it is time. */
 export function duePacks(database: Database, repeats: Repeats, isTime: boolean): Pack[] {
-  const isDue = (table: Table): boolean => {
-    const count = table.kind === 'series' ? unpackedCount(table) : 0
-    return count >= unpackedMax || (isTime && count > 0)
+  const due: Table[] = []
+  const tables = [...database.tables.values()].filter(table => table.kind === 'series' && unpackedCount(table) > 0)
+  let bytes = tables.reduce((sum, table) => sum + table.unpackedBytes, 0)
+  if (!isTime && bytes < unpackedBytesMax) return []
+  for (const table of tables.toSorted((a, b) => b.unpackedBytes - a.unpackedBytes)) {
+    if (!isTime && bytes < unpackedBytesMax) break
+    bytes -= table.unpackedBytes
+    due.push(table)
   }
-  return [...database.tables.values()].filter(isDue).map(table => packTable(database, repeats, table))
+  return due.map(table => packTable(database, repeats, table))
 }
 
 /** Everything stored up to now, as blocks to write. `done` is called once they are on disk. */
 function packTable(database: Database, repeats: Repeats, table: Table): Pack {
   const upTo: Seq = table.head
+  const bytes = table.unpackedBytes
   const puts: Put[] = []
   const hours: [KnownSeries, number][] = []
   const packed: KnownSeries[] = []
@@ -51,6 +57,7 @@ function packTable(database: Database, repeats: Repeats, table: Table): Pack {
   puts.push({ key: cursorKey(packedCursor(table.name)), value: encodeSeq(upTo) })
   const done = (): void => {
     table.packed = upTo
+    table.unpackedBytes -= bytes
     database.cursors.set(packedCursor(table.name), upTo)
     for (const [series, hour] of hours) repeats.forget(table, series, hour)
     for (const series of packed) series.dropPacked(upTo)

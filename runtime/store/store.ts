@@ -18,9 +18,10 @@ import * as keys from './keys.ts'
 import { type Pack, duePacks, packEveryMs } from './pack.ts'
 import { queryReadings } from './query.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
+import { type StoreState, refusalOf } from './refusal.ts'
 import { trimLog } from './trim.ts'
 import { Repeats } from './repeats.ts'
-import { seriesMax } from './table.ts'
+import { hasRoom } from './table.ts'
 import {
   type Change,
   type Entry,
@@ -45,7 +46,7 @@ export class Store {
   readonly #home: Home
   #database: Database
   #repeats: Repeats
-  #state: 'open' | 'full' | 'failed' | 'closing' = 'open'
+  #state: StoreState = 'open'
   #reason: string | undefined
   #packedAtMs: number
   #watch: NodeJS.Timeout | undefined
@@ -103,7 +104,7 @@ export class Store {
    * if they cannot be.
    */
   commit(changes: readonly Change[], urgency: Urgency = 'interval'): Promise<Receipt> {
-    const refused = this.#refusal(changes)
+    const refused = refusalOf(this.#state, this.#reason, changes)
     if (refused) return Promise.reject(refused)
     return this.#committer.submit(changes, urgency)
   }
@@ -138,7 +139,7 @@ export class Store {
   /** True if a reading of this device and metric can be stored: its series is known, or there is room for one more. */
   hasRoomFor(table: string, device: string, metric: string, unit: string | undefined): boolean {
     const { series } = this.#database.table(table)
-    return series.size < seriesMax || series.find(this.origin, device, metric, unit) !== undefined
+    return hasRoom(series) || series.find(this.origin, device, metric, unit) !== undefined
   }
 
   /**
@@ -152,10 +153,9 @@ export class Store {
     return known.tail.read(after, limit) ?? (await this.#database.readLog(known, after, limit))
   }
 
-  /** Resolves when the table's log is longer than `seq`, or the signal aborts. */
+  /** Resolves when the table's log is longer than `seq`, or the signal aborts: only then, once the store is closed. */
   async waitPast(table: string, seq: Seq, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#state !== 'closing' && this.#database.table(table).head <= seq)
-      await this.#waiters.sleep(table, signal)
+    while (!signal.aborted && this.#database.table(table).head <= seq) await this.#waiters.sleep(table, signal)
   }
 
   /** All entries after `after`, as they come, until the signal aborts. */
@@ -209,8 +209,11 @@ export class Store {
    * with the reason. Refuses to go past what is packed, because only the log has those readings.
    */
   async trim(table: string, through: Seq, reason: string): Promise<void> {
-    await this.#reopening
     await this.#committer.exclusive(async () => {
+      // Waited for here: the group before may have failed, and the database with it.
+      await this.#reopening
+      const refused = refusalOf(this.#state, this.#reason, [])
+      if (refused) throw refused
       try {
         await trimLog(this.#database, this.#database.table(table), through, reason)
       } catch (error) {
@@ -240,26 +243,10 @@ export class Store {
     clearInterval(this.#watch)
     await this.#reopening
     await this.#committer.drain()
-    await this.#database.level.close()
-    await this.#home.close()
-    this.#waiters.wakeAll()
-  }
-
-  #refusal(changes: readonly Change[]): HoldfastError | undefined {
-    switch (this.#state) {
-      case 'failed':
-        return new HoldfastError('STORE_FAILED', `the store cannot write: ${this.#reason}`, 'it tries again by itself')
-      case 'closing':
-        return new HoldfastError('STORE_CLOSED', 'the store is closing')
-      case 'full':
-        if (!changes.some(({ kind }) => kind === 'append' || kind === 'apply-readings')) return undefined
-        return new HoldfastError(
-          'STORE_FULL',
-          'the disk is nearly full, so no new readings are taken',
-          'free some space; the gateway goes on by itself',
-        )
-      case 'open':
-        return undefined
+    try {
+      await this.#database.level.close()
+    } finally {
+      await this.#home.close()
     }
   }
 
@@ -343,7 +330,7 @@ export class Store {
       error,
     )
     for (const pending of [...waiting, ...this.#committer.takeWaiting()]) pending.reject(refused)
-    if (!wasClosing) this.#reopening = this.#reopen()
+    if (!wasClosing) this.#reopening ??= this.#reopen()
   }
 
   async #reopen(): Promise<void> {
@@ -358,7 +345,8 @@ export class Store {
         this.#database = database
         this.#repeats = new Repeats(database)
         this.#options.stamps.observe(this.#database.floor)
-        this.#state = 'open'
+        // Closing meanwhile, it stays so: `close` waits for this, and closes what was opened.
+        if (this.#state === 'failed') this.#state = 'open'
         this.#reason = undefined
         this.#options.log.info('the database is open again')
       } catch (error) {

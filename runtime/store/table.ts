@@ -2,7 +2,8 @@
  * What is known in memory of one table: where its log stands, its newest entries, and for a series table its series.
  * Rebuilt from the disk at every open; nothing here is the only copy of anything.
  */
-import type { Reading } from '../reading.ts'
+import { readingsPerMessageMax } from '../limits.ts'
+import type { Reading, Value } from '../reading.ts'
 import { Tail } from './tail.ts'
 import {
   type GapEntry,
@@ -17,6 +18,11 @@ import {
 
 /** A bound against devices that invent names: each series costs about 300 bytes of memory [I6]. */
 export const seriesMax = 100_000
+/** Kept free of what devices invent: for the readings of one message, and for the series that rejects share. */
+const seriesSpare = 2 * readingsPerMessageMax
+
+/** True if a device may begin a series of its own. A little less than what a commit would take. */
+export const hasRoom = (series: SeriesIndex): boolean => series.size < seriesMax - seriesSpare
 
 export class Table {
   readonly id: number
@@ -32,6 +38,8 @@ export class Table {
   /** Up to here readings are packed. */
   packed: Seq = seqZero
   gaps: GapEntry[] = []
+  /** About how much memory the readings take that wait to be packed. */
+  unpackedBytes = 0
 
   constructor(id: number, name: string, kind: TableKind) {
     this.id = id
@@ -45,6 +53,21 @@ export class Table {
     this.reserved = asSeq(this.reserved + 1)
     return this.reserved
   }
+
+  /** Keeps a durable reading for queries until it is packed. */
+  gather(entry: ReadingEntry): void {
+    ;(entry.series as KnownSeries).add(entry)
+    this.unpackedBytes += entryBytes + valueBytes(entry.value)
+  }
+}
+
+/** What a reading takes in memory besides a text or an object, measured. */
+const entryBytes = 200
+
+function valueBytes(value: Value): number {
+  if (typeof value === 'string') return value.length
+  // An object in memory takes several times its text.
+  return typeof value === 'object' ? 4 * JSON.stringify(value).length : 0
 }
 
 /** A reading's identity within its series. */
@@ -161,9 +184,14 @@ export class SeriesIndex {
     return series
   }
 
+  /** Numbers up to this one are taken, even if nobody knows any longer by whom. */
+  reserveIds(last: number): void {
+    this.#nextId = Math.max(this.#nextId, last + 1)
+  }
+
   insert(series: KnownSeries): void {
     this.#byId.set(series.id, series)
-    this.#nextId = Math.max(this.#nextId, series.id + 1)
+    this.reserveIds(series.id)
     const devices = getOrMake(this.#byName, series.origin, () => new Map<string, Map<string, KnownSeries[]>>())
     const metrics = getOrMake(devices, series.device, () => new Map<string, KnownSeries[]>())
     getOrMake(metrics, series.metric, () => []).push(series)
@@ -187,9 +215,20 @@ export class SeriesIndex {
 function wildcard(pattern: string): (text: string) => boolean {
   if (pattern === '*') return () => true
   if (!pattern.includes('*')) return text => text === pattern
-  const parts = pattern.split('*').map(part => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
-  const expression = new RegExp(`^${parts.join('.*')}$`, 's')
-  return text => expression.test(text)
+  // No regular expression: with many stars one that does not match would take for ever, and devices choose their names.
+  const runs = pattern.split('*')
+  const [first = '', last = ''] = [runs[0], runs.at(-1)]
+  return text => {
+    if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false
+    const end = text.length - last.length
+    let from = first.length
+    for (const run of runs.slice(1, -1)) {
+      const found = text.indexOf(run, from)
+      if (found < 0 || found + run.length > end) return false
+      from = found + run.length
+    }
+    return true
+  }
 }
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -118,7 +118,7 @@ async function peer(rate: number, total: number): Promise<Round> {
   // Its default queue of 1,000 would lose most of a burst; unlimited is what makes the counts comparable.
   writeFileSync(
     join(folder, 'mosquitto.conf'),
-    `listener ${port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true\n`,
+    `listener ${port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true\nlog_dest none\n`,
   )
   const broker = start('mosquitto', ['-c', join(folder, 'mosquitto.conf')])
   await listening(port)

@@ -18,7 +18,10 @@ export function start(command: string, args: readonly string[]): Program {
   const waiting: { test: (line: string) => boolean; resolve: (line: string) => void }[] = []
   createInterface({ input: child.stdout }).on('line', line => {
     lines.push(line)
-    for (const waiter of waiting.splice(0)) waiter.test(line) ? waiter.resolve(line) : waiting.push(waiter)
+    for (const waiter of waiting.splice(0)) {
+      if (waiter.test(line)) waiter.resolve(line)
+      else waiting.push(waiter)
+    }
   })
   return {
     pid: child.pid as number,

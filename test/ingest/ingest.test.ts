@@ -126,7 +126,8 @@ describe('ingest', () => {
     ingest.flush()
     const [change] = tables.commits[0] ?? []
     assert.ok(change?.kind === 'append' && change.table === 'rejects')
-    assert.match((change.readings[0]?.value as { reason: string }).reason, /too many series: no room for invented\/t/)
+    const value = change.readings[0]?.value as unknown as { reason: string }
+    assert.match(value.reason, /too many series: no room for invented\/t/)
     tables.answer()
     await turn()
   })

@@ -12,7 +12,7 @@ export const house = {
   beginnings: ['runtime/main.ts', 'firmware-sim/main.ts'],
 
   /** Small files that anybody may import and that import nothing of the project but each other. */
-  leaves: ['reading', 'stamp', 'units', 'errors', 'log', 'limits', 'document'].map(name => `runtime/${name}.ts`),
+  leaves: ['reading', 'stamp', 'units', 'errors', 'log', 'limits', 'document', 'version'].map(name => `runtime/${name}.ts`),
   /** The leaves that pure rooms may import: they do nothing by themselves. */
   pureLeaves: ['runtime/reading.ts', 'runtime/units.ts', 'runtime/limits.ts', 'runtime/document.ts'],
   /** Built-in modules that do nothing by themselves either. */
@@ -34,6 +34,7 @@ export const house = {
     'runtime/cloud': { mayImport: ['runtime/store', 'runtime/replication'] },
     'runtime/commands': { mayImport: ['runtime', 'adapters', 'rules', 'firmware-sim'] },
     'runtime/gateway.ts': { mayImport: ['runtime', 'adapters', 'rules'] },
+    'runtime/status.ts': { mayImport: ['runtime'] },
     'runtime/main.ts': { mayImport: ['runtime'] },
     'firmware-sim': { noLeaves: true, mayImport: [] },
   } as Readonly<Record<string, Room>>,

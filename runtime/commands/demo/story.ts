@@ -97,8 +97,8 @@ export async function tell(stage: Stage, narrator: Narrator, seed: number, now: 
     narrator.chapter('5  The link returns', 'alerts first; then the readings, in order, each once')
     link.mend()
     await until(async () => (await rows(hub, 'alerts')).length > 0)
-    const [atHub] = await rows(hub, 'alerts')
-    const { snippet } = atHub?.value as AlertForm
+    const [atHub] = (await rows(hub, 'alerts')).map(valueOf)
+    const { snippet } = atHub as unknown as AlertForm
     const points = snippet.series[0]?.points ?? []
     narrator.event(
       `the alert stands in the hub's table, with ${snippet.count} readings of the ${(snippet.to_ms - snippet.from_ms) / 1000} s before it:`,
