@@ -15,7 +15,7 @@ import { HoldfastError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
-import { type Change, type Entry, type Seq, type Series, seqZero, timeOf } from '../store/types.ts'
+import { type Change, type Entry, type ReadingEntry, type Seq, type Series, seqZero, timeOf } from '../store/types.ts'
 import { type Judgement, Tracks, trackOf } from './tracks.ts'
 
 export type AlertingOptions = {
@@ -58,11 +58,15 @@ export class Alerting {
   async use(rules: readonly Rule[]): Promise<void> {
     await this.close()
     this.#stop = new AbortController()
-    await this.#retire(rules)
+    const { signal } = this.#stop
     const tables = new Set(rules.map(rule => rule.match.table))
-    await this.#begin(tables)
+    await whenWritable(signal, async () => {
+      await this.#retire(rules)
+      await this.#begin(tables)
+    })
+    if (signal.aborted) return
     this.#watchers = [...tables].map(table => new Watcher(table, rules, this.#options, this.#counts))
-    this.#running = Promise.all(this.#watchers.map(watcher => watcher.run(this.#stop.signal)))
+    this.#running = Promise.all(this.#watchers.map(watcher => watcher.run(signal)))
   }
 
   status(): AlertingStatus {
@@ -83,11 +87,19 @@ export class Alerting {
     this.#watchers = []
   }
 
-  /** A table that was not watched before is watched from here on: its history pages nobody. */
+  /**
+   * A table that was not watched before is watched from here on: its history pages nobody. The place in a table that is
+   * watched no longer is forgotten: what comes meanwhile is history too, when it is watched again.
+   */
   async #begin(tables: ReadonlySet<string>): Promise<void> {
     const { store } = this.#options
-    const fresh = [...tables].filter(table => store.cursor(cursorOf(table)) === undefined)
-    const changes = fresh.map((table): Change => ({ kind: 'cursor', name: cursorOf(table), seq: store.head(table) }))
+    const isWatched = (table: string): boolean => store.cursor(cursorOf(table)) !== undefined
+    const fresh = [...tables].filter(table => !isWatched(table))
+    const left = [...store.tables.keys()].filter(table => !tables.has(table) && isWatched(table))
+    const changes = [
+      ...fresh.map((table): Change => ({ kind: 'cursor', name: cursorOf(table), seq: store.head(table) })),
+      ...left.map((table): Change => ({ kind: 'cursor', name: cursorOf(table), seq: undefined })),
+    ]
     if (changes.length > 0) await store.commit(changes, 'now')
   }
 
@@ -130,6 +142,8 @@ class Watcher {
   #savedAt: Seq = seqZero
   #savedMs = 0
   #unsaved: unknown
+  /** The last fault in the log: one that stays is told once. */
+  #told: string | undefined
 
   constructor(
     table: string,
@@ -154,8 +168,10 @@ class Watcher {
         this.tracks = this.#restore()
         await this.#judge(signal)
       } catch (error) {
-        if (!(error instanceof HoldfastError))
-          this.#options.log.error({ table: this.#table, reason: messageOf(error) }, 'alerting begins again')
+        const reason = messageOf(error)
+        if (!isAboutStore(error) && reason !== this.#told)
+          this.#options.log.error({ table: this.#table, reason }, 'alerting begins again')
+        this.#told = reason
         await pause(retryMs, signal)
       }
     }
@@ -177,21 +193,35 @@ class Watcher {
       if (this.#unsaved !== undefined) throw this.#unsaved
       const entries = await store.read(this.#table, this.#position, 1024)
       const judged =
-        entries.length > 0 ? this.#judgeEntries(entries) : this.tracks.advance(now() - this.#options.graceMs)
+        entries.length > 0 ? await this.#judgeEntries(entries) : this.tracks.advance(now() - this.#options.graceMs)
       if (judged.length > 0) await this.#raise(judged)
-      else if (now() - this.#savedMs >= saveEveryMs && this.#savedAt < this.#position) this.#saveLater()
+      // Either way: a clock that was set back must not keep the cursor where it is for as long.
+      else if (Math.abs(now() - this.#savedMs) >= saveEveryMs && this.#savedAt < this.#position) this.#saveLater()
       if (entries.length === 0 && judged.length === 0) await this.#sleep(signal)
     }
     await this.#save('now')
   }
 
-  #judgeEntries(entries: readonly Entry[]): Judgement[] {
+  async #judgeEntries(entries: readonly Entry[]): Promise<Judgement[]> {
     const judged: Judgement[] = []
     for (const entry of entries) {
-      if (entry.kind === 'reading') judged.push(...this.tracks.judge(entry, this.#lookup))
+      if (entry.kind === 'reading') {
+        if (this.tracks.mustKnowNewest(entry)) this.tracks.knowNewest(entry.series, await this.#newestBefore(entry))
+        judged.push(...this.tracks.judge(entry, this.#lookup))
+      }
       this.#position = entry.seq
     }
     return judged
+  }
+
+  /** The newest time of a series among what was stored before one of its readings: what a restart has forgotten. */
+  async #newestBefore({ series, seq }: ReadingEntry): Promise<number> {
+    const { device, metric } = series
+    let newestMs = Number.NEGATIVE_INFINITY
+    for await (const other of this.#options.store.query(this.#table, { device, metric })) {
+      if (other.series === series && other.seq < seq) newestMs = Math.max(newestMs, timeOf(other))
+    }
+    return newestMs
   }
 
   async #raise(judged: readonly Judgement[]): Promise<void> {
@@ -259,6 +289,8 @@ class Watcher {
 
   /** Saves state and cursor with whatever else belongs to the same moment. */
   async #save(urgency: 'now' | 'lazy', changes: readonly Change[] = []): Promise<void> {
+    // A save before this one came to nothing: its states would be missing under a cursor that has passed them [I3].
+    if (this.#unsaved !== undefined) throw this.#unsaved
     const seq = this.#position
     const states = this.tracks.takeUnsaved().map(({ key, value }): Change => ({ kind: 'state', owner, key, value }))
     if (changes.length === 0 && states.length === 0 && seq === this.#savedAt) return
@@ -276,12 +308,17 @@ class Watcher {
 
   /** Sleeps until there is something to judge or a deadline is due. */
   async #sleep(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
     const due = this.tracks.nextDueMs()
     if (due === undefined) return this.#options.store.waitPast(this.#table, this.#position, signal)
     const waitMs = Math.min(Math.max(due + this.#options.graceMs - this.#options.now(), 10), 60_000)
     const wake = new AbortController()
-    const timer = setTimeout(() => wake.abort(), waitMs)
-    await this.#options.store.waitPast(this.#table, this.#position, AbortSignal.any([signal, wake.signal]))
+    const end = (): void => wake.abort()
+    const timer = setTimeout(end, waitMs)
+    // Not AbortSignal.any: the signal that lives on would keep a trace of each one made of it.
+    signal.addEventListener('abort', end)
+    await this.#options.store.waitPast(this.#table, this.#position, wake.signal)
+    signal.removeEventListener('abort', end)
     clearTimeout(timer)
   }
 }
@@ -300,12 +337,31 @@ function keyOf(
   return `${store.origin}/${alertKey({ id: rule }, whose, metric, firedMs)}`
 }
 
+/** Errors that pass by themselves: the store says what is wrong with it, and goes on when it can. */
+const storeErrors: ReadonlySet<string> = new Set(['STORE_FAILED', 'STORE_FULL', 'STORE_CLOSED'])
+const isAboutStore = (error: unknown): boolean => error instanceof HoldfastError && storeErrors.has(error.code)
+
+/** Does something that writes, again and again while the store cannot be written to. */
+async function whenWritable(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isAboutStore(error)) throw error
+      await pause(retryMs, signal)
+    }
+  }
+}
+
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
+    const done = (): void => {
       clearTimeout(timer)
+      signal.removeEventListener('abort', done)
       resolve()
-    })
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
   })
 }

@@ -48,6 +48,15 @@ export class Tracks {
     this.#saved = saved
   }
 
+  /** True if only the newest time of its series before it can tell whether this reading is late, and nobody knows that yet. */
+  mustKnowNewest(entry: ReadingEntry): boolean {
+    return !this.#newest.has(entry.series) && entry.arrivalMs - timeOf(entry) > lateMs
+  }
+
+  knowNewest(series: Series, newestMs: number): void {
+    this.#newest.set(series, newestMs)
+  }
+
   /** Judges one reading by every rule that its series matches. */
   judge(entry: ReadingEntry, lookup: Lookup): readonly Judgement[] {
     const tracks = this.#bySeries.get(entry.series) ?? this.#open(entry.series)

@@ -77,7 +77,7 @@ const brokerLimits = z.strictObject({
     'Bytes of retained messages kept; more are refused.',
   ),
   queued_messages: count({ min: 0, max: 100_000, fallback: 1_000 }).describe(
-    'Messages kept for each session that is offline; the oldest are dropped and counted.',
+    'Messages kept for each session that is offline; further ones are dropped and counted.',
   ),
   sessions: count({ min: 0, max: 20_000, fallback: 256 }).describe(
     'Sessions kept for clients that asked for one and are away.',

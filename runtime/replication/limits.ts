@@ -36,11 +36,12 @@ export const streamsMax = 256
 /** Gateways that one hub knows. */
 export const gatewaysMax = 1_000
 
-/** CBOR: how deep, and how many items. A frame of 1,000 rows has about 10,000. */
-export const cborDepthMax = 16
+/** CBOR, how deep: a row that the store takes has at most 64 levels, a frame adds 3. */
+export const cborDepthMax = 72
+/** CBOR, how many items: a frame of 1,000 rows has about 10,000. */
 export const cborItemsMax = 200_000
 
-/** Texts in frames. */
+/** Texts in frames: the store's longest key, and more than any device's name. */
 export const nameBytesMax = 1024
 export const reasonBytesMax = 256
 

@@ -22,12 +22,13 @@ import {
   type ReadingEntry,
   type Receipt,
   type RecordEntry,
+  type Seq,
   type Stamps,
 } from './types.ts'
 
 /** A row must fit a replication frame with room to spare, and a follower's memory. */
 export const rowBytesMax = 120 * 1024
-/** As long as replication's names: the key of an alert can be 884 bytes, if all of its names are escaped. */
+/** As long as replication's names: the key of an alert has up to 1,014 bytes, if all of its names are escaped. */
 const keyBytesMax = 1024
 /** A row's value is an alert with its readings at the deepest; what encodes it calls itself for each level. */
 const rowDepthMax = 64
@@ -149,9 +150,7 @@ export class Group {
       case 'apply-records':
         return this.#applyRecords(this.#database.table(change.table), change.via, change.records, receipt)
       case 'cursor':
-        this.puts.push({ key: keys.cursorKey(change.name), value: encodeSeq(change.seq) })
-        this.#after.push(() => this.#database.cursors.set(change.name, change.seq))
-        return
+        return this.#cursor(change.name, change.seq)
       case 'state':
         return this.#state(change.owner, change.key, change.value)
     }
@@ -280,6 +279,14 @@ export class Group {
     const series = table.series.make(origin, device, metric, unit)
     this.#newSeries.add(series)
     return series
+  }
+
+  #cursor(name: string, seq: Seq | undefined): void {
+    this.puts.push({ key: keys.cursorKey(name), value: seq === undefined ? undefined : encodeSeq(seq) })
+    this.#after.push(() => {
+      if (seq === undefined) this.#database.cursors.delete(name)
+      else this.#database.cursors.set(name, seq)
+    })
   }
 
   #state(owner: string, key: string, value: RecordEntry['value']): void {

@@ -276,13 +276,10 @@ export class Store {
 
   /** Resolves what waits, in order. A commit that cannot be (unknown table, too large) is rejected alone. */
   async #resolveGroup(taken: readonly Pending[], accepted: { pending: Pending; receipt: Receipt }[]): Promise<Group> {
-    for (const { changes } of taken) {
-      for (const change of changes) {
-        if (change.kind !== 'append') continue
-        const table = this.#database.tables.get(change.table)
-        if (table) await this.#repeats.prepare(table, this.origin, change.readings)
-      }
-    }
+    await this.#repeats.prepare(
+      this.origin,
+      taken.flatMap(({ changes }) => changes),
+    )
     const group = new Group(this.#database, this.#repeats, this.#options.stamps, this.origin)
     for (const pending of taken) {
       try {
@@ -292,7 +289,7 @@ export class Store {
         pending.reject(error)
       }
     }
-    this.#repeats.trim()
+    this.#repeats.endGroup()
     return group
   }
 

@@ -110,7 +110,8 @@ export type Change =
       readonly via: string
       readonly records: readonly PeerRecord[]
     }
-  | { readonly kind: 'cursor'; readonly name: string; readonly seq: Seq }
+  /** `undefined` forgets the cursor. */
+  | { readonly kind: 'cursor'; readonly name: string; readonly seq: Seq | undefined }
   | { readonly kind: 'state'; readonly owner: string; readonly key: string; readonly value: Json | undefined }
 
 /**

@@ -86,6 +86,40 @@ describe('a bridge', () => {
     }, both)
   })
 
+  it('sends nothing back to where it came from, neither records nor readings', async () => {
+    const everything = {
+      publish: ['readings', 'thresholds'].map(table => ({ table, start: 'beginning' as const })),
+      subscribe: ['readings', 'thresholds'],
+    }
+    await withEnds(async (cloud, edge) => {
+      for (const step of range(20)) await put(cloud.store, `hub-${step}`, step)
+      await append(cloud.store, ...range(50))
+      await until('all of it', () => edge.store.head('readings') === 50 && edge.store.head('thresholds') === 20)
+      await put(edge.store, 'own', 1)
+      await append(edge.store, 50)
+      await until('its own', () => cloud.store.head('readings') === 51 && cloud.store.head('thresholds') === 21)
+      assert.equal(cloud.messageCount('/up/entries/'), 2)
+      assert.deepEqual(await values(cloud.store), range(51))
+      assert.deepEqual(await values(edge.store), range(51))
+    }, everything)
+  })
+
+  it('keeps a few frames in flight and no more, and lets an alert pass a backlog of readings', async () => {
+    await withEnds(
+      async (cloud, edge) => {
+        await until('talking', () => edge.bridge.status().state === 'talking')
+        edge.proxy.stall('down')
+        await append(edge.store, ...range(2_000))
+        await until('frames in flight', () => edge.stream('readings').framesInFlight === 6)
+        await put(edge.store, 'fire', 1, 'alerts')
+        await until('the alert at the hub', () => cloud.store.latest('alerts', 'fire') !== undefined)
+        assert.equal(cloud.messageCount('/up/entries/readings'), 6)
+        assert.ok(edge.stream('readings').behind > 1_000)
+      },
+      { frameBytes: 2_000 },
+    )
+  })
+
   it('lets a second gateway see what the first published, through the hub', async () => {
     await withEnds(async (cloud, edge) => {
       const second = await Edge.open(cloud, 'gw-2', both)

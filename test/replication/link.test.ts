@@ -33,7 +33,7 @@ describe('a link', () => {
     warn: (_fields: unknown, line?: string) => lines.push(line ?? ''),
     error: (_fields: unknown, line?: string) => lines.push(line ?? ''),
     child: () => log,
-  } as unknown as Log
+  }
 
   const open = (more: { keepaliveMs?: number; filter?: string; random?: () => number; url?: string } = {}) => {
     const events = { ups: 0, downs: 0, heard: [] as string[] }

@@ -70,7 +70,7 @@ describe('a receiver', () => {
     return receiver
   }
   const settledAt = (receiver: Receiver, seq: number): Promise<void> =>
-    until(`position ${seq}`, () => receiver.position === seq)
+    until(`position ${seq}`, () => receiver.position === seq, 2_000)
 
   beforeEach(async () => {
     store = await openTestStore(places.memory(), 'here')
@@ -134,6 +134,16 @@ describe('a receiver', () => {
     )
   })
 
+  it('repeats nothing when frames that were cut elsewhere overlap before any is stored', async () => {
+    const receiver = open('series')
+    receiver.frame(readings(1, 1))
+    receiver.frame(readings(1, 2))
+    receiver.frame(readings(2, 6))
+    receiver.frame(readings(1, 5))
+    await settledAt(receiver, 6)
+    assert.deepEqual(await values(store), range(1, 6))
+  })
+
   it('asks for what is missing, from where it stands', async () => {
     const receiver = open('series')
     receiver.frame(readings(4, 6, { run: 7 }))
@@ -175,8 +185,8 @@ describe('a receiver', () => {
 
   it('parks a row that the store refuses, and applies the others of the same frame', async () => {
     const receiver = open('records')
-    const long = record(2, { key: 'k'.repeat(600) })
-    receiver.frame(frame('records', 0, [record(1), long, record(3), record(4, { joined: true })]))
+    const nameless = record(2, { key: '' })
+    receiver.frame(frame('records', 0, [record(1), nameless, record(3), record(4, { joined: true })]))
     await settledAt(receiver, 4)
     assert.deepEqual(
       (await store.read('thresholds', asSeq(0), 10)).map(entry => entry.kind === 'record' && entry.key),
@@ -287,6 +297,33 @@ describe('a receiver', () => {
     receiver.frame(readings(1, 3))
     await until('it tells where it stands', () => answers.some(answer => answer.wanted === 3))
     receiver.frame(readings(1, 3))
+    receiver.frame(readings(1, 6))
+    await settledAt(receiver, 6)
+    assert.deepEqual(await values(store), range(1, 6))
+  })
+
+  it('repeats nothing when it learns only later that a commit that failed stands on the disk', async () => {
+    let isOpen = true
+    let failures = 1
+    const reopening = proxied(store, {
+      commit: async (changes: Parameters<Store['commit']>[0], urgency: Parameters<Store['commit']>[1]) => {
+        const receipt = await store.commit(changes, urgency)
+        if (failures-- <= 0) return receipt
+        isOpen = false
+        throw new HoldfastError('STORE_FAILED', 'it says it could not write')
+      },
+      state: (owner: string, key: string) => (isOpen ? store.state(owner, key) : undefined),
+    })
+    const time = { ...systemTime, after: (_delayMs: number, run: () => void) => systemTime.after(5, run) }
+    const receiver = new Receiver(
+      { table: 'readings', kind: 'series', label: 'far' },
+      { ...doors(store, time), store: reopening },
+    )
+    opened.push(receiver)
+    receiver.begin(session(), 'e1', systemTime.wallMs)
+    receiver.frame(readings(1, 3))
+    await until('it asks for all of it', () => answers.some(answer => answer.wanted === 0))
+    isOpen = true
     receiver.frame(readings(1, 6))
     await settledAt(receiver, 6)
     assert.deepEqual(await values(store), range(1, 6))

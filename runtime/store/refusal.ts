@@ -1,0 +1,29 @@
+/** What the store refuses while it is not wholly open, and with which words. Pure. */
+import { HoldfastError } from '../errors.ts'
+import type { Change } from './types.ts'
+
+/** open: all is taken. full: no readings. failed and closing: nothing. */
+export type StoreState = 'open' | 'full' | 'failed' | 'closing'
+
+/** Why these changes cannot be taken now, or undefined if they can. */
+export function refusalOf(
+  state: StoreState,
+  reason: string | undefined,
+  changes: readonly Change[],
+): HoldfastError | undefined {
+  switch (state) {
+    case 'failed':
+      return new HoldfastError('STORE_FAILED', `the store cannot write: ${reason}`, 'it tries again by itself')
+    case 'closing':
+      return new HoldfastError('STORE_CLOSED', 'the store is closing')
+    case 'full':
+      if (!changes.some(({ kind }) => kind === 'append' || kind === 'apply-readings')) return undefined
+      return new HoldfastError(
+        'STORE_FULL',
+        'the disk is nearly full, so no new readings are taken',
+        'free some space; the gateway goes on by itself',
+      )
+    case 'open':
+      return undefined
+  }
+}

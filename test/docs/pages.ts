@@ -1,0 +1,12 @@
+/** The pages that are made, not written: `npm run docs` writes them, and a test holds that they are up to date. */
+import { configJsonSchema, configReference } from '../../runtime/config/reference.ts'
+import { rulesJsonSchema } from '../../rules/schema.ts'
+
+const json = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`
+
+export const madePages = (): ReadonlyMap<string, string> =>
+  new Map([
+    ['docs/config.md', configReference()],
+    ['docs/schema/config.schema.json', json(configJsonSchema())],
+    ['docs/schema/rules.schema.json', json(rulesJsonSchema())],
+  ])
