@@ -16,6 +16,7 @@ import { monotonicMs, wallMs } from './clock/wall.ts'
 import { GatewayUsers } from './cloud/access.ts'
 import { Hub } from './cloud/hub.ts'
 import type { BridgeConfig, BrokerConfig, Config, HubConfig, RouteConfig, TableChoice } from './config/config.ts'
+import { messageOf } from './errors.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
@@ -83,13 +84,16 @@ async function openAlerting({ config, log, closers }: House, store: Store) {
   const graceMs = config.store.commitIntervalMs + 100
   const alerting = new Alerting({ store, now: wallMs, log: log.child({ room: 'alerting' }), graceMs })
   let turn = Promise.resolve()
-  const rulebook = new Rulebook(config.rules.folder, log.child({ room: 'rules' }), rules => {
-    turn = turn.then(() => alerting.use(rules))
+  let isClosing = false
+  const rulebook = new Rulebook(config.rules.folder, store.tables, log.child({ room: 'rules' }), rules => {
+    turn = turn.then(() => (isClosing ? undefined : alerting.use(rules)))
   })
   closers.push(async () => {
+    isClosing = true
     await rulebook.close()
-    await turn
+    // First this, for a set of rules may be waiting for a store that cannot write; then what it was in the middle of.
     await alerting.close()
+    await turn
   })
   await turn
   await rulebook.watch()
@@ -217,6 +221,13 @@ async function openControl({ config, log, closers }: House, parts: Parts): Promi
   closers.push(() => api.close())
 }
 
-async function closeAll({ closers }: House): Promise<void> {
-  for (const close of closers.toReversed()) await close()
+/** A part that does not close keeps none of the others open, least of all the store. */
+async function closeAll({ closers, log }: House): Promise<void> {
+  for (const close of closers.toReversed()) {
+    try {
+      await close()
+    } catch (error) {
+      log.error({ reason: messageOf(error) }, 'a part of the gateway did not close')
+    }
+  }
 }

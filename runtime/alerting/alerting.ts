@@ -215,13 +215,18 @@ class Watcher {
   }
 
   /** The newest time of a series among what was stored before one of its readings: what a restart has forgotten. */
-  async #newestBefore({ series, seq }: ReadingEntry): Promise<number> {
-    const { device, metric } = series
-    let newestMs = Number.NEGATIVE_INFINITY
-    for await (const other of this.#options.store.query(this.#table, { device, metric })) {
-      if (other.series === series && other.seq < seq) newestMs = Math.max(newestMs, timeOf(other))
+  async #newestBefore(entry: ReadingEntry): Promise<number> {
+    const { device, metric } = entry.series
+    // Only what is newer can make it late. Mostly the very newest came before it, and nothing else need be read.
+    const newer = { device, metric, fromMs: timeOf(entry) }
+    for (const query of [{ ...newer, limit: 1 }, newer]) {
+      let newestMs = Number.NEGATIVE_INFINITY
+      for await (const other of this.#options.store.query(this.#table, query)) {
+        if (other.series === entry.series && other.seq < entry.seq) newestMs = Math.max(newestMs, timeOf(other))
+      }
+      if (newestMs > timeOf(entry)) return newestMs
     }
-    return newestMs
+    return Number.NEGATIVE_INFINITY
   }
 
   async #raise(judged: readonly Judgement[]): Promise<void> {

@@ -10,6 +10,7 @@ import type { Rule } from '../../rules/rule.ts'
 import { type Problem, formatProblem } from '../document.ts'
 import { messageOf, systemCode } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { type KnownTables, tableProblems } from './rule-tables.ts'
 
 export type RulebookStatus = { readonly files: number; readonly rules: number; readonly problems: readonly string[] }
 
@@ -34,6 +35,7 @@ export function readRuleFiles(folder: string): { file: string; text: string }[] 
 
 export class Rulebook {
   readonly #folder: string
+  readonly #tables: KnownTables
   readonly #log: Log
   readonly #changed: (rules: readonly Rule[]) => void
   #rules: readonly Rule[] = []
@@ -44,8 +46,9 @@ export class Rulebook {
   #timer: NodeJS.Timeout | undefined
 
   /** `changed` is told the whole set each time another one comes into force. */
-  constructor(folder: string, log: Log, changed: (rules: readonly Rule[]) => void) {
+  constructor(folder: string, tables: KnownTables, log: Log, changed: (rules: readonly Rule[]) => void) {
     this.#folder = folder
+    this.#tables = tables
     this.#log = log
     this.#changed = changed
     this.reload()
@@ -70,8 +73,8 @@ export class Rulebook {
       const files = readRuleFiles(this.#folder)
       const parsed = parseRules(files)
       this.#fault = undefined
-      this.#problems = parsed.ok ? [] : parsed.problems
-      if (parsed.ok) {
+      this.#problems = parsed.ok ? tableProblems(parsed.rules, this.#tables) : parsed.problems
+      if (parsed.ok && this.#problems.length === 0) {
         this.#files = files.length
         this.#rules = parsed.rules
         this.#changed(parsed.rules)

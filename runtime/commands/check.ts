@@ -1,7 +1,5 @@
 /** `holdfast check`: what is wrong in the configuration and the rule files, all of it, before a gateway runs with them. */
 import { Command } from 'commander'
-import type { Rule } from '../../rules/rule.ts'
-import type { Config } from '../config/config.ts'
 import type { Problem } from '../document.ts'
 import { exitCodes } from './failure.ts'
 import { printable, terminalOf } from './terminal.ts'
@@ -44,9 +42,10 @@ async function checkAll(named: string | undefined): Promise<Report> {
   if (!result.ok) return { ok: false, config, rules: null, problems: result.problems }
   const { folder } = result.config.rules
   const { parseRules } = await import('../../rules/file.ts')
+  const { tableProblems } = await import('../alerting/rule-tables.ts')
   const files = await readRules(folder)
   const parsed = parseRules(files)
-  const problems = parsed.ok ? tableProblems(parsed.rules, result.config) : parsed.problems
+  const problems = parsed.ok ? tableProblems(parsed.rules, result.config.tables) : parsed.problems
   const rules = { folder, files: files.length, rules: parsed.ok ? parsed.rules.length : 0 }
   return { ok: problems.length === 0, config, rules, problems }
 }
@@ -61,25 +60,6 @@ async function readRules(folder: string): Promise<{ file: string; text: string }
   } catch (error) {
     throw new HoldfastError('FILE_UNREADABLE', `the rules in ${folder} cannot be read: ${messageOf(error)}`, '', error)
   }
-}
-
-/** What neither file can know alone: that the tables a rule speaks of exist, and are of the kind that it needs. */
-function tableProblems(rules: readonly Rule[], { tables }: Config): Problem[] {
-  const fault = (table: string, kind: 'series' | 'records'): string | undefined => {
-    const found = tables.get(table)
-    if (!found) return `there is no table "${table}" in the configuration`
-    return found.kind === kind ? undefined : `"${table}" is a ${found.kind} table; a ${kind} table is needed here`
-  }
-  return rules.flatMap(({ id, file, match, snippet, above, below, clear }) => {
-    const limits = [above, below, clear].flatMap(limit => (limit?.kind === 'row' ? [limit.table] : []))
-    const faults = [
-      ...[match.table, ...snippet.tables].map(table => fault(table, 'series')),
-      ...limits.map(table => fault(table, 'records')),
-    ]
-    return [...new Set(faults)].flatMap(message =>
-      message === undefined ? [] : [{ file, line: 0, column: 0, message: `alert "${id}": ${message}` }],
-    )
-  })
 }
 
 function praise({ config, rules }: Report): string {

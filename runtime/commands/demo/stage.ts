@@ -8,7 +8,6 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { GatewayStatus } from '../../api/status.ts'
 import { HoldfastError } from '../../errors.ts'
 import { type GatewayClient, gatewayClient } from '../gateway-client.ts'
@@ -76,7 +75,8 @@ bridges:
 }
 
 async function start(folder: string): Promise<Actor & { stop(): Promise<void> }> {
-  const program = fileURLToPath(new URL('../../main.js', import.meta.url))
+  // The demo is one verb of the program; the others play in it.
+  const program = process.argv[1] ?? ''
   const log = join(folder, 'log')
   const output = openSync(log, 'a')
   const child = spawn(process.execPath, [program, 'run', '--config', join(folder, 'holdfast.yaml')], {
