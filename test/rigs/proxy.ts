@@ -44,14 +44,14 @@ export async function openProxy(options: { target: { host: string; port: number 
 
   const resetAll = (): void => {
     for (const [client, target] of sockets) {
-      client.resetAndDestroy()
-      target.resetAndDestroy()
+      endHard(client)
+      endHard(target)
     }
     sockets.clear()
   }
 
   const server = createServer({ allowHalfOpen: true }, client => {
-    if (link.cut) return void client.resetAndDestroy()
+    if (link.cut) return void endHard(client)
     const target = connect({ ...options.target, allowHalfOpen: true })
     sockets.set(client, target)
     const forget = (): void => {
@@ -129,7 +129,7 @@ function carry(from: Socket, to: Socket, way: Way, link: Link, bytes: Record<Way
   // A peer that goes away during a stall must not be noticed on the other side: that is what half-open means.
   from.on('end', () => afterAllHanded(() => void (stalled() || to.destroyed || to.end())))
   from.on('error', () => {
-    if (!stalled()) to.resetAndDestroy()
+    if (!stalled()) endHard(to)
     forget()
   })
   from.on('close', () => {
@@ -147,4 +147,10 @@ function drained(socket: Socket): Promise<void> {
     }
     socket.once('drain', go).once('close', go)
   })
+}
+
+/** An RST, so that nobody takes the end for a peaceful one. On a socket that is ending or connecting, Node 20 hangs at exit after it. */
+function endHard(socket: Socket): void {
+  if (socket.writableEnded || socket.connecting) socket.destroy()
+  else socket.resetAndDestroy()
 }
