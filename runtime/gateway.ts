@@ -84,12 +84,10 @@ async function openAlerting({ config, log, closers }: House, store: Store) {
   const graceMs = config.store.commitIntervalMs + 100
   const alerting = new Alerting({ store, now: wallMs, log: log.child({ room: 'alerting' }), graceMs })
   let turn = Promise.resolve()
-  let isClosing = false
   const rulebook = new Rulebook(config.rules.folder, store.tables, log.child({ room: 'rules' }), rules => {
-    turn = turn.then(() => (isClosing ? undefined : alerting.use(rules)))
+    turn = turn.then(() => alerting.use(rules))
   })
   closers.push(async () => {
-    isClosing = true
     await rulebook.close()
     // First this, for a set of rules may be waiting for a store that cannot write; then what it was in the middle of.
     await alerting.close()

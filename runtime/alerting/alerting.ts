@@ -47,6 +47,7 @@ export class Alerting {
   readonly #options: AlertingOptions
   readonly #counts = { raised: 0, resolved: 0 }
   #stop = new AbortController()
+  #isClosed = false
   #watchers: readonly Watcher[] = []
   #running: Promise<unknown> = Promise.resolve()
 
@@ -56,7 +57,8 @@ export class Alerting {
 
   /** Puts a set of rules in force. Alerts of rules that are gone, or mean something else now, are resolved. */
   async use(rules: readonly Rule[]): Promise<void> {
-    await this.close()
+    await this.#halt()
+    if (this.#isClosed) return
     this.#stop = new AbortController()
     const { signal } = this.#stop
     const tables = new Set(rules.map(rule => rule.match.table))
@@ -80,8 +82,13 @@ export class Alerting {
     return { firing, pending, late, ...this.#counts }
   }
 
-  /** Stops judging and saves where it stood. */
+  /** Stops judging and saves where it stood. Rules that are put in force afterwards are not. */
   async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#halt()
+  }
+
+  async #halt(): Promise<void> {
     this.#stop.abort()
     await this.#running
     this.#watchers = []

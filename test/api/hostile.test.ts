@@ -79,7 +79,7 @@ test('a body that is no JSON, or does not say so, is refused', async () => {
 })
 
 test('a key that is too long is refused by a sentence', async () => {
-  await refuses(['PUT', `/api/v1/tables/thresholds/rows/${'k'.repeat(513)}`, '1'], 400, 'BAD_ARGUMENT', /512 bytes/)
+  await refuses(['PUT', `/api/v1/tables/thresholds/rows/${'k'.repeat(1025)}`, '1'], 400, 'BAD_ARGUMENT', /1024 bytes/)
 })
 
 test('parameters that are unknown, repeated or nonsense are refused', async () => {

@@ -8,7 +8,7 @@ import type { ReadingForm } from '../../runtime/api/forms.ts'
 import type { AlertRow } from '../../rules/alert.ts'
 import { type Random, randomOf } from '../rigs/random.ts'
 import { Device, type Identity, keyOf } from './devices.ts'
-import { eventually, freePort, pause, type Program, Site, storeConfig } from './programs.ts'
+import { eventually, freePort, pause, type Program, Site, slowStoreConfig, storeConfig } from './programs.ts'
 import { type Alert, alertsOf, inOrder } from './verdicts.ts'
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
@@ -58,7 +58,7 @@ test('gateway and hub killed in turn under load: the hub ends with the same tabl
   const [port, hubPort] = [await freePort(), await freePort()]
   const site = new Site(t)
   const hub = site.program('hub', {
-    config: `gateway: { id: hub }\n${storeConfig}\nhub: { listen: '127.0.0.1:${hubPort}' }\n`,
+    config: `gateway: { id: hub }\n${slowStoreConfig}\nhub: { listen: '127.0.0.1:${hubPort}' }\n`,
   })
   const bridge = `{ name: up, url: 'mqtt://127.0.0.1:${hubPort}', publish: [readings, alerts], subscribe: [thresholds] }`
   const gateway = site.program('gateway', {

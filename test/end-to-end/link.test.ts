@@ -8,7 +8,7 @@ import type { AlertRow } from '../../rules/alert.ts'
 import type { ReadingForm } from '../../runtime/api/forms.ts'
 import { openProxy, type Proxy } from '../rigs/proxy.ts'
 import { Publisher } from './publisher.ts'
-import { eventually, freePort, pause, type Program, Site, storeConfig } from './programs.ts'
+import { eventually, freePort, pause, type Program, Site, slowStoreConfig, storeConfig } from './programs.ts'
 
 const rules = `
 groups:
@@ -26,20 +26,28 @@ type Line = {
   readonly publisher: Publisher
 }
 
-type LineOptions = { readonly bridge?: string; readonly tables?: string; readonly keepalive?: string }
+type LineOptions = {
+  readonly bridge?: string
+  readonly tables?: string
+  readonly keepalive?: string
+  readonly hubStore?: string
+}
 
 /** The hub, and a gateway that talks to it over a link of its own. Both talk when it resolves. */
 async function openLine(t: TestContext, options: LineOptions = {}): Promise<Line> {
   const site = new Site(t)
-  const { hub, hubPort } = await openHub(site, options.tables)
+  const { hub, hubPort } = await openHub(site, options)
   const { gateway, link, port } = await openEdge(t, site, hubPort, 'gw', options)
   return { hub, gateway, link, publisher: new Publisher(port) }
 }
 
-async function openHub(site: Site, tables = ''): Promise<{ hub: Program; hubPort: number }> {
+async function openHub(
+  site: Site,
+  { tables = '', hubStore = storeConfig }: LineOptions,
+): Promise<{ hub: Program; hubPort: number }> {
   const hubPort = await freePort()
   const listen = `hub: { listen: '127.0.0.1:${hubPort}' }`
-  const hub = site.program('hub', { config: `gateway: { id: hub }\n${storeConfig}\n${listen}\n${tables}\n` })
+  const hub = site.program('hub', { config: `gateway: { id: hub }\n${hubStore}\n${listen}\n${tables}\n` })
   await hub.start()
   return { hub, hubPort }
 }
@@ -163,13 +171,13 @@ describe('the link', { concurrency: 4, timeout: 300_000 }, () => {
   })
 
   test('loses the hub to kill -9, again and again, while readings flow: nothing is lost, nothing comes twice', async t => {
-    const line = await openLine(t)
+    const line = await openLine(t, { hubStore: slowStoreConfig })
     const { hub, publisher } = line
     let isOver = false
     const publishing = (async () => {
       while (!isOver) await publisher.publish(50, index => (index % 100 < 50 ? 9.5 : 6))
     })()
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 5; round++) {
       const { length } = await hub.readings()
       await eventually(async () => assert.ok((await hub.readings()).length > length))
       await hub.kill()
@@ -251,7 +259,7 @@ describe('the link', { concurrency: 4, timeout: 300_000 }, () => {
     const site = new Site(t)
     const tables = 'tables: { settings: { kind: records } }'
     const bridge = 'publish: [settings, readings], subscribe: [settings]'
-    const { hub, hubPort } = await openHub(site, tables)
+    const { hub, hubPort } = await openHub(site, { tables })
     const edges = await Promise.all(['gw-a', 'gw-b'].map(id => openEdge(t, site, hubPort, id, { tables, bridge })))
     const [a, b] = edges as [(typeof edges)[number], (typeof edges)[number]]
     for (let index = 0; index < 200; index++) {

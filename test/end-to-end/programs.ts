@@ -27,6 +27,9 @@ export type Files = { readonly config: string; readonly rules?: string | undefin
 /** Small enough for a temporary folder, and quick to acknowledge. */
 export const storeConfig = 'store: { path: ./data, commit_interval: 5ms, ballast: 1MB }'
 
+/** Here what has come waits for its commit, so that a kill is sure to find something that is not on the disk yet. */
+export const slowStoreConfig = 'store: { path: ./data, commit_interval: 300ms, ballast: 1MB }'
+
 /** Where a test keeps its programs. Everything is ended and removed after the test, or by `remove`. */
 export class Site {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'))

@@ -258,5 +258,5 @@ describe('frames', () => {
 function plain(value: unknown): unknown {
   return value === undefined
     ? undefined
-    : (JSON.parse(JSON.stringify(value).replaceAll('"__proto__"', '"__proto_"')) as unknown)
+    : (JSON.parse(JSON.stringify(value).replaceAll('"__proto__":', '"__proto_":')) as unknown)
 }

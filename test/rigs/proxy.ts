@@ -51,7 +51,10 @@ export async function openProxy(options: { target: { host: string; port: number 
   }
 
   const server = createServer({ allowHalfOpen: true }, client => {
-    if (link.cut) return void endHard(client)
+    if (link.cut) {
+      endHard(client)
+      return
+    }
     const target = connect({ ...options.target, allowHalfOpen: true })
     sockets.set(client, target)
     const forget = (): void => {
