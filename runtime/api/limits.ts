@@ -5,7 +5,7 @@
 /** A row that a person or a script writes is a threshold or a setting; this is 64 KiB of JSON. */
 export const bodyBytesMax = 64 * 1024
 
-/** Request lines and headers: a key of 512 bytes, percent-encoded, and what tools add. */
+/** Request lines and headers: a key of 1,024 bytes, percent-encoded, and what tools add. */
 export const headerBytesMax = 8 * 1024
 
 /** A local caller has its headers ready; whoever is slower holds a connection open for nothing. */
