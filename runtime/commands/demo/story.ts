@@ -6,6 +6,7 @@
 import { runFleet } from '../../../firmware-sim/fleet.ts'
 import { type Plan, parsePlan } from '../../../firmware-sim/plan.ts'
 import type { ReadingForm, RowForm } from '../../api/forms.ts'
+import type { GatewayStatus } from '../../api/status.ts'
 import type { Json } from '../../reading.ts'
 import { tablePath } from '../gateway-client.ts'
 import { type Narrator, sparkline } from './narrator.ts'
@@ -64,7 +65,8 @@ export async function tell(stage: Stage, narrator: Narrator, seed: number, now: 
     },
   })
   const startedMs = now()
-  const ticker = setInterval(() => void tick(stage, narrator, () => acknowledged.size), 250)
+  const stop = new AbortController()
+  const ticking = keepTicking(stage, narrator, () => acknowledged.size, stop.signal)
   const at = (ms: number): Promise<void> => sleep(startedMs + ms - now())
   try {
     await at(4_000)
@@ -114,7 +116,8 @@ export async function tell(stage: Stage, narrator: Narrator, seed: number, now: 
     narrator.event(`the devices stop; ${summary.resent} of their messages were sent more than once`)
     return await compare(stage, narrator, acknowledged, { snippet, firedWhileCut })
   } finally {
-    clearInterval(ticker)
+    stop.abort()
+    await ticking
     await fleet.stop()
   }
 }
@@ -177,16 +180,24 @@ function demoPlan(): Plan {
   return parsed.value
 }
 
-async function tick({ gateway, hub }: Stage, narrator: Narrator, acknowledged: () => number): Promise<void> {
-  const [here, there] = await Promise.all([gateway.status(), hub.status()])
-  const head = (status: typeof here, table: string): number =>
-    status.store.tables.find(({ name }) => name === table)?.head ?? 0
-  const bridge = here.bridges[0]
-  const state =
-    bridge?.state === 'talking' ? narrator.paint('green', 'link up  ') : narrator.paint('yellow', 'link down')
-  narrator.tick(
-    `acknowledged ${acknowledged()}   stored ${head(here, 'readings')}   at the hub ${head(there, 'readings')}   ${state}   alerts ${head(here, 'alerts')} / ${head(there, 'alerts')}`,
-  )
+/** The moving line of counts, each asked of the programs themselves. */
+async function keepTicking(
+  stage: Stage,
+  narrator: Narrator,
+  acknowledged: () => number,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const [here, there] = await Promise.all([stage.gateway.status(), stage.hub.status()])
+    const head = (status: GatewayStatus, table: string): number =>
+      status.store.tables.find(({ name }) => name === table)?.head ?? 0
+    const isUp = here.bridges[0]?.state === 'talking'
+    const link = isUp ? narrator.paint('green', 'link up  ') : narrator.paint('yellow', 'link down')
+    narrator.tick(
+      `acknowledged ${acknowledged()}   stored ${head(here, 'readings')}   at the hub ${head(there, 'readings')}   ${link}   alert log ${head(here, 'alerts')} / ${head(there, 'alerts')}`,
+    )
+    await sleep(250)
+  }
 }
 
 const valueOf = (row: RowForm): Json => row.value
