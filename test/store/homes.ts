@@ -35,7 +35,12 @@ export function testStamps(wallMs: () => number = () => 1_700_000_000_000): Stam
 }
 
 /** A place that can be opened again and again: `reopen` is what a restart is. */
-export type Place = { open(options?: Partial<StoreOptions>): Promise<Store>; remove(): void }
+export type Place = {
+  open(options?: Partial<StoreOptions>): Promise<Store>
+  remove(): void
+  /** Iterators of the database that were opened and not closed: each pins memory and space [L11]. */
+  openIterators?(): number
+}
 
 export function diskPlace(): Place {
   const path = mkdtempSync(join(tmpdir(), 'holdfast-store-'))
@@ -47,10 +52,22 @@ export function diskPlace(): Place {
 
 export function memoryPlace(): Place {
   const kept = new MemoryLevel<Buffer, Buffer>({ keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  let iterators = 0
+  const counted = (...range: Parameters<typeof kept.iterator>): ReturnType<typeof kept.iterator> => {
+    const iterator = kept.iterator(...range)
+    const close = iterator.close.bind(iterator)
+    iterators++
+    iterator.close = () => {
+      iterators--
+      return close()
+    }
+    return iterator
+  }
   // Closing a memory database would forget it; a restart must find what was there.
   const level = new Proxy(kept, {
     get: (target, name) => {
       if (name === 'close') return () => Promise.resolve()
+      if (name === 'iterator') return counted
       const value = Reflect.get(target, name) as unknown
       return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },
@@ -64,7 +81,11 @@ export function memoryPlace(): Place {
     isFull: () => false,
     close: () => Promise.resolve(),
   }
-  return { open: options => Store.open({ ...defaults('memory'), home, ...options }), remove: () => undefined }
+  return {
+    open: options => Store.open({ ...defaults('memory'), home, ...options }),
+    remove: () => undefined,
+    openIterators: () => iterators,
+  }
 }
 
 function defaults(path: string): StoreOptions {

@@ -296,6 +296,13 @@ export function storeSuite(name: string, makePlace: () => Place): void {
       )
     })
 
+    it('closes every iterator, also of a reader that leaves in the middle [L11]', async () => {
+      for await (const _ of store.query('readings', {})) break
+      for await (const _ of store.rows('thresholds')) break
+      await store.read('readings', seqZero, 1)
+      assert.equal(place.openIterators?.() ?? 0, 0)
+    })
+
     it("keeps a peer's readings with their stamp and origin, apart from the same device here", async () => {
       const peer = { ...arrival({ device: 'freezer-1' }), origin: 'gw-2', stamp: 5 as Stamp, joined: false }
       const head = store.head('readings')
