@@ -341,5 +341,5 @@ function checkRow(table: string, key: string, value: RecordEntry['value']): void
 
 function isDeeper(value: RecordEntry['value'], depthMax: number): boolean {
   if (typeof value !== 'object' || value === null) return false
-  return depthMax === 0 || Object.values(value).some(child => isDeeper(child as RecordEntry['value'], depthMax - 1))
+  return depthMax === 0 || Object.values(value).some(child => isDeeper(child, depthMax - 1))
 }

@@ -15,9 +15,11 @@ export type DeviceOptions = {
   readonly seed: number
   readonly qos: 1 | 2
   readonly identity: Identity
+  /** Values wander about a little below it. */
+  readonly limit: number
 }
 
-type Reading = { readonly key: string; readonly payload: string }
+type Reading = { readonly key: string; readonly value: number; readonly payload: string }
 
 /** Unacknowledged at once, and kept in all: a full device measures no more, so that nothing is ever dropped. */
 const windowMax = 20
@@ -41,14 +43,17 @@ export class Device {
   #isUp = false
   #isLeaving = false
   #isMeasuring = true
-  #value = 7.5
+  #value: number
   #lastMs = 0
+  #wasAbove = false
+  #waiting: (() => void)[] = []
 
   constructor(options: DeviceOptions) {
     this.name = options.name
     this.qos = options.qos
     this.#options = options
     this.#random = randomOf(options.seed)
+    this.#value = options.limit
     this.#ticker = setInterval(() => this.#tick(), everyMs)
     this.#connect()
   }
@@ -60,6 +65,11 @@ export class Device {
 
   get isIdle(): boolean {
     return this.#outbox.size() === 0
+  }
+
+  /** Resolves when the next reading is acknowledged that rises above the limit: right now, its alert is on its way. */
+  crossing(): Promise<void> {
+    return new Promise(resolve => this.#waiting.push(resolve))
   }
 
   close(): void {
@@ -76,16 +86,16 @@ export class Device {
   /** Values pull towards the limits of the rule, so that they cross them often. */
   #measure(): void {
     if (!this.#outbox.hasRoom()) return
-    this.#value += (this.#random.next() - 0.5) * 1.2 + (7.5 - this.#value) * 0.15
+    const { identity, limit } = this.#options
+    this.#value += (this.#random.next() - 0.5) * 1.2 + (limit - 0.5 - this.#value) * 0.15
     const value = Math.round(this.#value * 100) / 100
     this.#lastMs = Math.max(Date.now(), this.#lastMs + 1)
-    const { identity } = this.#options
     const number = this.measured.size + 1
     const id = identity === 'time' ? {} : { id: `${this.name}-${number}` }
     const time = identity === 'id' ? {} : { time: this.#lastMs }
     const key = id.id ?? String(this.#lastMs)
     this.measured.set(key, value)
-    this.#outbox.put({ key, payload: JSON.stringify({ value, ...id, ...time }) })
+    this.#outbox.put({ key, value, payload: JSON.stringify({ value, ...id, ...time }) })
   }
 
   #connect(): void {
@@ -108,10 +118,17 @@ export class Device {
       if (!reading) return
       this.#connection?.publish(`sensors/${this.name}/temperature`, reading.payload, this.qos, () => {
         this.#outbox.delivered(reading)
-        this.acknowledged.push(reading.key)
+        this.#acknowledged(reading)
         this.#send()
       })
     }
+  }
+
+  #acknowledged({ key, value }: Reading): void {
+    this.acknowledged.push(key)
+    const isAbove = value > this.#options.limit
+    if (isAbove && !this.#wasAbove) for (const resolve of this.#waiting.splice(0)) resolve()
+    this.#wasAbove = isAbove
   }
 }
 
