@@ -9,7 +9,7 @@ import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import { type Seq, seqZero } from '../store/types.ts'
-import { alertsTable } from './alerting.ts'
+import { alertsTable } from './names.ts'
 
 export const alertTopics = 'holdfast/alerts'
 

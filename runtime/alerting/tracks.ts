@@ -31,6 +31,8 @@ type Saved = { readonly fingerprint: string; readonly state: RuleState }
 
 /** A reading this far behind its series' newest and behind its own arrival is history filled in: it pages nobody. */
 const lateMs = 60_000
+/** A device that says it is earlier than this has no clock yet: that says nothing about when it measured. */
+const clockSetMs = Date.UTC(2020, 0, 1)
 
 export class Tracks {
   readonly #rules: readonly Rule[]
@@ -164,7 +166,7 @@ export class Tracks {
       this.#newest.set(entry.series, timeMs)
       return false
     }
-    const isLate = newest - timeMs > lateMs && entry.arrivalMs - timeMs > lateMs
+    const isLate = timeMs >= clockSetMs && newest - timeMs > lateMs && entry.arrivalMs - timeMs > lateMs
     if (isLate) this.late++
     return isLate
   }

@@ -143,6 +143,33 @@ describe('alerting', () => {
     assert.deepEqual([alert?.since_ms, alert?.fired_ms, alert?.value], [sinceMs, sinceMs + 10 * 60_000, 9])
   })
 
+  it('lets a reading that was taken before a deadline count before it, though the disk is slow', async () => {
+    await alerting.close()
+    await store.close()
+    store = await place.open({ commitIntervalMs: 60_000 })
+    alerting = new Alerting({ store, now: () => nowMs, log: silentLog, graceMs: 0 })
+    await alerting.use(held)
+    await send({ value: 9 })
+    const sinceMs = nowMs
+    await until(() => alerting.status().pending === 1)
+    await alerting.close()
+    const good = arrival({ value: 5, arrivalMs: sinceMs + 9 * 60_000, unit: undefined })
+    const waiting = store.commit([{ kind: 'append', table: 'readings', readings: [good] }])
+    nowMs = sinceMs + 11 * 60_000
+    alerting = new Alerting({ store, now: () => nowMs, log: silentLog, graceMs: 0 })
+    await alerting.use(held)
+    await waiting
+    await until(() => alerting.status().pending === 0)
+    assert.deepEqual(await alerts(), [])
+  })
+
+  it('judges a device that has lost its clock and says 1970', async () => {
+    await alerting.use(warm)
+    await send({ value: 5, deviceTimeMs: startMs }, { value: 9, deviceTimeMs: 12_345 })
+    await raised(1)
+    assert.equal(alerting.status().late, 0)
+  })
+
   it('comes to the same alerts when a crash makes it judge readings again', async () => {
     await alerting.use(warm)
     await send({ value: 9 }, { value: 5 })

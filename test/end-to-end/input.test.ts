@@ -5,7 +5,6 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import type { AlertRow } from '../../rules/alert.ts'
 import { holdfast } from '../commands/holdfast.ts'
 import { openProxy } from '../rigs/proxy.ts'
 import { Publisher } from './publisher.ts'
@@ -33,7 +32,7 @@ async function refusedStart(config: string): Promise<string> {
 }
 
 const thresholds = async (program: Program): Promise<unknown[]> =>
-  (await program.rows<AlertRow>('alerts')).map(({ value }) => [value.value, value.threshold, value.state])
+  (await program.alerts()).map(({ value, threshold, state }) => [value, threshold, state])
 
 describe('bad input', { concurrency: 3, timeout: 120_000 }, () => {
   test('an unknown key of the configuration names the nearest known one, with line and column', async t => {

@@ -28,7 +28,7 @@ groups:
         snippet: { before: 60s, max_bytes: 96KiB }
 `
 
-test(`${rounds} times kill -9 under load: no acknowledged reading is lost or doubled, and every alert is right`, {
+test(`${rounds} times kill -9 under load: no acknowledged reading is lost or doubled [I1], and every alert is right [I3]`, {
   timeout: 600_000,
 }, async t => {
   const port = await freePort()
@@ -183,7 +183,7 @@ async function checkAlerts(gateway: Program, readings: readonly ReadingForm[]): 
   const expected = alertsOf(readings, limit, clear)
   const [threshold] = await gateway.rows('thresholds')
   const rows = await eventually(async () => {
-    const found = inOrder(await gateway.rows<AlertRow>('alerts'), ({ value }) => value).map(({ value }) => value)
+    const found = inOrder(await gateway.alerts(), row => row)
     assert.deepEqual(
       found.map(judged),
       expected.map(({ alert }) => alert),

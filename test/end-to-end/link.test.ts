@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import type { AlertRow } from '../../rules/alert.ts'
 import type { ReadingForm } from '../../runtime/api/forms.ts'
 import { openProxy, type Proxy } from '../rigs/proxy.ts'
 import { Publisher } from './publisher.ts'
@@ -142,7 +141,7 @@ describe('the link', { concurrency: 4, timeout: 300_000 }, () => {
   })
 
   for (const silent of ['up', 'down', 'both'] as const) {
-    test(`falls silent (${silent}) in the middle of a drain, without a FIN: nothing is lost, nothing comes twice`, async t => {
+    test(`falls silent (${silent}) in the middle of a drain, without a FIN: nothing is lost, nothing comes twice [I10]`, async t => {
       // Small frames over a thin link: the drain takes a while, and many frames.
       const bridge = 'publish: [readings, alerts], subscribe: [thresholds], frame_bytes: 1KiB'
       const line = await openLine(t, { bridge })
@@ -170,20 +169,21 @@ describe('the link', { concurrency: 4, timeout: 300_000 }, () => {
     await arrived(line)
   })
 
-  test('loses the hub to kill -9, again and again, while readings flow: nothing is lost, nothing comes twice', async t => {
+  test('loses the hub to kill -9 while readings flow, twice: nothing is lost, nothing comes twice [I3]', async t => {
     const line = await openLine(t, { hubStore: slowStoreConfig })
     const { hub, publisher } = line
-    let isOver = false
+    const over = new AbortController()
     const publishing = (async () => {
-      while (!isOver) await publisher.publish(50, index => (index % 100 < 50 ? 9.5 : 6))
+      while (!over.signal.aborted) await publisher.publish(50, index => (index % 100 < 50 ? 9.5 : 6))
     })()
-    for (let round = 0; round < 3; round++) {
+    // Twice: the back-off starts from its beginning only on a link that has proved itself, so each kill costs more time.
+    for (let round = 0; round < 2; round++) {
       const { length } = await hub.readings()
       await eventually(async () => assert.ok((await hub.readings()).length > length))
       await hub.kill()
       await hub.start()
     }
-    isOver = true
+    over.abort()
     await publishing
     await arrived(line)
   })
@@ -217,9 +217,9 @@ describe('the link', { concurrency: 4, timeout: 300_000 }, () => {
     await publisher.publish(1, () => 6.5)
     await eventually(async () => {
       for (const program of [gateway, hub]) {
-        const alerts = await program.rows<AlertRow>('alerts')
+        const alerts = await program.alerts()
         assert.deepEqual(
-          alerts.map(({ value }) => [value.value, value.threshold, value.threshold_stamp, value.threshold_source]),
+          alerts.map(row => [row.value, row.threshold, row.threshold_stamp, row.threshold_source]),
           [[6.5, 5, second.stamp, { table: 'thresholds', key: 'limit' }]],
         )
       }

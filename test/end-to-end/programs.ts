@@ -13,6 +13,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { AlertRow } from '../../rules/alert.ts'
 import type { ReadingForm, RowForm } from '../../runtime/api/forms.ts'
 import type { BridgeSection, GatewayStatus } from '../../runtime/api/status.ts'
 import { type GatewayClient, gatewayClient, tablePath } from '../../runtime/commands/gateway-client.ts'
@@ -156,8 +157,12 @@ export class Program {
     return readings.toSorted((a, b) => a.seq - b.seq)
   }
 
-  rows<Value = Json>(table: string): Promise<(Omit<RowForm, 'value'> & { readonly value: Value })[]> {
+  rows(table: string): Promise<RowForm[]> {
     return all(this.client.lines(tablePath(table, 'rows')))
+  }
+
+  async alerts(): Promise<AlertRow[]> {
+    return (await this.rows('alerts')).map(({ value }) => value as unknown as AlertRow)
   }
 
   put(table: string, key: string, value: Json): Promise<RowForm> {
@@ -166,7 +171,7 @@ export class Program {
 }
 
 /** Asks again until nothing fails; at the cap, the last failure is the test's. */
-export async function eventually<T>(check: () => Promise<T> | T, capMs = 60_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T> | T, capMs = 90_000): Promise<T> {
   const endMs = performance.now() + capMs
   for (;;) {
     try {

@@ -1,0 +1,233 @@
+/**
+ * One table and the rules that watch it: reads it from a cursor, judges each reading and each deadline, and commits what
+ * comes of it. An alert, its snippet, the state that produced it and the cursor are one commit [I3].
+ *
+ * Cursor and state are saved when there is an alert, else now and then: after a crash the same readings are judged again
+ * from the same state, and come to the same verdicts. What must never happen is an alert without the state that it leads
+ * to, or a state without its alert.
+ */
+import { type AlertRow, alertRow } from '../../rules/alert.ts'
+import type { Lookup } from '../../rules/evaluate.ts'
+import { fillPlaceholders, inSnippet } from '../../rules/match.ts'
+import type { Rule } from '../../rules/rule.ts'
+import { type Point, type Snippet, type SnippetSeries, snippet } from '../../rules/snippet.ts'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Json } from '../reading.ts'
+import type { Store } from '../store/store.ts'
+import { type Change, type Entry, type ReadingEntry, type Seq, type Series, seqZero, timeOf } from '../store/types.ts'
+import { alertsTable, cursorOf, keyOf, owner } from './names.ts'
+import { isAboutStore, pause, retryMs } from './retry.ts'
+import { type Judgement, Tracks } from './tracks.ts'
+
+export type AlertingOptions = {
+  readonly store: Store
+  readonly now: () => number
+  readonly log: Log
+  /** How long after a deadline a reading that arrived before it may still be on its way into the store. */
+  readonly graceMs: number
+}
+
+/** State and cursor are saved at least this often while nothing fires. */
+const saveEveryMs = 2_000
+
+/** One table and the rules that watch it. */
+export class Watcher {
+  readonly #table: string
+  readonly #cursor: string
+  readonly #rules: readonly Rule[]
+  readonly #options: AlertingOptions
+  readonly #counts: { raised: number; resolved: number }
+  readonly #lookup: Lookup
+  tracks: Tracks
+  #position: Seq = seqZero
+  #savedAt: Seq = seqZero
+  #savedMs = 0
+  #unsaved: unknown
+  /** The last fault in the log: one that stays is told once. */
+  #told: string | undefined
+
+  constructor(
+    table: string,
+    rules: readonly Rule[],
+    options: AlertingOptions,
+    counts: { raised: number; resolved: number },
+  ) {
+    this.#table = table
+    this.#cursor = cursorOf(table)
+    this.#rules = rules.filter(rule => rule.match.table === table)
+    this.#options = options
+    this.#counts = counts
+    this.#lookup = (records, key) => options.store.latest(records, key)
+    this.tracks = this.#restore()
+  }
+
+  /** Judges until told to stop. A store that fails meanwhile is waited for, and judging begins again from what it holds. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#options.store.ready()
+        this.tracks = this.#restore()
+        await this.#judge(signal)
+      } catch (error) {
+        const reason = messageOf(error)
+        if (!isAboutStore(error) && reason !== this.#told)
+          this.#options.log.error({ table: this.#table, reason }, 'alerting begins again')
+        this.#told = reason
+        await pause(retryMs, signal)
+      }
+    }
+  }
+
+  #restore(): Tracks {
+    const { store } = this.#options
+    const tracks = new Tracks(this.#rules, key => store.state(owner, key))
+    tracks.resume(store.states(owner).keys(), store.series(this.#table))
+    this.#position = store.cursor(this.#cursor) ?? seqZero
+    this.#savedAt = this.#position
+    this.#unsaved = undefined
+    return tracks
+  }
+
+  async #judge(signal: AbortSignal): Promise<void> {
+    const { store, now } = this.#options
+    while (!signal.aborted) {
+      if (this.#unsaved !== undefined) throw this.#unsaved
+      const passedMs = now() - this.#options.graceMs
+      // What was taken before a deadline must be read before the deadline counts, however slow the disk is just now.
+      if (passedMs >= (this.tracks.nextDueMs() ?? Number.POSITIVE_INFINITY)) await store.commit([], 'now')
+      const entries = await store.read(this.#table, this.#position, 1024)
+      const judged = entries.length > 0 ? await this.#judgeEntries(entries) : this.tracks.advance(passedMs)
+      if (judged.length > 0) await this.#raise(judged)
+      // Either way: a clock that was set back must not keep the cursor where it is for as long.
+      else if (Math.abs(now() - this.#savedMs) >= saveEveryMs && this.#savedAt < this.#position) this.#saveLater()
+      if (entries.length === 0 && judged.length === 0) await this.#sleep(signal)
+    }
+    await this.#save('now')
+  }
+
+  async #judgeEntries(entries: readonly Entry[]): Promise<Judgement[]> {
+    const judged: Judgement[] = []
+    for (const entry of entries) {
+      if (entry.kind === 'reading') {
+        if (this.tracks.mustKnowNewest(entry)) this.tracks.knowNewest(entry.series, await this.#newestBefore(entry))
+        judged.push(...this.tracks.judge(entry, this.#lookup))
+      }
+      this.#position = entry.seq
+    }
+    return judged
+  }
+
+  /** The newest time of a series among what was stored before one of its readings: what a restart has forgotten. */
+  async #newestBefore(entry: ReadingEntry): Promise<number> {
+    const { device, metric } = entry.series
+    // Only what is newer can make it late. Mostly the very newest came before it, and nothing else need be read.
+    const newer = { device, metric, fromMs: timeOf(entry) }
+    for (const query of [{ ...newer, limit: 1 }, newer]) {
+      let newestMs = Number.NEGATIVE_INFINITY
+      for await (const other of this.#options.store.query(this.#table, query)) {
+        if (other.series === entry.series && other.seq < entry.seq) newestMs = Math.max(newestMs, timeOf(other))
+      }
+      if (newestMs > timeOf(entry)) return newestMs
+    }
+    return Number.NEGATIVE_INFINITY
+  }
+
+  async #raise(judged: readonly Judgement[]): Promise<void> {
+    const rows = new Map<string, AlertRow>()
+    for (const judgement of judged) {
+      const { rule, series } = judgement.track
+      const key = keyOf(this.#options.store.origin, rule.id, series, judgement.verdict.firedMs)
+      const before = rows.get(key) ?? (this.#options.store.latest(alertsTable, key)?.value as AlertRow | undefined)
+      const context = judgement.verdict.kind === 'fired' ? await this.#cut(judgement) : before
+      rows.set(key, alertRow(rule, series, judgement.verdict, context))
+    }
+    const puts = [...rows].map(
+      ([key, value]): Change => ({ kind: 'put', table: alertsTable, key, value: value as unknown as Json }),
+    )
+    await this.#save('now', puts)
+    for (const { track, verdict } of judged) {
+      if (verdict.kind === 'fired') this.#counts.raised++
+      else this.#counts.resolved++
+      this.#options.log.info(
+        {
+          rule: track.rule.id,
+          device: track.series.device,
+          metric: track.series.metric,
+          value: verdict.value,
+          threshold: verdict.threshold,
+        },
+        `alert ${verdict.kind}`,
+      )
+    }
+  }
+
+  /** The readings before the verdict, in the device's own time, from what is stored. The alert's own series comes first. */
+  async #cut({ track, timeMs, seq }: Judgement): Promise<Snippet> {
+    const { store } = this.#options
+    const { rule, series } = track
+    const fromMs = timeMs - rule.snippet.beforeMs
+    const found = new Map<Series, Point[]>([[series, []]])
+    for (const table of rule.snippet.tables) {
+      if (store.tables.get(table)?.kind !== 'series') continue
+      for await (const entry of store.query(table, {
+        device: fillPlaceholders(rule.snippet.device, series),
+        metric: fillPlaceholders(rule.snippet.metric, series),
+        fromMs,
+        toMs: timeMs + 1,
+      })) {
+        if (!inSnippet(rule.snippet, series, entry.series)) continue
+        // More may be stored by now, even of the same millisecond: judged again, the alert must come out the same.
+        if (seq !== undefined && table === this.#table && entry.seq > seq) continue
+        const points = found.get(entry.series)
+        if (points) points.push([timeOf(entry), entry.value])
+        else found.set(entry.series, [[timeOf(entry), entry.value]])
+      }
+    }
+    const cut = [...found].map(
+      ([{ table, device, metric, unit }, points]): SnippetSeries => ({
+        table,
+        device,
+        metric,
+        unit: unit ?? null,
+        points,
+      }),
+    )
+    return snippet(cut, rule.snippet, fromMs, timeMs)
+  }
+
+  /** Saves state and cursor with whatever else belongs to the same moment. */
+  async #save(urgency: 'now' | 'lazy', changes: readonly Change[] = []): Promise<void> {
+    // A save before this one came to nothing: its states would be missing under a cursor that has passed them [I3].
+    if (this.#unsaved !== undefined) throw this.#unsaved
+    const seq = this.#position
+    const states = this.tracks.takeUnsaved().map(({ key, value }): Change => ({ kind: 'state', owner, key, value }))
+    if (changes.length === 0 && states.length === 0 && seq === this.#savedAt) return
+    this.#savedMs = this.#options.now()
+    this.#savedAt = seq
+    await this.#options.store.commit([...changes, ...states, { kind: 'cursor', name: this.#cursor, seq }], urgency)
+  }
+
+  /** Not waited for. If it fails, what is in memory is ahead of the disk: then judging begins again from there. */
+  #saveLater(): void {
+    this.#save('lazy').catch((error: unknown) => {
+      this.#unsaved = error
+    })
+  }
+
+  /** Sleeps until there is something to judge or a deadline is due. */
+  async #sleep(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const due = this.tracks.nextDueMs()
+    if (due === undefined) return this.#options.store.waitPast(this.#table, this.#position, signal)
+    const waitMs = Math.min(Math.max(due + this.#options.graceMs - this.#options.now(), 10), 60_000)
+    const wake = new AbortController()
+    const end = (): void => wake.abort()
+    const timer = setTimeout(end, waitMs)
+    // Not AbortSignal.any: the signal that lives on would keep a trace of each one made of it.
+    signal.addEventListener('abort', end)
+    await this.#options.store.waitPast(this.#table, this.#position, wake.signal)
+    signal.removeEventListener('abort', end)
+    clearTimeout(timer)
+  }
+}
