@@ -10,7 +10,7 @@ type Socket = { readonly protocol: string; readonly local: string; readonly remo
 
 const skip = process.platform === 'linux' ? false : 'only Linux tells the sockets of a process in /proc'
 
-test('a gateway has its broker port and one outbound connection; a hub has its port and dials nobody [I11]', {
+test('a gateway has its broker port and one outbound connection; a hub has its port and dials nobody', {
   skip,
   timeout: 120_000,
 }, async t => {
