@@ -3,7 +3,7 @@
  * are made when a series is first seen and read their state from the store, so a restart goes on where it was.
  */
 import { type Lookup, type RuleState, type Verdict, advance, dueMs, startState, step } from '../../rules/evaluate.ts'
-import { rulesFor } from '../../rules/match.ts'
+import { ruleFor, rulesFor } from '../../rules/match.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Json } from '../reading.ts'
 import { type ReadingEntry, type Seq, type Series, timeOf } from '../store/types.ts'
@@ -145,7 +145,7 @@ export class Tracks {
     if (known) return known
     const saved = this.#saved(key) as unknown as Saved | undefined
     const state = saved?.fingerprint === rule.fingerprint ? saved.state : startState
-    const track: Track = { rule, series, key, state, last: undefined }
+    const track: Track = { rule: ruleFor(rule, series), series, key, state, last: undefined }
     this.#byKey.set(key, track)
     if (dueMs(state) !== undefined) this.#due.add(track)
     return track

@@ -34,11 +34,16 @@ export function gatewayClient(socket: string): GatewayClient {
     remove: path => whole('DELETE', path),
     async *lines<Form>(path: string, query?: Query): AsyncGenerator<Form> {
       const response = await send(socket, 'GET', withQuery(path, query))
-      for await (const line of readLines(socket, response)) {
-        if (line === '') continue
-        const value = parse(socket, line)
-        if (isLastWords(value)) throw faultOf(socket, value.error)
-        yield value as Form
+      try {
+        for await (const line of readLines(socket, response)) {
+          if (line === '') continue
+          const value = parse(socket, line)
+          if (isLastWords(value)) throw faultOf(socket, value.error)
+          yield value as Form
+        }
+      } finally {
+        // Whoever has read enough gives the reader's place at the gateway back.
+        response.destroy()
       }
     },
   }

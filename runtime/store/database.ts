@@ -19,7 +19,7 @@ import { type Entry, type GapEntry, type RecordEntry, type Seq, type TableSpec, 
 /** The form of the database; an older program refuses a newer one. */
 export const formatNumber = 1
 
-/** Rows this small are kept in memory once read, so that a rule's threshold costs no disk; larger ones are not. */
+/** Small rows are kept in memory once read, this many of each table, so that a rule's threshold costs no disk. */
 const cachedRowsMax = 10_000
 const cachedRowBytesMax = 1024
 
@@ -35,7 +35,8 @@ export class Database {
   floor: Stamp = stampZero
   /** Values whose seal did not fit, found while reading: each is told once in the log and counted here. */
   damaged = 0
-  readonly #rows = new Map<string, StoredRow | undefined>()
+  /** By table, then by key: a text built for every look would cost more than the look. */
+  readonly #rows = new Map<Table, Map<string, StoredRow | undefined>>()
   readonly #log: Log
 
   constructor(level: Level, log: Log) {
@@ -111,19 +112,20 @@ export class Database {
   }
 
   row(table: Table, key: string): StoredRow | undefined {
-    const name = `${table.id}/${key}`
-    if (this.#rows.has(name)) return this.#rows.get(name)
+    const kept = this.#rowsOf(table)
+    const known = kept.get(key)
+    if (known !== undefined || kept.has(key)) return known
     const bytes = this.get(keys.rowKey(table.id, key))
     const row = bytes === undefined ? undefined : decodeRow(bytes)
-    if ((bytes?.length ?? 0) <= cachedRowBytesMax) this.#remember(name, row)
+    if ((bytes?.length ?? 0) <= cachedRowBytesMax) remember(kept, key, row)
     return row
   }
 
   /** Called once a new row is durable. */
   rowWritten(table: Table, key: string, row: StoredRow, bytes: number): void {
-    const name = `${table.id}/${key}`
-    this.#rows.delete(name)
-    if (bytes <= cachedRowBytesMax) this.#remember(name, row)
+    const kept = this.#rowsOf(table)
+    kept.delete(key)
+    if (bytes <= cachedRowBytesMax) remember(kept, key, row)
   }
 
   /** Entries of the log blocks after `after` until `limit` is reached; a damaged block becomes a gap. */
@@ -197,9 +199,10 @@ export class Database {
     return value
   }
 
-  #remember(name: string, row: StoredRow | undefined): void {
-    if (this.#rows.size >= cachedRowsMax) this.#rows.delete(this.#rows.keys().next().value as string)
-    this.#rows.set(name, row)
+  #rowsOf(table: Table): Map<string, StoredRow | undefined> {
+    let kept = this.#rows.get(table)
+    if (!kept) this.#rows.set(table, (kept = new Map()))
+    return kept
   }
 
   async #loadFacts(): Promise<Put[]> {
@@ -286,6 +289,12 @@ export class Database {
 
 /** Stands for every series that is not known any longer. */
 const lostSeries = new KnownSeries(0, '', '', '', '', undefined, 0)
+
+/** Keeps a row in mind, and forgets the one known longest where there are too many. */
+function remember(kept: Map<string, StoredRow | undefined>, key: string, row: StoredRow | undefined): void {
+  if (kept.size >= cachedRowsMax) kept.delete(kept.keys().next().value as string)
+  kept.set(key, row)
+}
 
 export const packedCursor = (table: string): string => `pack/${table}`
 

@@ -21,7 +21,7 @@ import { figure, report } from './report.ts'
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    count: { type: 'string', default: '400000' },
+    count: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '10' },
     window: { type: 'string', default: '4000' },

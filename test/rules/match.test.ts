@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { fillPlaceholders, inSnippet, matchesPattern, rulesFor } from '../../rules/match.ts'
+import { fillPlaceholders, inSnippet, matchesPattern, ruleFor, rulesFor } from '../../rules/match.ts'
 import { ruleOf } from './rules.ts'
 
 test('a star stands for any run of characters, all else for itself', () => {
@@ -65,4 +65,11 @@ test('placeholders are filled as text: a device called * does not open the snipp
 
 test('the fill of a placeholder is not filled again', () => {
   assert.equal(fillPlaceholders('{device}/{metric}', { device: '{metric}', metric: '$&' }), '{metric}/$&')
+})
+
+test('a rule for one series has the keys of its limits written out, but for names that look like placeholders', () => {
+  const limit = { kind: 'row', table: 't', key: '{device}/{metric}', field: undefined, default: 1 } as const
+  const rule = ruleOf({ above: limit, clear: { kind: 'literal', value: 0 } })
+  assert.deepEqual(ruleFor(rule, { device: 'a', metric: 'm' }), { ...rule, above: { ...limit, key: 'a/m' } })
+  assert.deepEqual(ruleFor(rule, { device: '{metric}', metric: 'm' }).above, limit)
 })
