@@ -34,12 +34,21 @@ export type Snippet = {
 
 type Limits = Pick<SnippetSpec, 'bytesMax' | 'pointsMax'>
 
-/** Times are in the clock of `fromMs` and `toMs`, both inclusive; readings of one series may come in any order. */
-export function snippet(series: readonly SnippetSeries[], spec: Limits, fromMs: number, toMs: number): Snippet {
+/**
+ * Times are in the clock of `fromMs` and `toMs`, both inclusive; readings of one series may come in any order. `left` is how
+ * many readings were left out before (gather.ts).
+ */
+export function snippet(
+  series: readonly SnippetSeries[],
+  spec: Limits,
+  fromMs: number,
+  toMs: number,
+  left = 0,
+): Snippet {
   const within = series
     .map(each => ({ ...each, points: cut(each.points, fromMs, toMs) }))
     .filter(each => each.points.length > 0)
-  const count = countPoints(within)
+  const count = countPoints(within) + left
   const build = (kept: readonly SnippetSeries[]): Snippet => {
     const points = countPoints(kept)
     const whole = points === count && kept.every((each, index) => each.points === within[index]?.points)
@@ -111,7 +120,7 @@ function cut(points: readonly Point[], fromMs: number, toMs: number): readonly P
 }
 
 /** First, newest, and per bucket of time the smallest and the largest: at most `2 * buckets + 2` that have an order. */
-function thin(points: readonly Point[], buckets: number): readonly Point[] {
+export function thin(points: readonly Point[], buckets: number): readonly Point[] {
   const most = 2 * buckets + 2
   const last = points.length - 1
   if (points.length <= most) return points

@@ -10,7 +10,8 @@ import { type AlertRow, alertRow } from '../../rules/alert.ts'
 import type { Lookup } from '../../rules/evaluate.ts'
 import { fillPlaceholders, inSnippet } from '../../rules/match.ts'
 import type { Rule } from '../../rules/rule.ts'
-import { type Point, type Snippet, type SnippetSeries, snippet } from '../../rules/snippet.ts'
+import { Gathered, type SeriesNames } from '../../rules/gather.ts'
+import { type Snippet, snippet } from '../../rules/snippet.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
@@ -167,7 +168,7 @@ export class Watcher {
     const { store } = this.#options
     const { rule, series } = track
     const fromMs = timeMs - rule.snippet.beforeMs
-    const found = new Map<Series, Point[]>([[series, []]])
+    const gathered = new Gathered<Series>(series, namesOf)
     for (const table of rule.snippet.tables) {
       if (store.tables.get(table)?.kind !== 'series') continue
       for await (const entry of store.query(table, {
@@ -179,21 +180,10 @@ export class Watcher {
         if (!inSnippet(rule.snippet, series, entry.series)) continue
         // More may be stored by now, even of the same millisecond: judged again, the alert must come out the same.
         if (seq !== undefined && table === this.#table && entry.seq > seq) continue
-        const points = found.get(entry.series)
-        if (points) points.push([timeOf(entry), entry.value])
-        else found.set(entry.series, [[timeOf(entry), entry.value]])
+        gathered.add(entry.series, timeOf(entry), entry.value)
       }
     }
-    const cut = [...found].map(
-      ([{ table, device, metric, unit }, points]): SnippetSeries => ({
-        table,
-        device,
-        metric,
-        unit: unit ?? null,
-        points,
-      }),
-    )
-    return snippet(cut, rule.snippet, fromMs, timeMs)
+    return snippet(gathered.series(), rule.snippet, fromMs, timeMs, gathered.left)
   }
 
   /** Saves state and cursor with whatever else belongs to the same moment. */
@@ -230,4 +220,8 @@ export class Watcher {
     signal.removeEventListener('abort', end)
     clearTimeout(timer)
   }
+}
+
+function namesOf({ table, device, metric, unit }: Series): SeriesNames {
+  return { table, device, metric, unit: unit ?? null }
 }
