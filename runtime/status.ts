@@ -62,7 +62,7 @@ function bridgeSection(bridge: Bridge): BridgeSection {
     name,
     url,
     state,
-    connected_since_ms: link.connectedAtMs ?? null,
+    connected_since_ms: link.state === 'connected' ? (link.connectedAtMs ?? null) : null,
     reason: reason ?? link.reason,
     streams: streams.map(streamSection),
   }

@@ -85,7 +85,9 @@ export class Rulebook {
     }
     this.#log.error(
       { problems: this.status().problems },
-      'the rule files have faults: the rules read before stay in force',
+      this.#rules.length > 0
+        ? 'the rule files have faults: the rules read before stay in force'
+        : 'the rule files have faults: no rules are in force',
     )
     return false
   }

@@ -138,6 +138,7 @@ function accessHooks(
     }
     const publish = toPublish(client.id, packet, hall.now())
     const { wanted } = topic
+    if (!wanted) hall.tally.add('unrouted', 1)
     if (packet === (client as InnerClient).will) {
       // A will is a publish like any other, but its connection is gone: there is no line to wait in [A12].
       if (!wanted) return callback(null)

@@ -13,6 +13,8 @@ import type { Tally } from './tally.ts'
 import { filterMatches } from './topics.ts'
 
 type ClientName = { readonly id: string }
+/** As much of aedes' client as tells whether its session is over. */
+type Publisher = ClientName & { readonly clean?: boolean; readonly closed?: boolean }
 type Subscription = { readonly topic: string; readonly qos: 0 | 1 | 2 }
 type SessionSubscription = Subscription & { readonly clientId: string }
 type Ack = { readonly messageId?: number; readonly brokerId?: string; readonly brokerCounter?: number }
@@ -32,6 +34,8 @@ export class Sessions {
   readonly #retained: Retained
   readonly #sessions = new Map<string, Session>()
   readonly #wills = new Map<string, StoredPacket>()
+  /** Connected with a clean session. */
+  readonly #cleanClients = new Map<string, Publisher>()
   readonly #matches = new Map<string, readonly SessionSubscription[]>()
   #brokerId = ''
   #queuedBytes = 0
@@ -126,7 +130,9 @@ export class Sessions {
   }
 
   /** A clean session begins: nothing of an earlier one survives, its queue included [MQTT-3.1.2-6]. */
-  async cleanSubscriptions({ id }: ClientName): Promise<void> {
+  async cleanSubscriptions(client: Publisher): Promise<void> {
+    const { id } = client
+    this.#cleanClients.set(id, client)
     const session = this.#sessions.get(id)
     if (!session) return
     for (const packet of session.queue) this.#queuedBytes -= sizeOf(packet)
@@ -178,8 +184,18 @@ export class Sessions {
     return Readable.from([...(this.#sessions.get(id)?.queue ?? [])])
   }
 
-  async incomingStorePacket({ id }: ClientName, packet: StoredPacket): Promise<void> {
-    const session = this.#sessions.get(id) ?? this.#open(id)
+  /**
+   * A publish may become durable after its connection closed. If its session is over by then (it was clean, or a clean
+   * one has taken its place), its packet id, noted now, would make the next session's reading with this id look like a
+   * repetition, and lose it.
+   */
+  async incomingStorePacket({ id, clean, closed }: Publisher, packet: StoredPacket): Promise<void> {
+    if (closed === true && (clean === true || this.#cleanClients.has(id))) return
+    const known = this.#sessions.get(id)
+    if (!known && closed === true && this.#sessions.size >= this.#limits.sessionsMax) {
+      return this.#tally.add('qos2_forgotten')
+    }
+    const session = known ?? this.#open(id)
     // Only the packet id matters any more: the message itself is stored and forwarded.
     if (packet.messageId !== undefined) session.incoming.set(packet.messageId, { ...packet, payload: nothing })
   }
@@ -196,7 +212,10 @@ export class Sessions {
     this.#forgetIfEmpty(id, session)
   }
 
-  async cleanIncoming({ id }: ClientName): Promise<void> {
+  /** Asked for when a clean session begins, and when its connection has closed. */
+  async cleanIncoming(client: Publisher): Promise<void> {
+    const { id, closed } = client
+    if (closed === true && this.#cleanClients.get(id) === client) this.#cleanClients.delete(id)
     const session = this.#sessions.get(id)
     if (!session) return
     session.incoming.clear()

@@ -24,6 +24,7 @@ import {
 import { Receiver } from '../replication/receiver.ts'
 import { Sender } from '../replication/sender.ts'
 import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
+import type { Seq } from '../store/types.ts'
 
 export type HubOptions = {
   readonly id: string
@@ -83,6 +84,7 @@ export class Hub {
   readonly #doors: Doors
   readonly #transport: Transport
   readonly #gateways = new Map<string, Gateway>()
+  readonly #headsAtStart: ReadonlyMap<string, Seq>
   #refused = 0
   #isClosed = false
 
@@ -96,6 +98,9 @@ export class Hub {
     this.#options = options
     this.#doors = { ...doors, log: doors.log.child({ hub: options.id }) }
     this.#transport = transport
+    const { store } = doors
+    const offered = options.offer.filter(table => store.tables.has(table))
+    this.#headsAtStart = new Map(offered.map(table => [table, store.head(table)]))
     for (const [id, known] of doors.store.states(gatewaysOwner)) {
       this.#gateways.set(id, new Gateway(id, (known as { lastContactMs: number }).lastContactMs))
     }
@@ -226,11 +231,15 @@ export class Hub {
       .filter(({ table, kind }) => isTaken('down', table, kind))
       .map(({ table, kind }) => {
         const cursor = `gateway/${gateway.id}/${table}`
-        return new Sender({ table, kind, label, cursor, start: 'beginning', frameBytes }, this.#doors)
+        // Only its first exchange in this process can know more than it was sent in this process.
+        const headAtStart = gateway.exchange === undefined ? this.#headsAtStart.get(table) : undefined
+        return new Sender({ table, kind, label, cursor, start: 'beginning', frameBytes, headAtStart }, this.#doors)
       })
     for (const sender of senders) {
       sender.onRestart = () => {
         this.#endTalk(gateway)
+        // However lately it was said: an idle gateway that does not hear it believes for minutes that we talk.
+        gateway.againAtMs = Number.NEGATIVE_INFINITY
         this.#sayAgain(gateway)
       }
       await sender.prepare()

@@ -67,7 +67,7 @@ function praise({ config, rules }: Report): string {
   const second =
     rules === null || rules.files === 0
       ? `no rule files in ${rules?.folder}`
-      : `${rules.folder}: ${rules.rules} rules in ${rules.files} files, all good`
+      : `${rules.folder}: ${counted(rules.rules, 'rule')} in ${counted(rules.files, 'file')}, all good`
   return [first, second].map(line => `${printable(line)}\n`).join('')
 }
 
@@ -78,3 +78,5 @@ async function complaint(problems: readonly Problem[]): Promise<string> {
   const lines = problems.map(problem => `${printable(formatProblem(problem))}\n`).join('')
   return `${lines}holdfast: ${paint('red', count)}. Correct the files and check again.\n`
 }
+
+const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`

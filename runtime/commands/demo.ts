@@ -1,7 +1,7 @@
 /** `holdfast demo`: the main job on one machine, told while it happens. */
 import { Command } from 'commander'
 import { wallMs } from '../clock/wall.ts'
-import { HoldfastError, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import type { Outcome } from './demo/story.ts'
 import { type Paint, table, terminalOf } from './terminal.ts'
 
@@ -9,7 +9,7 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('show the whole job in half a minute: a hub, a gateway, a fleet, and a cut link')
     .option('--keep', 'leave hub and gateway running until you interrupt it')
-    .option('--seed NUMBER', 'another seed gives other noise', '1')
+    .option('--seed <NUMBER>', 'another seed gives other noise', '1')
     .option('--json', 'print the counts as JSON, and nothing else')
     .addHelpText(
       'after',
@@ -30,27 +30,27 @@ Example:
       const stream = json ? process.stderr : process.stdout
       const terminal = terminalOf(stream)
       const narrator = new Narrator(stream, terminal, wallMs)
-      const interrupted = new Promise<void>(resolve => process.once('SIGINT', resolve))
-      const stage = await setStage()
+      // Ctrl-C goes to hub and gateway as well, which close by themselves; a second one ends all of it at once.
+      const stop = new AbortController()
+      process.once('SIGINT', () => stop.abort(new DemoInterrupted()))
+      const stage = await setStage(stop.signal)
       let agrees = false
+      let keepsLogs = true
       try {
-        const outcome = await Promise.race([
-          tell(stage, narrator, Number(seed), wallMs),
-          interrupted.then(() => undefined),
-        ])
-        if (!outcome) throw new HoldfastError('BAD_ARGUMENT', 'the demo was interrupted')
+        const outcome = await tell(stage, narrator, Number(seed), wallMs, stop)
         agrees = outcome.agrees
         if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`)
         else narrator.line(`\n${counts(outcome)}\n${verdict(outcome, terminal.paint)}`)
         if (keep) {
           narrator.line(lookAround(stage))
-          await interrupted
+          await aborted(stop.signal)
         }
       } catch (error) {
-        narrator.line(`\nThe demo failed: ${messageOf(error)}. Its logs are in ${stage.folder}.`)
+        if (error instanceof DemoInterrupted) keepsLogs = false
+        else narrator.line(`\nThe demo failed: ${messageOf(error)}. Its logs are in ${stage.folder}.`)
         throw error
       } finally {
-        await stage.close(!agrees)
+        await stage.close(keepsLogs && !agrees)
       }
       if (!agrees) process.exitCode = 1
     })
@@ -102,4 +102,17 @@ Hub and gateway go on until you press Ctrl-C. Look around from another terminal:
   npx holdfast put thresholds fridge-1/temperature 12 --socket ${hub.socket}
   npx holdfast status --socket ${gateway.socket}
 Everything is in ${folder}.`
+}
+
+class DemoInterrupted extends Error {
+  constructor() {
+    super('the demo was interrupted')
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve())
+  })
 }

@@ -23,7 +23,8 @@ export function failureText(error: unknown, withStack: boolean): string {
 }
 
 export function exitCodeOf(error: unknown): number {
-  return error instanceof UsageError ? exitCodes.usage : exitCodes.failure
+  const isUsage = error instanceof UsageError || (error instanceof HoldfastError && error.code === 'BAD_ARGUMENT')
+  return isUsage ? exitCodes.usage : exitCodes.failure
 }
 
 const ended = (text: string): string => (/[.?!:]$/.test(text) || text.includes('\n') ? text : `${text}.`)

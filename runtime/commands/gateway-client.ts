@@ -97,7 +97,11 @@ async function* readLines(socket: string, response: IncomingMessage): AsyncGener
   let failure: Error | undefined
   // `readline` ends quietly when its input breaks off.
   response.on('error', error => (failure = error))
-  yield* createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+  try {
+    yield* createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+  } catch (error) {
+    throw lost(socket, error)
+  }
   if (failure !== undefined || !response.complete) throw lost(socket, failure)
 }
 

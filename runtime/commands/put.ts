@@ -20,8 +20,8 @@ It returns once the row is on disk. Rules that look it up use it with the next r
 table send it on.
 
 Examples:
-  $ holdfast put thresholds freezer-1 8
-  $ holdfast put thresholds freezer-1 '{"max": 8, "why": "vaccines"}'`,
+  $ holdfast put thresholds freezer-1/temperature 8
+  $ holdfast put thresholds freezer-1/temperature '{"max": 8, "why": "vaccines"}'`,
     )
     .action(async (table: string, key: string, text: string, options: ClientOptions) => {
       const gateway = await openClient(options)

@@ -10,6 +10,7 @@
  * A payload that cannot be decoded becomes a row of `rejects` and is acknowledged all the same: one bad payload must not
  * wedge a device. What must never happen is an answer before the commit, or a publish that is in neither table.
  */
+import type { Levels } from '../../adapters/adapter.ts'
 import type { Reading } from '../reading.ts'
 import type { Arrival, Change, Receipt } from '../store/types.ts'
 import type { Destination, Routes } from './routes.ts'
@@ -41,8 +42,9 @@ export const rejectsTable = 'rejects'
 
 /** As much of a payload as a person needs to see what was sent. */
 const keptBytes = 128
-/** The series that rejects of further clients share once there are too many. */
-const otherClients = '(others)'
+/** Whose rejects they are where the topic names no device, and where there are too many devices already. */
+const unnamed = '(unnamed)'
+const others = '(others)'
 
 export class Ingest {
   readonly #routes: Routes
@@ -106,12 +108,17 @@ export class Ingest {
 
   #gather({ route, levels }: Destination, publish: Publish): void {
     const decoded = route.adapter.decode(publish.payload, levels)
-    if (!decoded.ok) return this.#reject(publish, route.adapter.name, decoded.reason)
+    if (!decoded.ok) return this.#reject(publish, levels, route.adapter.name, decoded.reason)
     const full = decoded.readings.find(
       ({ device, metric, unit }) => !this.#tables.hasRoomFor(route.table, device, metric, unit),
     )
     if (full) {
-      return this.#reject(publish, route.adapter.name, `too many series: no room for ${full.device}/${full.metric}`)
+      return this.#reject(
+        publish,
+        levels,
+        route.adapter.name,
+        `too many series: no room for ${full.device}/${full.metric}`,
+      )
     }
     const gathered = this.#listOf(route.table)
     let joined = false
@@ -121,11 +128,20 @@ export class Ingest {
     }
   }
 
-  #reject({ client, topic, payload, arrivalMs }: Publish, adapter: string, reason: string): void {
+  /** Under the device that the topic names: a client's id may be another at each connection. */
+  #reject({ client, topic, payload, arrivalMs }: Publish, levels: Levels, adapter: string, reason: string): void {
     this.#rejected++
     const kept = payload.subarray(0, keptBytes)
-    const value = { topic, reason, bytes: payload.length, text: kept.toString('utf8'), hex: kept.toString('hex') }
-    const device = this.#tables.hasRoomFor(rejectsTable, client, adapter, undefined) ? client : otherClients
+    const value = {
+      topic,
+      client,
+      reason,
+      bytes: payload.length,
+      text: kept.toString('utf8'),
+      hex: kept.toString('hex'),
+    }
+    const named = levels.get('device') ?? unnamed
+    const device = this.#tables.hasRoomFor(rejectsTable, named, adapter, undefined) ? named : others
     const reading = { device, metric: adapter, value, deviceTimeMs: undefined, id: undefined, unit: undefined }
     this.#listOf(rejectsTable).push(arrived(reading, arrivalMs, false))
   }

@@ -34,7 +34,6 @@ export class Exchange {
   #stop = new AbortController()
   #wake: () => void = () => {}
   #isWoken = false
-  #pumping: Promise<void> | undefined
   #heardAtMs = 0
   #cancelTick: () => void = () => {}
   readonly #watched = new Set<Sender>()
@@ -74,18 +73,23 @@ export class Exchange {
       if (epoch !== undefined) receiver.begin(session, epoch, believedMs)
     }
     for (const sender of this.#senders) sender.begin(session, positions.get(sender.options.table))
-    this.#pumping = this.#pump(this.#stop.signal)
+    this.#pump(this.#stop.signal).catch((error: unknown) => {
+      this.#doors.log.error({ reason: messageOf(error) }, 'nothing more is sent in this conversation')
+    })
     this.#cancelTick = this.#doors.time.after(tickMs, () => this.#tick())
   }
 
-  /** Ends the conversation; resolves when nothing of it is at work any more. */
+  /**
+   * Ends the conversation; resolves when nothing of it is on its way to the disk any more. A read that is under way is
+   * not waited for, because a failed disk may never answer it: what it brings is dropped.
+   */
   async end(): Promise<void> {
     this.#session = undefined
     this.#stop.abort()
     this.#cancelTick()
     this.#rouse()
     for (const sender of this.#senders) sender.end()
-    await Promise.all([this.#pumping, ...[...this.#receivers.values()].map(receiver => receiver.end())])
+    await Promise.all([...this.#receivers.values()].map(receiver => receiver.end()))
   }
 
   /** Tells the far side where all receivers are. */
@@ -130,18 +134,20 @@ export class Exchange {
   async #pump(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#isWoken = false
-      if (!(await this.#sendOne())) await this.#rest(signal)
+      if (!(await this.#sendOne(signal))) await this.#rest(signal)
     }
   }
 
   /** One frame of the first lane that has one. False if nobody has anything to send, or no room to send it. */
-  async #sendOne(): Promise<boolean> {
+  async #sendOne(signal: AbortSignal): Promise<boolean> {
     for (const sender of this.#senders) {
+      if (signal.aborted) return false
       if (!sender.isReady || !this.#hasRoomFor(sender)) continue
       const { table } = sender.options
       try {
         if ((await sender.send()) !== 'nothing') return true
       } catch (error) {
+        if (signal.aborted) return false
         this.#doors.log.warn({ table, reason: messageOf(error) }, 'could not read the log; trying again')
       }
     }
@@ -163,16 +169,27 @@ export class Exchange {
   async #rest(signal: AbortSignal): Promise<void> {
     for (const sender of this.#senders) {
       if (!sender.isCaughtUp || this.#watched.has(sender)) continue
-      this.#watched.add(sender)
-      void sender.waitForMore(signal).finally(() => {
-        this.#watched.delete(sender)
-        this.#rouse()
-      })
+      this.#watch(sender, signal)
     }
     if (this.#isWoken || signal.aborted) return
     await new Promise<void>(resolve => {
       this.#wake = resolve
     })
+  }
+
+  #watch(sender: Sender, signal: AbortSignal): void {
+    this.#watched.add(sender)
+    sender.waitForMore(signal).then(
+      () => {
+        this.#watched.delete(sender)
+        this.#rouse()
+      },
+      // The next tick looks again: at once would be a busy loop.
+      (error: unknown) => {
+        this.#watched.delete(sender)
+        this.#doors.log.debug({ table: sender.options.table, reason: messageOf(error) }, 'could not wait for the log')
+      },
+    )
   }
 
   #rouse(): void {

@@ -28,7 +28,14 @@ import {
   textBytes,
   wrongShape,
 } from './codec.ts'
-import { messageBytesMax, frameRowsMax, gapsPerFrameMax, reasonBytesMax, transactionPartsMax } from './limits.ts'
+import {
+  cborDepthMax,
+  messageBytesMax,
+  frameRowsMax,
+  gapsPerFrameMax,
+  reasonBytesMax,
+  transactionPartsMax,
+} from './limits.ts'
 import { protocolVersion } from './protocol.ts'
 
 export type Gap = { readonly first: Seq; readonly last: Seq; readonly reason: string }
@@ -201,15 +208,24 @@ function readStart(row: readonly unknown[], after: Seq): { seq: Seq; joined: boo
   }
 }
 
-/** What is not JSON text is undecodable; the scan already let nothing else through that JSON can't carry. */
+/** JSON text may be no deeper than what the scan lets through: what walks a value calls itself for each level. */
 function asJson(value: unknown): Json {
-  const text = asText(value, 'record.json', messageBytesMax)
+  const json = parseJson(asText(value, 'record.json', messageBytesMax))
+  return json === undefined || isDeeper(json, cborDepthMax) ? wrongShape('record.json', 'JSON of some depth') : json
+}
+
+function parseJson(text: string): Json | undefined {
   try {
     return JSON.parse(text) as Json
   } catch {
-    return wrongShape('record.json', 'JSON')
+    return undefined // not JSON: the caller refuses it
   }
 }
+
+const isDeeper = (value: Json, depthMax: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (depthMax === 0 || Object.values(value as object).some((inner: Json) => isDeeper(inner, depthMax - 1)))
 
 function asValue(value: unknown): Value {
   if (value === null || value === undefined) wrongShape('reading.value', 'a number, boolean, text or object')

@@ -8,6 +8,8 @@ export const frameBytesDefault = 64 * 1024
 export const envelopeBytesMax = 4 * 1024
 /** Rows in one frame: bounds what a reader has to walk. */
 export const frameRowsMax = 1_000
+/** Entries read from a log at once: a record may have 120 kB, and a backlog of them must not come into memory whole. */
+export const readMax = { series: frameRowsMax, records: 128 } as const
 /** Entries that are committed together travel in parts if one message can't hold them; more than this is parked. */
 export const transactionBytesMax = 1024 * 1024
 export const transactionPartsMax = 64

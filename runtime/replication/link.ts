@@ -49,6 +49,7 @@ export type LinkStatus = {
 }
 
 const connectTimeoutMs = 10_000
+const answerTimeoutMs = 10_000
 const acceptable = 128
 
 export class Link {
@@ -63,7 +64,8 @@ export class Link {
   #attempts = 0
   #connectedAtMs: number | undefined
   #isQuiet = false
-  #cancelRetry: () => void = () => {}
+  /** The one timer: of an answer while connecting, of the back-off while waiting. */
+  #cancelTimer: () => void = () => {}
 
   constructor(options: LinkOptions, events: LinkEvents, time: Time, random: () => number, log: Log) {
     this.#options = options
@@ -80,7 +82,7 @@ export class Link {
   }
 
   async close(): Promise<void> {
-    this.#cancelRetry()
+    this.#cancelTimer()
     const wasUp = this.#state === 'connected'
     this.#state = 'closed'
     const client = this.#client
@@ -139,8 +141,12 @@ export class Link {
   }
 
   #subscribe(client: MqttClient): void {
+    // Nothing else notices a broker that answers pings but not this.
+    const reason = `the broker did not answer our subscription for ${answerTimeoutMs / 1_000} s`
+    this.#cancelTimer = this.#time.after(answerTimeoutMs, () => this.#lost(client, reason))
     client.subscribe(this.#options.filter, { qos: 1 }, (error, granted) => {
       if (client !== this.#client) return
+      this.#cancelTimer()
       if (error) return this.#lost(client, `the broker refused our subscription: ${messageOf(error)}`)
       if (granted?.some(({ qos }) => qos >= acceptable))
         return this.#lost(client, 'the broker refused our subscription')
@@ -155,6 +161,7 @@ export class Link {
 
   #lost(client: MqttClient, reason: string): void {
     if (client !== this.#client) return
+    this.#cancelTimer()
     this.#client = undefined
     const wasUp = this.#state === 'connected'
     void this.#discard(client)
@@ -174,7 +181,7 @@ export class Link {
     const waitMs = backoffMs(this.#attempts++, this.#random())
     if (!this.#isQuiet) this.#log.warn({ url: this.#options.url, reason }, 'lost')
     this.#isQuiet = true
-    this.#cancelRetry = this.#time.after(waitMs, () => this.#connect())
+    this.#cancelTimer = this.#time.after(waitMs, () => this.#connect())
   }
 }
 

@@ -9,7 +9,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
-import { type Change, type Seq, type TableKind, seqZero } from '../store/types.ts'
+import { type Change, type Seq, type TableKind, type Urgency, seqZero } from '../store/types.ts'
 import { type Frame, type FrameReading, type FrameRecord, type FrameRow, decodeFrame } from './frames.ts'
 import { Assembly } from './assembly.ts'
 import { commitRetryMaxMs, commitRetryMs, epochsPerPeerMax, waitingBytesMax, waitingFramesMax } from './limits.ts'
@@ -25,6 +25,8 @@ export type ReceiverOptions = {
 }
 
 type Waiting = { readonly rows: readonly FrameRow[]; readonly last: Seq; readonly bytes: number }
+
+type Unfit = { readonly row: FrameRow; readonly reason: string }
 
 type StoredPosition = { readonly seq: Seq; readonly atMs: number }
 
@@ -144,9 +146,7 @@ export class Receiver {
     this.#waiting.push({ rows: fresh, last: frame.last, bytes })
     this.#waitingBytes += bytes
     this.#accepted = frame.last
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined
-    })
+    this.#working ??= this.#work()
   }
 
   /** Commits what waits until nothing does. Never rejects. */
@@ -164,45 +164,51 @@ export class Receiver {
         await this.#commitFailed(error)
       }
     }
+    // In the same turn as the last look: a frame that comes a turn later must find nobody at work.
+    this.#working = undefined
   }
 
   async #commitBatch(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.flatMap(waiting => waiting.rows)
     const last = batch.at(-1)?.last ?? this.#accepted
     try {
-      await this.#commit(rows, last)
+      await this.#commit(rows, last, [], this.options.kind === 'records' ? 'now' : 'interval')
     } catch (error) {
       if (!isAboutRows(error)) throw error
-      await this.#commitSingly(rows, last)
+      await this.#commitApart(rows, last)
     }
   }
 
-  /** Something in it can't be applied: one transaction at a time, so that only what is wrong is parked. */
-  async #commitSingly(rows: readonly FrameRow[], last: Seq): Promise<void> {
-    for (const transaction of transactionsOf(rows)) {
-      const end = transaction.at(-1)?.seq ?? last
+  /**
+   * Something in it can't be applied: halved until only what is wrong is left over, which is parked with the next
+   * commit. Whole transactions, in order. At once, because a group's interval for each of them would add up.
+   */
+  async #commitApart(rows: readonly FrameRow[], last: Seq): Promise<void> {
+    let unfit: Unfit[] = []
+    const commit = async (transactions: readonly FrameRow[][]): Promise<void> => {
+      const part = transactions.flat()
       try {
-        await this.#commit(transaction, end)
+        await this.#commit(part, part.at(-1)?.seq ?? last, unfit, 'now')
+        unfit = []
       } catch (error) {
         if (!isAboutRows(error)) throw error
-        await this.#commit(
-          [],
-          end,
-          transaction.map(row => ({ row, reason: systemCode(error) ?? 'refused' })),
-        )
+        if (transactions.length > 1) {
+          const half = Math.ceil(transactions.length / 2)
+          await commit(transactions.slice(0, half))
+          return commit(transactions.slice(half))
+        }
+        const reason = systemCode(error) ?? 'refused'
+        unfit = [...unfit, ...part.map(row => ({ row, reason }))]
       }
     }
-    await this.#commit([], last)
+    await commit(transactionsOf(rows))
+    await this.#commit([], last, unfit, 'now')
   }
 
   /** One transaction: rows, position, and what had to be parked. */
-  async #commit(
-    rows: readonly FrameRow[],
-    last: Seq,
-    unfit: readonly { readonly row: FrameRow; readonly reason: string }[] = [],
-  ): Promise<void> {
+  async #commit(rows: readonly FrameRow[], last: Seq, unfit: readonly Unfit[], urgency: Urgency): Promise<void> {
     const { store, time } = this.#doors
-    const { kind, table } = this.options
+    const { table } = this.options
     const stored = this.position
     const believedMs = this.#believedMs()
     const parked = [...unfit]
@@ -220,7 +226,7 @@ export class Receiver {
       parked.map(({ row, reason }) => ({ row, reason, table, stream, wallMs: time.wallMs() })),
     )
     const changes = [...this.#applied(fit), ...kept, ...this.#moved(last > stored ? last : stored)]
-    await store.commit(changes, kind === 'records' ? 'now' : 'interval')
+    await store.commit(changes, urgency)
     this.#counts.parked += parked.length
     if (parked.length === 0) return
     const reason = parked[0]?.reason

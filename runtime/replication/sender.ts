@@ -12,11 +12,11 @@ import { messageOf } from '../errors.ts'
 import { type Change, type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import { type Cut, cutFrame } from './cut.ts'
 import { encodeFrame } from './frames.ts'
-import { frameRowsMax, skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
+import { readMax, skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
 import { encodeAsk } from './messages.ts'
-import { park } from './parked.ts'
 import type { PositionAnswer } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
+import { parkUnsendable } from './unsendable.ts'
 import {
   type Window,
   answered,
@@ -37,6 +37,8 @@ export type SenderOptions = {
   readonly cursor: string
   readonly start: 'beginning' | 'now'
   readonly frameBytes: number
+  /** The log's head when this process started; left out, that of now. */
+  readonly headAtStart?: Seq | undefined
 }
 
 /** What is remembered of a stream: which epoch its positions belong to, and where it started. */
@@ -58,6 +60,8 @@ export class Sender {
   #record: StreamRecord | undefined
   #session: Session | undefined
   #window: Window | undefined
+  /** Nothing after this can have reached the far side: the head at the start, and what was sent since. */
+  #mostSent: Seq
   #runs = 0
   #askedAtMs = 0
   #ahead: readonly Entry[] = []
@@ -67,6 +71,7 @@ export class Sender {
   #refusal: string | undefined
   #isRestarting = false
   #isSaving = false
+  #isLooking = false
   #oldest: { readonly after: Seq; readonly stamp: Stamp } | undefined
   #lastConfirmedAtMs: number | undefined
   readonly #counts = { bytes: 0, parked: 0, refused: 0 }
@@ -76,6 +81,7 @@ export class Sender {
   constructor(options: SenderOptions, doors: Doors) {
     this.options = options
     this.#doors = doors
+    this.#mostSent = options.headAtStart ?? doors.store.head(options.table)
   }
 
   get epoch(): string {
@@ -130,11 +136,21 @@ export class Sender {
   }
 
   #open(position: Seq): void {
-    const { store, time } = this.#doors
-    if (position > store.head(this.options.table)) return this.#restart(position)
+    // Not our head of now: after a lost end it may have grown past the far side's position before we could ask for it.
+    this.#noticeLostEnd()
+    if (position > this.#mostSent) return this.#restart(position)
     const floor = this.#record?.floor ?? seqZero
-    this.#window = openWindow(this.#runs + 1, position, floor, time.monotonicMs())
+    this.#window = openWindow(this.#runs + 1, position, floor, this.#doors.time.monotonicMs())
     this.#saveCursor()
+  }
+
+  /** What was sent was on disk: a head before it means that the database was repaired, and its end is lost. */
+  #noticeLostEnd(): void {
+    const head = this.#doors.store.head(this.options.table)
+    if (head >= this.#mostSent) return
+    const lost = this.#mostSent
+    this.#mostSent = head
+    if (this.#window !== undefined && this.#window.scanned > head) this.#restart(lost)
   }
 
   /**
@@ -146,9 +162,9 @@ export class Sender {
     if (this.#isRestarting) return
     const { store, log, randomId } = this.#doors
     const { table, cursor, label } = this.options
-    const floor = asSeq(Math.min(store.cursor(cursor) ?? seqZero, store.head(table)))
+    const floor = asSeq(Math.min(store.cursor(cursor) ?? seqZero, this.#mostSent))
     log.error(
-      { table, stream: label, theirs: position, ours: store.head(table), from: floor },
+      { table, stream: label, theirs: position, ours: this.#mostSent, from: floor },
       'the far side has entries that this database lost or never had: the stream starts anew after the last position known to be confirmed',
     )
     this.#isRestarting = true
@@ -235,9 +251,9 @@ export class Sender {
     const session = this.#session
     const before = this.#window
     if (before === undefined || session === undefined) return 'nothing'
-    const { table, frameBytes } = this.options
+    const { table, kind, frameBytes } = this.options
     const isKept = this.#ahead.length > 0
-    const entries = isKept ? this.#ahead : await this.#doors.store.read(table, before.scanned, frameRowsMax)
+    const entries = isKept ? this.#ahead : await this.#doors.store.read(table, before.scanned, readMax[kind])
     // Answers may have moved the window meanwhile; what was read still fits unless one moved where to read.
     const window = this.#window
     if (window === undefined || session !== this.#session || window.scanned !== before.scanned) return 'nothing'
@@ -251,7 +267,7 @@ export class Sender {
       unreadable: suspicion?.isProven && suspicion.at === window.sent ? suspicion.reason : undefined,
     })
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
-    this.#keepParked(cut)
+    this.#counts.parked += parkUnsendable(cut.parked, this.options, this.#doors)
     if (cut.parts.length === 0 && cut.last - window.sent < skippedMax) {
       this.#window = passedOver(window, cut.last)
       this.#saveCursor()
@@ -277,32 +293,8 @@ export class Sender {
       this.#suspicion = { ...this.#suspicion, sums: new Set(payloads.map(payload => crc32(payload))) }
     }
     this.#window = frameSent(window, { last: cut.last, bytes }, time.monotonicMs())
+    this.#mostSent = asSeq(Math.max(this.#mostSent, cut.last))
     for (const payload of payloads) session.post('entries', table, payload)
-  }
-
-  #keepParked(cut: Cut): void {
-    if (cut.parked.length === 0) return
-    const { store, time, log } = this.#doors
-    const { table, label } = this.options
-    const changes = park(
-      store,
-      cut.parked.map(({ entry, reason }) => ({
-        row: entry.kind === 'record' ? entry : { ...entry, ...entry.series },
-        reason,
-        table,
-        stream: `to ${label}`,
-        wallMs: time.wallMs(),
-      })),
-    )
-    if (changes.length === 0) return
-    this.#counts.parked += changes.length
-    log.warn(
-      { table, stream: label, rows: changes.length, reason: cut.parked[0]?.reason },
-      'rows cannot be sent: parked',
-    )
-    store.commit(changes, 'lazy').catch((error: unknown) => {
-      log.warn({ table, reason: messageOf(error) }, 'parked rows could not be kept')
-    })
   }
 
   /** Called every second or so: asks the far side where it is when it is silent. */
@@ -348,11 +340,18 @@ export class Sender {
 
   /** Looks up how old the oldest entry is that the far side doesn't have, for the status. */
   async lookAtOldest(): Promise<void> {
+    this.#noticeLostEnd()
     const { store } = this.#doors
     const after = this.#settled()
-    if (this.#oldest?.after === after || after >= store.head(this.options.table)) return
-    const [entry] = await store.read(this.options.table, after, 1)
-    if (entry !== undefined) this.#oldest = { after, stamp: entry.stamp }
+    if (this.#isLooking || this.#oldest?.after === after || after >= store.head(this.options.table)) return
+    // One look at a time: while the disk does not answer, they would pile up.
+    this.#isLooking = true
+    try {
+      const [entry] = await store.read(this.options.table, after, 1)
+      if (entry !== undefined) this.#oldest = { after, stamp: entry.stamp }
+    } finally {
+      this.#isLooking = false
+    }
   }
 
   #settled(): Seq {

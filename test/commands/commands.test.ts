@@ -105,20 +105,20 @@ test('a command line that is wrong is told so in one line, with exit code 2', as
   }
 })
 
-test('what the gateway refuses is one sentence, with exit code 1', async () => {
-  for (const [args, sentence] of [
+test('what the gateway refuses is one sentence, with exit code 1, or 2 for a value that cannot be meant', async () => {
+  for (const [args, sentence, exitCode = 1] of [
     [['query', 'reading'], 'holdfast: there is no table "reading". Did you mean "readings"?\n'],
     [['tail', '__proto__'], 'holdfast: there is no table "__proto__". Known tables: readings, thresholds, alerts.\n'],
     [
       ['put', 'readings', 'a', '1'],
       'holdfast: "readings" is a series table. It has readings; rows are in records tables.\n',
     ],
-    [['put', 'thresholds', '..', '1'], 'holdfast: ".." cannot be a name or key.\n'],
+    [['put', 'thresholds', '..', '1'], 'holdfast: ".." cannot be a name or key.\n', 2],
     [['put', 'thresholds', '', '1'], /^holdfast: .*\n$/],
-    [['query', 'readings', '--since', 'soon'], /^holdfast: "from" is not a time: "soon"\. Write 1h for an hour ago/],
-  ] as const) {
+    [['query', 'readings', '--since', 'soon'], /^holdfast: "from" is not a time: "soon"\. Write 1h for an hour ago/, 2],
+  ] as [string[], string | RegExp, number?][]) {
     const { code, out, err } = await holdfast([...args, ...at])
-    assert.deepEqual([code, out], [1, ''], args.join(' '))
+    assert.deepEqual([code, out], [exitCode, ''], args.join(' '))
     if (typeof sentence === 'string') assert.equal(err, sentence)
     else assert.match(err, sentence)
     assert.doesNotMatch(err, /\n +at /)
@@ -227,7 +227,7 @@ test('check looks at the rules too, and at the tables that they speak of', async
   rule('        above: 8\n')
   assert.deepEqual(await check(), {
     code: 0,
-    out: `good.yaml: good\n${rules}: 1 rules in 1 files, all good\n`,
+    out: `good.yaml: good\n${rules}: 1 rule in 1 file, all good\n`,
     err: '',
   })
   rule('        abvoe: 8\n')

@@ -42,7 +42,8 @@ const rule = `groups:
           summary: "{{ $labels.device }} is at {{ $value }} °C, the limit is {{ $threshold }}"
 `
 
-export async function setStage(): Promise<Stage> {
+/** Throws the signal's reason if it is aborted meanwhile; then nothing is left running. */
+export async function setStage(signal: AbortSignal): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'))
   const [brokerPort, hubPort] = [await freePort(), await freePort()]
   const link = await openDemoLink(hubPort)
@@ -57,24 +58,27 @@ bridges:
   }
   for (const path of ['hub', 'gateway/rules']) mkdirSync(join(folder, path), { recursive: true })
   for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text)
-  const hub = await start(join(folder, 'hub'))
-  const gateway = await start(join(folder, 'gateway'))
-  return {
-    folder,
-    hub,
-    gateway,
-    link,
-    brokerPort,
-    close: async keepFolder => {
-      await gateway.stop()
-      await hub.stop()
-      await link.close()
-      if (!keepFolder) rmSync(folder, { recursive: true, force: true })
-    },
+  const started: { stop(): Promise<void> }[] = []
+  const close = async (keepFolder: boolean): Promise<void> => {
+    for (const actor of started.toReversed()) await actor.stop()
+    await link.close()
+    if (!keepFolder) rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const hub = start(join(folder, 'hub'))
+    started.push(hub)
+    await hub.answering(signal)
+    const gateway = start(join(folder, 'gateway'))
+    started.push(gateway)
+    await gateway.answering(signal)
+    return { folder, hub, gateway, link, brokerPort, close }
+  } catch (error) {
+    await close(false)
+    throw signal.aborted ? signal.reason : error
   }
 }
 
-async function start(folder: string): Promise<Actor & { stop(): Promise<void> }> {
+function start(folder: string): Actor & { answering(signal: AbortSignal): Promise<void>; stop(): Promise<void> } {
   // The demo is one verb of the program; the others play in it.
   const program = process.argv[1] ?? ''
   const log = join(folder, 'log')
@@ -85,13 +89,18 @@ async function start(folder: string): Promise<Actor & { stop(): Promise<void> }>
   const socket = join(folder, 'data/holdfast.sock')
   const client = gatewayClient(socket)
   const status = (): Promise<GatewayStatus> => client.get<GatewayStatus>('/status')
-  await answering(child, status, log)
-  return { socket, client, status, stop: () => stop(child) }
+  return { socket, client, status, answering: signal => answering(child, status, log, signal), stop: () => stop(child) }
 }
 
-async function answering(child: ChildProcess, status: () => Promise<unknown>, log: string): Promise<void> {
+async function answering(
+  child: ChildProcess,
+  status: () => Promise<unknown>,
+  log: string,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
-    if (child.exitCode !== null) {
+    signal.throwIfAborted()
+    if (child.exitCode !== null || child.signalCode !== null) {
       throw new HoldfastError(
         'GATEWAY_NOT_RUNNING',
         `a part of the demo did not start: ${readFileSync(log, 'utf8').trim()}`,

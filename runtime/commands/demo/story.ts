@@ -42,7 +42,17 @@ devices:
   - { name: "door-{n}", count: 2, qos: 2, metrics: { open: { wave: switch, open_chance: 0.05, open_for: 5s } }, faults: { reconnect: { every: 6s, away: 500ms } } }
 `
 
-export async function tell(stage: Stage, narrator: Narrator, seed: number, now: () => number): Promise<Outcome> {
+/** `stop` ends it early, with the reason; it is aborted here if the programs can no longer be asked. */
+export async function tell(
+  stage: Stage,
+  narrator: Narrator,
+  seed: number,
+  now: () => number,
+  stop: AbortController,
+): Promise<Outcome> {
+  const { signal } = stop
+  const until = (check: () => Promise<boolean>): Promise<void> => waitUntil(check, signal)
+  const sleep = (ms: number): Promise<void> => pause(ms, signal)
   const { hub, gateway, link } = stage
   narrator.chapter(
     '1  Thresholds live in the cloud and come down',
@@ -59,14 +69,17 @@ export async function tell(stage: Stage, narrator: Narrator, seed: number, now: 
     url: `mqtt://127.0.0.1:${stage.brokerPort}`,
     seed,
     now,
+    drainMs: 2_000,
     onEvent: event => {
       if (event.kind === 'acknowledged' && event.message.kind === 'reading' && event.message.id)
         acknowledged.add(event.message.id)
     },
   })
   const startedMs = now()
-  const stop = new AbortController()
-  const ticking = keepTicking(stage, narrator, () => acknowledged.size, stop.signal)
+  const ended = new AbortController()
+  const ticking = keepTicking(stage, narrator, () => acknowledged.size, AbortSignal.any([ended.signal, signal])).catch(
+    (error: unknown) => stop.abort(error),
+  )
   const at = (ms: number): Promise<void> => sleep(startedMs + ms - now())
   try {
     await at(4_000)
@@ -114,9 +127,13 @@ export async function tell(stage: Stage, narrator: Narrator, seed: number, now: 
     await at(20_000)
     const summary = await fleet.stop()
     narrator.event(`the devices stop; ${summary.resent} of their messages were sent more than once`)
-    return await compare(stage, narrator, acknowledged, { snippet, firedWhileCut })
+    return await compare(stage, narrator, until, acknowledged, { snippet, firedWhileCut })
+  } catch (error) {
+    // Ctrl-C ends the programs too, and that may be noticed here first.
+    await new Promise(resolve => setTimeout(resolve, 100))
+    throw signal.aborted ? signal.reason : error
   } finally {
-    stop.abort()
+    ended.abort()
     await ticking
     await fleet.stop()
   }
@@ -141,6 +158,7 @@ type AlertForm = {
 async function compare(
   { gateway, hub }: Stage,
   narrator: Narrator,
+  until: (check: () => Promise<boolean>) => Promise<void>,
   acknowledged: ReadonlySet<string>,
   { snippet, firedWhileCut }: { snippet: AlertForm['snippet']; firedWhileCut: boolean },
 ): Promise<Outcome> {
@@ -196,7 +214,7 @@ async function keepTicking(
     narrator.tick(
       `acknowledged ${acknowledged()}   stored ${head(here, 'readings')}   at the hub ${head(there, 'readings')}   ${link}   alert log ${head(here, 'alerts')} / ${head(there, 'alerts')}`,
     )
-    await sleep(250)
+    await new Promise(resolve => setTimeout(resolve, 250))
   }
 }
 
@@ -220,12 +238,26 @@ async function alertStates(actor: Actor): Promise<string[]> {
 }
 
 /** Looks again and again; a machine under load may take its time, but not for ever. */
-async function until(check: () => Promise<boolean>): Promise<void> {
+async function waitUntil(check: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     if (await check()) return
-    await sleep(100)
+    await pause(100, signal)
   }
   throw new Error('what the demo waited for did not happen within a minute')
 }
 
-const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, Math.max(0, ms)))
+/** Rejects with the reason if the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  await new Promise<void>((resolve, reject) => {
+    const stopped = (): void => {
+      clearTimeout(timer)
+      reject(signal.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stopped)
+      resolve()
+    }, ms)
+    signal.addEventListener('abort', stopped, { once: true })
+  })
+}
