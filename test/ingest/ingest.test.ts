@@ -93,6 +93,7 @@ describe('ingest', () => {
     const [change] = tables.commits[0] ?? []
     assert.ok(change?.kind === 'append' && change.table === 'rejects')
     const value = change.readings[0]?.value as { topic: string; reason: string; bytes: number; text: string }
+    assert.equal(change.readings[0]?.device, 'a', 'under the device that the topic names')
     assert.deepEqual([value.topic, value.bytes, value.text.length], ['sensors/a/temperature', 309, 128])
     assert.match(value.reason, /JSON/)
     assert.deepEqual(ingest.counts, { publishes: 1, readings: 0, duplicates: 0, rejects: 1 })
