@@ -16,7 +16,7 @@ import {
   timeOf,
 } from './types.ts'
 
-/** A bound against devices that invent names: each series costs about 300 bytes of memory [I6]. */
+/** A bound against devices that invent names: each series costs about 460 bytes of memory [I6]. */
 export const seriesMax = 100_000
 /** Kept free of what devices invent: for the readings of one message, and for the series that rejects share. */
 const seriesSpare = 2 * readingsPerMessageMax

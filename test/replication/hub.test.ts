@@ -107,8 +107,9 @@ describe('the hub', () => {
     const edge = await openEdge()
     await until('talking', () => edge.bridge.status().state === 'talking')
     const thief = await stranger('gw-9')
-    await thief.client.subscribeAsync('holdfast/v1/gw-1/down/#').catch(() => undefined)
-    await thief.client.subscribeAsync('holdfast/v1/+/down/#').catch(() => undefined)
+    for (const filter of ['holdfast/v1/gw-1/down/#', 'holdfast/v1/+/down/#']) {
+      await assert.rejects(thief.client.subscribeAsync(filter))
+    }
     thief.say('holdfast/v1/gw-1/up/entries/readings', frame('s1', 0, 666))
     await until('the thief is thrown out', () => thief.isClosed)
     await append(edge.store, 1)

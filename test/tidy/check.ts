@@ -27,7 +27,7 @@ export const house = {
     'runtime/store': { mayImport: [] },
     'runtime/clock': { mayImport: [] },
     'runtime/config': { mayImport: ['adapters', 'rules'] },
-    'runtime/broker': { mayImport: ['runtime/store'] },
+    'runtime/broker': { mayImport: [] },
     'runtime/ingest': { mayImport: ['runtime/store', 'adapters'] },
     'runtime/alerting': { mayImport: ['runtime/store', 'rules'] },
     'runtime/replication': { mayImport: ['runtime/store', 'runtime/clock'] },
