@@ -233,7 +233,7 @@ export class Group {
   }
 
   #pushReading(table: Table, via: string, series: KnownSeries, reading: Arrival, stamp: Stamp, joined: boolean): void {
-    const { value, arrivalMs, deviceTimeMs, id } = reading
+    const { value, arrivalMs, deviceTimeMs, id, boot } = reading
     const timeMs = deviceTimeMs ?? arrivalMs
     if (timeMs > series.newestMs) series.newestMs = timeMs
     const seq = table.reserve()
@@ -249,6 +249,7 @@ export class Group {
       arrivalMs,
       deviceTimeMs,
       id,
+      boot,
     }
     this.#blockFor(table, via).entries.push(entry)
     if (this.#pending.size > 0) this.#pending.get(series)?.add(identityOf(reading) ?? '')

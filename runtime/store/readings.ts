@@ -7,6 +7,7 @@
  *            [double stamp]                if it is not base stamp + index (log) or was not first committed here
  *            signed arrival - the one before (ms)
  *            [signed device time - arrival] [text id] value
+ *   boot     a byte with value form 15 instead of an entry: text boot (empty for none) of the entries from here on
  *   value    0 double · 1-4 decimal: signed(value × 1, 10, 100, 1000) · 5 false · 6 true · 7 text · 8 CBOR
  *
  * A reading of a sensor with two decimals takes about seven bytes.
@@ -25,6 +26,7 @@ const formFalse = 5
 const formTrue = 6
 const formText = 7
 const formCbor = 8
+const boots = 15
 
 /** Writes a block. `entries` is not empty, of one table and one `via`; in a packed block also of one series. */
 export function writeReadings(out: ByteWriter, form: 'log' | 'packed', entries: readonly ReadingEntry[]): void {
@@ -35,10 +37,16 @@ export function writeReadings(out: ByteWriter, form: 'log' | 'packed', entries: 
   out.text(first.via)
   let arrivalMs = first.arrivalMs
   let seq = first.seq - 1
+  let boot: string | undefined
   for (let index = 0; index < entries.length; index++) {
     const entry = entries[index] as ReadingEntry
     const stampIsNext = form === 'log' && entry.stamp === first.stamp + index
     const value = valueForm(entry.value)
+    if (entry.boot !== boot) {
+      boot = entry.boot
+      out.byte(boots)
+      out.text(boot ?? '')
+    }
     out.byte(
       value |
         (entry.deviceTimeMs === undefined ? 0 : flagTime) |
@@ -91,8 +99,13 @@ function readEntries(
   const baseStamp = read.double() as Stamp
   const via = read.text()
   const entries: ReadingEntry[] = []
+  let boot: string | undefined
   for (let index = 0; index < count; index++) {
-    const flags = read.byte()
+    let flags = read.byte()
+    while (flags === boots) {
+      boot = read.text() || undefined
+      flags = read.byte()
+    }
     const { seq, series } = place(index, read.varint())
     const stamp = flags & flagStamp ? (read.double() as Stamp) : stampPlus(baseStamp, index)
     arrivalMs += read.signed()
@@ -112,6 +125,7 @@ function readEntries(
       arrivalMs,
       deviceTimeMs,
       id,
+      boot,
     })
   }
   return entries

@@ -42,6 +42,8 @@ export type ReadingEntry = Position & {
   readonly arrivalMs: number
   readonly deviceTimeMs: number | undefined
   readonly id: string | undefined
+  /** The boot that it arrived in, while that boot's clock could not be trusted and nobody has corrected it yet. */
+  readonly boot: string | undefined
 }
 
 export type RecordEntry = Position & {
@@ -77,6 +79,8 @@ export type Arrival = Reading & {
   readonly arrivalMs: number
   /** True if it came in the same message as the one before it in the list: those two stay one transaction. */
   readonly joined: boolean
+  /** The boot that it arrived in, if that boot's clock could not be trusted: `arrivalMs` is off by one amount for all of it. */
+  readonly boot?: string | undefined
 }
 
 /** An entry as a peer sent it: it keeps its stamp and origin. */

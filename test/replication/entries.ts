@@ -41,6 +41,7 @@ export function readingEntry(seq: number, fields: Partial<ReadingEntry> = {}): R
     arrivalMs: 1_790_000_000_000 + seq,
     deviceTimeMs: undefined,
     id: undefined,
+    boot: undefined,
     ...fields,
   }
 }
