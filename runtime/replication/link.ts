@@ -27,8 +27,8 @@ export type LinkOptions = {
   readonly clientId: string
   readonly username: string
   readonly password: string | undefined
-  /** What to subscribe to, before anyone is told that the link is up. */
-  readonly filter: string
+  /** What to subscribe to, before anyone is told that the link is up; nothing, where only we have something to say. */
+  readonly filter: string | undefined
   readonly keepaliveMs: number
   readonly tls: TlsOptions | undefined
 }
@@ -51,6 +51,13 @@ export type LinkStatus = {
 const connectTimeoutMs = 10_000
 const answerTimeoutMs = 10_000
 const acceptable = 128
+/** What MQTT 5 says of a broker that names none; MQTT 3.1.1 knows no such thing. */
+const receiveMaximumDefault = 65_535
+
+/** What the broker said of one message: taken, or refused with the reason code of MQTT 5. */
+export type PublishAnswer =
+  | { readonly isTaken: true }
+  | { readonly isTaken: false; readonly code: number | undefined; readonly reason: string }
 
 export class Link {
   readonly #options: LinkOptions
@@ -63,6 +70,7 @@ export class Link {
   #reason: string | undefined
   #attempts = 0
   #connectedAtMs: number | undefined
+  #receiveMaximum = receiveMaximumDefault
   #isQuiet = false
   /** The one timer: of an answer while connecting, of the back-off while waiting. */
   #cancelTimer: () => void = () => {}
@@ -91,12 +99,22 @@ export class Link {
     if (client !== undefined) await this.#discard(client)
   }
 
-  /** Sends if connected. What is on its way when the connection breaks is gone: the streams know and send it again. */
-  publish(topic: string, payload: Buffer): void {
-    if (this.#state !== 'connected' || this.#client === undefined) return
-    this.#client.publish(topic, payload, { qos: 1 }, error => {
+  /**
+   * Sends if connected. What is on its way when the connection breaks is gone: the streams know and send it again.
+   * `onAnswer` hears the PUBACK of this message on this connection; after `onDown` it hears nothing any more.
+   */
+  publish(topic: string, payload: Buffer, onAnswer?: (answer: PublishAnswer) => void): void {
+    const client = this.#client
+    if (this.#state !== 'connected' || client === undefined) return
+    client.publish(topic, payload, { qos: 1 }, error => {
       if (error) this.#log.debug({ topic, reason: messageOf(error) }, 'a message went with the connection')
+      if (client === this.#client) onAnswer?.(answerOf(error))
     })
+  }
+
+  /** How many messages the broker lets us have unacknowledged; mqtt.js does not hold to it, so we must. */
+  get receiveMaximum(): number {
+    return this.#receiveMaximum
   }
 
   /** The connection is good for nothing: begin again. */
@@ -137,26 +155,35 @@ export class Link {
     client.on('message', (topic, payload) => {
       if (client === this.#client) this.#events.onMessage(topic, payload)
     })
-    client.on('connect', () => this.#subscribe(client))
+    client.on('connect', ({ properties }) => {
+      if (client !== this.#client) return
+      this.#receiveMaximum = properties?.receiveMaximum ?? receiveMaximumDefault
+      if (this.#options.filter === undefined) this.#isUp()
+      else this.#subscribe(client, this.#options.filter)
+    })
   }
 
-  #subscribe(client: MqttClient): void {
+  #subscribe(client: MqttClient, filter: string): void {
     // Nothing else notices a broker that answers pings but not this.
     const reason = `the broker did not answer our subscription for ${answerTimeoutMs / 1_000} s`
     this.#cancelTimer = this.#time.after(answerTimeoutMs, () => this.#lost(client, reason))
-    client.subscribe(this.#options.filter, { qos: 1 }, (error, granted) => {
+    client.subscribe(filter, { qos: 1 }, (error, granted) => {
       if (client !== this.#client) return
       this.#cancelTimer()
       if (error) return this.#lost(client, `the broker refused our subscription: ${messageOf(error)}`)
       if (granted?.some(({ qos }) => qos >= acceptable))
         return this.#lost(client, 'the broker refused our subscription')
-      this.#state = 'connected'
-      this.#reason = undefined
-      this.#isQuiet = false
-      this.#connectedAtMs = this.#time.wallMs()
-      this.#log.info({ url: this.#options.url }, 'connected')
-      this.#events.onUp()
+      this.#isUp()
     })
+  }
+
+  #isUp(): void {
+    this.#state = 'connected'
+    this.#reason = undefined
+    this.#isQuiet = false
+    this.#connectedAtMs = this.#time.wallMs()
+    this.#log.info({ url: this.#options.url }, 'connected')
+    this.#events.onUp()
   }
 
   #lost(client: MqttClient, reason: string): void {
@@ -183,6 +210,12 @@ export class Link {
     this.#isQuiet = true
     this.#cancelTimer = this.#time.after(waitMs, () => this.#connect())
   }
+}
+
+function answerOf(error: Error | null | undefined): PublishAnswer {
+  if (!error) return { isTaken: true }
+  const { code } = error as Error & { code?: unknown }
+  return { isTaken: false, code: typeof code === 'number' ? code : undefined, reason: messageOf(error) }
 }
 
 function clientOptions(options: LinkOptions): IClientOptions {

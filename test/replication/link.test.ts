@@ -35,7 +35,9 @@ describe('a link', () => {
     child: () => log,
   }
 
-  const open = (more: { keepaliveMs?: number; filter?: string; random?: () => number; url?: string } = {}) => {
+  const open = (
+    more: { keepaliveMs?: number; filter?: string | undefined; random?: () => number; url?: string } = {},
+  ) => {
     const events = { ups: 0, downs: 0, heard: [] as string[] }
     const link = new Link(
       {
@@ -44,7 +46,7 @@ describe('a link', () => {
         clientId: 'gw-1-cloud',
         username: 'gw-1',
         password: undefined,
-        filter: more.filter ?? 'holdfast/v1/gw-1/down/#',
+        filter: 'filter' in more ? more.filter : 'holdfast/v1/gw-1/down/#',
         keepaliveMs: more.keepaliveMs ?? 5_000,
         tls: undefined,
       },
@@ -152,6 +154,25 @@ describe('a link', () => {
     await until('refused', () => link.status().reason !== undefined)
     assert.match(link.status().reason ?? '', /refused our subscription/)
     assert.equal(events.ups, 0)
+  })
+
+  it('tells the acknowledgement of each message, and nothing of messages that went with their connection', async () => {
+    const { link, events } = open({ filter: undefined })
+    await until('up', () => events.ups === 1)
+    const answers: boolean[] = []
+    const say = () =>
+      link.publish('holdfast/v1/gw-1/up/hello', Buffer.from('x'), ({ isTaken }) => answers.push(isTaken))
+    say()
+    await until('answered', () => answers.length === 1)
+    assert.deepEqual(answers, [true])
+    assert.equal(link.receiveMaximum, 65_535)
+    proxy.stall('down')
+    say()
+    await sleep(20)
+    proxy.cut()
+    await until('down', () => events.downs === 1)
+    say()
+    assert.deepEqual(answers, [true])
   })
 
   it('drops what is published while it is down, and goes quietly when closed', async () => {
