@@ -12,7 +12,7 @@ import { HoldfastError, messageOf } from '../errors.ts'
 import type { TableKind } from '../store/types.ts'
 import { Exchange } from './exchange.ts'
 import { frameBytesDefault, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
-import { Link, type LinkStatus, type TlsOptions } from './link.ts'
+import { type BridgeLink, Link, type LinkStatus, type MakeLink, type TlsOptions } from './link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
 import { Receiver } from './receiver.ts'
@@ -33,7 +33,8 @@ export type BridgeOptions = {
   readonly tls: TlsOptions | undefined
 }
 
-export type BridgeDoors = Doors & { readonly random: () => number }
+/** A simulator brings its own link; left out, it is an MQTT connection. */
+export type BridgeDoors = Doors & { readonly random: () => number; readonly makeLink?: MakeLink }
 
 export type BridgeStatus = {
   readonly bridge: string
@@ -50,7 +51,7 @@ export type BridgeStatus = {
 export class Bridge {
   readonly #options: BridgeOptions
   readonly #doors: BridgeDoors
-  readonly #link: Link
+  readonly #link: BridgeLink
   readonly #senders: readonly Sender[]
   readonly #receivers: readonly Receiver[]
   readonly #exchange: Exchange
@@ -89,7 +90,8 @@ export class Bridge {
     )
     const onSilence = (): void => this.#link.reset('no answer from the hub for 30 s')
     this.#exchange = new Exchange(this.#senders, this.#receivers, this.#doors, onSilence)
-    this.#link = new Link(
+    const makeLink = doors.makeLink ?? ((...made) => new Link(...made))
+    this.#link = makeLink(
       { ...options, clientId: `${gateway}-${name}`, filter: filterOf(gateway, 'down') },
       {
         onUp: () => this.#greet(),

@@ -48,6 +48,11 @@ export type LinkStatus = {
   readonly connectedAtMs: number | undefined
 }
 
+/** What a bridge asks of its link. */
+export type BridgeLink = Pick<Link, 'open' | 'close' | 'publish' | 'reset' | 'settled' | 'status'>
+
+export type MakeLink = (...made: ConstructorParameters<typeof Link>) => BridgeLink
+
 const connectTimeoutMs = 10_000
 const answerTimeoutMs = 10_000
 const acceptable = 128

@@ -2,6 +2,7 @@
  * Group commit: what waits is written together, and how long it waits depends on the most urgent of it. One group is
  * written at a time, so positions follow the order in which commits came.
  */
+import type { Timers } from './timers.ts'
 import type { Change, Receipt, Urgency } from './types.ts'
 
 export type Pending = {
@@ -17,17 +18,24 @@ const lazyMs = 5_000
 export class Committer {
   readonly #intervalMs: number
   readonly #monotonicMs: () => number
+  readonly #timers: Timers
   readonly #write: (taken: readonly Pending[]) => Promise<void>
   #queue: Pending[] = []
   #running: Promise<void> | undefined
-  #timer: NodeJS.Timeout | NodeJS.Immediate | undefined
+  #cancelTimer: () => void = () => {}
   #dueMs = Number.POSITIVE_INFINITY
   #lastMs = Number.NEGATIVE_INFINITY
 
   /** `write` settles every pending commit it is given, and never rejects. */
-  constructor(intervalMs: number, monotonicMs: () => number, write: (taken: readonly Pending[]) => Promise<void>) {
+  constructor(
+    intervalMs: number,
+    monotonicMs: () => number,
+    timers: Timers,
+    write: (taken: readonly Pending[]) => Promise<void>,
+  ) {
     this.#intervalMs = intervalMs
     this.#monotonicMs = monotonicMs
+    this.#timers = timers
     this.#write = write
   }
 
@@ -73,11 +81,9 @@ export class Committer {
     this.#cancel()
     this.#dueMs = dueMs
     if (this.#running) return
-    // setImmediate: everything that this turn of the event loop reads from its sockets shares the group.
-    this.#timer =
-      dueMs <= nowMs
-        ? setImmediate(() => void this.#run())
-        : setTimeout(() => void this.#run(), Math.ceil(dueMs - nowMs))
+    const run = (): void => void this.#run()
+    // Soon, not at once: everything that this turn of the event loop reads from its sockets shares the group.
+    this.#cancelTimer = dueMs <= nowMs ? this.#timers.soon(run) : this.#timers.after(Math.ceil(dueMs - nowMs), run)
   }
 
   #run(): Promise<void> {
@@ -102,9 +108,8 @@ export class Committer {
   }
 
   #cancel(): void {
-    clearTimeout(this.#timer as NodeJS.Timeout)
-    clearImmediate(this.#timer as NodeJS.Immediate)
-    this.#timer = undefined
+    this.#cancelTimer()
+    this.#cancelTimer = () => {}
     this.#dueMs = Number.POSITIVE_INFINITY
   }
 }

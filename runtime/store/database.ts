@@ -45,9 +45,14 @@ export class Database {
   }
 
   /** Reads everything but readings, records and old log blocks into memory. */
-  static async load(level: Level, specs: readonly TableSpec[], log: Log): Promise<Database> {
+  static async load(
+    level: Level,
+    specs: readonly TableSpec[],
+    log: Log,
+    randomId: () => string = randomUUID,
+  ): Promise<Database> {
     const database = new Database(level, log)
-    const fresh = await database.#loadFacts()
+    const fresh = await database.#loadFacts(randomId)
     fresh.push(...(await database.#loadTables(specs)))
     for await (const [key, value] of database.scan(keys.rangeOf('cursor'))) {
       database.cursors.set(keys.nameOf(key), asSeq(new ByteReader(value).varint()))
@@ -205,7 +210,7 @@ export class Database {
     return kept
   }
 
-  async #loadFacts(): Promise<Put[]> {
+  async #loadFacts(randomId: () => string): Promise<Put[]> {
     const format = this.get(keys.factKey('format'))
     const clock = this.get(keys.factKey('clock'))
     if (clock) this.floor = new ByteReader(clock).double() as Stamp
@@ -221,7 +226,7 @@ export class Database {
       this.epoch = epoch
       return []
     }
-    this.epoch = randomUUID().slice(0, 8)
+    this.epoch = randomId().slice(0, 8)
     return [{ key: keys.factKey('format'), value: encodeJson({ number: formatNumber, epoch: this.epoch }) }]
   }
 

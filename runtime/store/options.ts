@@ -1,6 +1,7 @@
 /** What opening a store takes, and what it tells about itself. Types only. */
 import type { Log } from '../log.ts'
 import type { Home } from './home.ts'
+import type { Timers } from './timers.ts'
 import type { Seq, Stamps, TableSpec } from './types.ts'
 
 export type StoreOptions = {
@@ -17,6 +18,10 @@ export type StoreOptions = {
   readonly log: Log
   /** Tests pass a home in memory. */
   readonly home?: Home
+  /** A simulator passes its own; left out, the system's. */
+  readonly timers?: Timers
+  /** Names what is made anew, such as a database's epoch. A simulator passes its own. */
+  readonly randomId?: () => string
 }
 
 export type StoreStatus = {

@@ -19,6 +19,7 @@ import { type Pack, duePacks, packEveryMs } from './pack.ts'
 import { queryReadings } from './query.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
 import { type StoreState, refusalOf } from './refusal.ts'
+import { type Timers, systemTimers } from './timers.ts'
 import { trimLog } from './trim.ts'
 import { Repeats } from './repeats.ts'
 import { hasRoom } from './table.ts'
@@ -49,9 +50,10 @@ export class Store {
   #state: StoreState = 'open'
   #reason: string | undefined
   #packedAtMs: number
-  #watch: NodeJS.Timeout | undefined
   #reopening: Promise<void> | undefined
   readonly #committer: Committer
+  readonly #timers: Timers
+  readonly #stopWatch: () => void
   readonly #waiters = new Waiters()
   readonly #counts = {
     commits: 0,
@@ -83,11 +85,12 @@ export class Store {
     this.#repeats = new Repeats(database)
     this.#counts.repairs = repaired ? 1 : 0
     this.#packedAtMs = options.monotonicMs()
-    this.#committer = new Committer(options.commitIntervalMs, options.monotonicMs, taken => this.#writeGroup(taken))
+    const { commitIntervalMs, monotonicMs, timers = systemTimers } = options
+    this.#timers = timers
+    this.#committer = new Committer(commitIntervalMs, monotonicMs, timers, taken => this.#writeGroup(taken))
     options.stamps.observe(database.floor)
     this.#watchSpace()
-    this.#watch = setInterval(() => this.#watchSpace(), watchMs)
-    this.#watch.unref()
+    this.#stopWatch = timers.every(watchMs, () => this.#watchSpace())
   }
 
   get epoch(): string {
@@ -240,7 +243,7 @@ export class Store {
   async close(): Promise<void> {
     if (this.#state === 'closing') return
     this.#state = 'closing'
-    clearInterval(this.#watch)
+    this.#stopWatch()
     await this.#reopening
     await this.#committer.drain()
     try {
@@ -348,7 +351,7 @@ export class Store {
         this.#options.log.info('the database is open again')
       } catch (error) {
         this.#reason = messageOf((error as { cause?: unknown }).cause ?? error)
-        await new Promise(resolve => setTimeout(resolve, waitMs))
+        await new Promise<void>(resolve => this.#timers.after(waitMs, resolve))
       }
     }
     this.#reopening = undefined
@@ -371,11 +374,11 @@ export class Store {
 /** Opens the database and reads it. A handle that cannot be read is closed again: two at once would share a lock [L8]. */
 async function openDatabase(
   home: Home,
-  { tables, log }: StoreOptions,
+  { tables, log, randomId }: StoreOptions,
 ): Promise<{ database: Database; repaired: boolean }> {
   const { level, repaired } = await home.open()
   try {
-    const database = await Database.load(level, tables, log)
+    const database = await Database.load(level, tables, log, randomId)
     home.settle()
     return { database, repaired }
   } catch (error) {
