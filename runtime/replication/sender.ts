@@ -7,13 +7,14 @@
  * never sends back where something came from, and never stops without its status saying so [I9].
  */
 import { crc32 } from 'node:zlib'
-import { type Stamp, stampMs } from '../stamp.ts'
 import { messageOf } from '../errors.ts'
-import { type Change, type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
+import { type Entry, type Seq, type TableKind, asSeq } from '../store/types.ts'
+import { Bookmark } from './bookmark.ts'
 import { type Cut, cutFrame } from './cut.ts'
 import { encodeFrame } from './frames.ts'
 import { readMax, skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
 import { encodeAsk } from './messages.ts'
+import { OldestUnsent } from './oldest-unsent.ts'
 import type { PositionAnswer } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import { parkUnsendable } from './unsendable.ts'
@@ -41,10 +42,6 @@ export type SenderOptions = {
   readonly headAtStart?: Seq | undefined
 }
 
-/** What is remembered of a stream: which epoch its positions belong to, and where it started. */
-type StreamRecord = { readonly epoch: string; readonly floor: Seq }
-export const streamsOwner = 'streams'
-
 /** Something after `at` could not be read by the far side: it is sent again in single transactions, to find out what. */
 type Suspicion = {
   readonly at: Seq
@@ -57,7 +54,8 @@ type Suspicion = {
 export class Sender {
   readonly options: SenderOptions
   readonly #doors: Doors
-  #record: StreamRecord | undefined
+  readonly #bookmark: Bookmark
+  readonly #oldest: OldestUnsent
   #session: Session | undefined
   #window: Window | undefined
   /** Nothing after this can have reached the far side: the head at the start, and what was sent since. */
@@ -70,9 +68,6 @@ export class Sender {
   #lastWithRows: number = Number.POSITIVE_INFINITY
   #refusal: string | undefined
   #isRestarting = false
-  #isSaving = false
-  #isLooking = false
-  #oldest: { readonly after: Seq; readonly stamp: Stamp } | undefined
   #lastConfirmedAtMs: number | undefined
   readonly #counts = { bytes: 0, parked: 0, refused: 0 }
   /** Called when the stream has a new epoch, which only a new hello can tell. */
@@ -81,34 +76,18 @@ export class Sender {
   constructor(options: SenderOptions, doors: Doors) {
     this.options = options
     this.#doors = doors
+    this.#bookmark = new Bookmark(options, doors)
+    this.#oldest = new OldestUnsent(options.table, doors)
     this.#mostSent = options.headAtStart ?? doors.store.head(options.table)
   }
 
   get epoch(): string {
-    return this.#record?.epoch ?? this.#doors.store.epoch
+    return this.#bookmark.epoch
   }
 
-  /** Makes the stream's beginning durable, once: `now` means the moment when the stream was first configured. */
-  async prepare(): Promise<void> {
-    const { store } = this.#doors
-    const { cursor, start, table } = this.options
-    const known = store.state(streamsOwner, cursor) as StreamRecord | undefined
-    if (known !== undefined) {
-      this.#record = known
-      return
-    }
-    const floor = start === 'now' ? store.head(table) : seqZero
-    await this.#remember({ epoch: store.epoch, floor }, floor)
-  }
-
-  async #remember(record: StreamRecord, cursor: Seq): Promise<void> {
-    const { store } = this.#doors
-    const changes: Change[] = [
-      { kind: 'state', owner: streamsOwner, key: this.options.cursor, value: record },
-      { kind: 'cursor', name: this.options.cursor, seq: cursor },
-    ]
-    await store.commit(changes, 'now')
-    this.#record = record
+  /** Makes the stream's beginning durable, once. */
+  prepare(): Promise<void> {
+    return this.#bookmark.prepare()
   }
 
   /** A conversation starts. Without a position, sending starts with the first one that the far side tells. */
@@ -139,8 +118,8 @@ export class Sender {
     // Not our head of now: after a lost end it may have grown past the far side's position before we could ask for it.
     this.#noticeLostEnd()
     if (position > this.#mostSent) return this.#restart(position)
-    const floor = this.#record?.floor ?? seqZero
-    this.#window = openWindow(this.#runs + 1, position, floor, this.#doors.time.monotonicMs())
+    const nowMs = this.#doors.time.monotonicMs()
+    this.#window = openWindow(this.#runs + 1, position, this.#bookmark.floor, nowMs)
     this.#saveCursor()
   }
 
@@ -160,15 +139,16 @@ export class Sender {
    */
   #restart(position: Seq): void {
     if (this.#isRestarting) return
-    const { store, log, randomId } = this.#doors
-    const { table, cursor, label } = this.options
-    const floor = asSeq(Math.min(store.cursor(cursor) ?? seqZero, this.#mostSent))
+    const { log } = this.#doors
+    const { table, label } = this.options
+    const floor = asSeq(Math.min(this.#bookmark.cursor, this.#mostSent))
     log.error(
       { table, stream: label, theirs: position, ours: this.#mostSent, from: floor },
       'the far side has entries that this database lost or never had: the stream starts anew after the last position known to be confirmed',
     )
     this.#isRestarting = true
-    this.#remember({ epoch: randomId(), floor }, floor)
+    this.#bookmark
+      .restart(floor)
       .then(() => this.onRestart())
       .catch((error: unknown) => log.warn({ table, reason: messageOf(error) }, 'could not start the stream anew'))
       .finally(() => {
@@ -314,64 +294,30 @@ export class Sender {
     session.post('ask', this.options.table, encodeAsk({ session: session.id, run }))
   }
 
-  /** One write at a time, of the newest value. An older cursor after a crash is harmless: the far side knows better. */
   #saveCursor(): void {
-    if (this.#isSaving) return
-    this.#isSaving = true
-    void this.#saveCursors().finally(() => {
-      this.#isSaving = false
-    })
-  }
-
-  async #saveCursors(): Promise<void> {
-    const { store, log } = this.#doors
-    const name = this.options.cursor
-    for (;;) {
-      const seq = this.#window === undefined ? undefined : settled(this.#window)
-      if (seq === undefined || seq === store.cursor(name)) return
-      try {
-        await store.commit([{ kind: 'cursor', name, seq }], 'lazy')
-      } catch (error) {
-        log.debug({ cursor: name, reason: messageOf(error) }, 'the cursor was not saved')
-        return
-      }
-    }
+    this.#bookmark.save(() => this.#window && settled(this.#window))
   }
 
   /** Looks up how old the oldest entry is that the far side doesn't have, for the status. */
   async lookAtOldest(): Promise<void> {
     this.#noticeLostEnd()
-    const { store } = this.#doors
-    const after = this.#settled()
-    if (this.#isLooking || this.#oldest?.after === after || after >= store.head(this.options.table)) return
-    // One look at a time: while the disk does not answer, they would pile up.
-    this.#isLooking = true
-    try {
-      const [entry] = await store.read(this.options.table, after, 1)
-      if (entry !== undefined) this.#oldest = { after, stamp: entry.stamp }
-    } finally {
-      this.#isLooking = false
-    }
+    await this.#oldest.look(this.#settled())
   }
 
   #settled(): Seq {
-    return this.#window === undefined
-      ? (this.#doors.store.cursor(this.options.cursor) ?? seqZero)
-      : settled(this.#window)
+    return this.#window === undefined ? this.#bookmark.cursor : settled(this.#window)
   }
 
   status(): StreamStatus {
-    const { store, time } = this.#doors
     const { label, table } = this.options
     const after = this.#settled()
-    const behind = Math.max(0, store.head(table) - after)
-    const oldest = this.#oldest?.after === after ? this.#oldest.stamp : undefined
+    const behind = Math.max(0, this.#doors.store.head(table) - after)
     return {
       bridge: label,
       table,
       direction: 'send',
       behind,
-      oldestUnsentMs: behind === 0 || oldest === undefined ? undefined : Math.max(0, time.wallMs() - stampMs(oldest)),
+      oldestUnsentMs: this.#oldest.ageMs(after),
       confirmed: this.#window?.confirmed ?? after,
       lastConfirmedAtMs: this.#lastConfirmedAtMs,
       framesInFlight: this.flyingFrames,

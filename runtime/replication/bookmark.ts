@@ -1,0 +1,94 @@
+/**
+ * What a sending stream remembers across restarts: the epoch that its positions belong to, where it started, and the
+ * cursor of what the far side has confirmed. The cursor is lazy: an older one after a crash is harmless, because the far
+ * side knows better.
+ */
+import { messageOf } from '../errors.ts'
+import { type Change, type Seq, seqZero } from '../store/types.ts'
+import type { Doors } from './stream.ts'
+
+export type BookmarkOptions = {
+  readonly table: string
+  readonly cursor: string
+  readonly start: 'beginning' | 'now'
+}
+
+type StreamRecord = { readonly epoch: string; readonly floor: Seq }
+/** The state under which streams remember their epoch and their beginning. */
+const streamsOwner = 'streams'
+
+export class Bookmark {
+  readonly #options: BookmarkOptions
+  readonly #doors: Doors
+  #record: StreamRecord | undefined
+  #isSaving = false
+
+  constructor(options: BookmarkOptions, doors: Doors) {
+    this.#options = options
+    this.#doors = doors
+  }
+
+  get epoch(): string {
+    return this.#record?.epoch ?? this.#doors.store.epoch
+  }
+
+  /** Where a stream that started late begins: what is before it is nobody's to send. */
+  get floor(): Seq {
+    return this.#record?.floor ?? seqZero
+  }
+
+  get cursor(): Seq {
+    return this.#doors.store.cursor(this.#options.cursor) ?? seqZero
+  }
+
+  /** Makes the stream's beginning durable, once: `now` means the moment when the stream was first configured. */
+  async prepare(): Promise<void> {
+    const { store } = this.#doors
+    const { cursor, start, table } = this.#options
+    const known = store.state(streamsOwner, cursor) as StreamRecord | undefined
+    if (known !== undefined) {
+      this.#record = known
+      return
+    }
+    await this.#remember({ epoch: store.epoch, floor: start === 'now' ? store.head(table) : seqZero })
+  }
+
+  /** The stream begins anew after `floor`: the numbers from there on mean other entries than they did. */
+  restart(floor: Seq): Promise<void> {
+    return this.#remember({ epoch: this.#doors.randomId(), floor })
+  }
+
+  async #remember(record: StreamRecord): Promise<void> {
+    const { cursor } = this.#options
+    const changes: Change[] = [
+      { kind: 'state', owner: streamsOwner, key: cursor, value: record },
+      { kind: 'cursor', name: cursor, seq: record.floor },
+    ]
+    await this.#doors.store.commit(changes, 'now')
+    this.#record = record
+  }
+
+  /** Saves what `settled` says, one write at a time, until it says nothing new. */
+  save(settled: () => Seq | undefined): void {
+    if (this.#isSaving) return
+    this.#isSaving = true
+    void this.#saveNewest(settled).finally(() => {
+      this.#isSaving = false
+    })
+  }
+
+  async #saveNewest(settled: () => Seq | undefined): Promise<void> {
+    const { store, log } = this.#doors
+    const name = this.#options.cursor
+    for (;;) {
+      const seq = settled()
+      if (seq === undefined || seq === store.cursor(name)) return
+      try {
+        await store.commit([{ kind: 'cursor', name, seq }], 'lazy')
+      } catch (error) {
+        log.debug({ cursor: name, reason: messageOf(error) }, 'the cursor was not saved')
+        return
+      }
+    }
+  }
+}
