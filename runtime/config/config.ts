@@ -3,6 +3,8 @@
  * Each room is handed its own part and never learns of the others. Types only.
  */
 import type { LogLevel } from '../log.ts'
+import type { Json } from '../reading.ts'
+import type { everyKeeps } from './bridge-schema.ts'
 import type { TableKind } from './schema.ts'
 import type { Address } from './values.ts'
 
@@ -17,6 +19,7 @@ export type Config = {
   /** In the order of the file: the first that matches takes the message. */
   readonly routes: readonly RouteConfig[]
   readonly rules: RulesConfig
+  readonly clock: ClockConfig
   readonly bridges: readonly BridgeConfig[]
   readonly hub: HubConfig | undefined
   readonly api: ApiConfig
@@ -43,7 +46,14 @@ export type BrokerConfig = {
   }
 }
 
-export type TableConfig = { readonly kind: TableKind }
+export type TableConfig = {
+  readonly kind: TableKind
+  /** Declared limits of its log; undefined is none. */
+  readonly logBytesMax: number | undefined
+  readonly logAgeMsMax: number | undefined
+}
+
+export type ClockConfig = { readonly trust: 'auto' | 'always'; readonly maxAheadMs: number }
 
 export type RouteConfig = {
   /** For `compileTopic`; known to compile. */
@@ -56,26 +66,69 @@ export type RouteConfig = {
 
 export type RulesConfig = { readonly folder: string }
 
+export type FarSide = { readonly url: string; readonly host: string; readonly port: number; readonly tls: boolean }
+
 export type BridgeConfig = {
   readonly name: string
-  readonly farSide: { readonly url: string; readonly host: string; readonly port: number; readonly tls: boolean }
+  readonly farSide: FarSide
+  readonly target: 'hub' | 'broker'
+  readonly mqttVersion: 'auto' | '5' | '3.1.1'
   readonly username: string | undefined
   readonly password: string | undefined
+  readonly tls: ClientTlsConfig | undefined
   readonly publish: readonly PublishConfig[]
   readonly subscribe: readonly string[]
   readonly keepaliveMs: number
   readonly frameBytesMax: number
+  readonly rateBytes: number | undefined
+  readonly dailyBytes: number | undefined
 }
 
-export type PublishConfig = { readonly table: string; readonly start: 'beginning' | 'now' }
+/** Absolute paths. */
+export type ClientTlsConfig = {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  readonly serverName: string | undefined
+}
+
+export type PublishConfig = {
+  readonly table: string
+  /** A number is a time, in milliseconds since 1970. */
+  readonly start: 'beginning' | 'now' | number
+  readonly where: string | undefined
+  readonly columns: readonly string[] | undefined
+  readonly every: { readonly periodMs: number; readonly keep: readonly Keep[] } | undefined
+  readonly liveFirst: boolean
+  readonly window: WindowConfig | undefined
+  /** With target `broker`. */
+  readonly topic: string | undefined
+  readonly format: 'json' | 'cbor'
+  readonly payload: Json | undefined
+}
+
+export type Keep = (typeof everyKeeps)[number]
+
+/** Opens by a cron expression in a zone, and stays open for so long. */
+export type WindowConfig = { readonly open: string; readonly forMs: number; readonly zone: string }
 
 export type HubConfig = {
   readonly id: string
   readonly listen: readonly Address[]
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined
+  /** The broker through which gateways are met, instead of listening. */
+  readonly broker: HubBrokerConfig | undefined
   /** The password of each gateway by its id; undefined lets any gateway of this machine in. */
   readonly gateways: ReadonlyMap<string, string> | undefined
   readonly accept: TableChoice
   readonly offer: TableChoice
+}
+
+export type HubBrokerConfig = {
+  readonly farSide: FarSide
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly tls: ClientTlsConfig | undefined
 }
 
 export type TableChoice = 'all' | ReadonlySet<string>

@@ -56,6 +56,7 @@ function readPasswords(
 ): Finding[] {
   const places: { keys: Parameters<typeof readPassword>[0]; path: Path }[] = [
     ...(sections.bridges ?? []).map((keys, index) => ({ keys, path: ['bridges', index] })),
+    ...(sections.hub?.broker ? [{ keys: sections.hub.broker, path: ['hub', 'broker'] }] : []),
     ...Object.entries(sections.hub?.gateways ?? {}).map(([id, keys]) => ({ keys, path: ['hub', 'gateways', id] })),
   ]
   return places.flatMap(({ keys, path }) => {

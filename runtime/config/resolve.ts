@@ -4,9 +4,19 @@
  */
 import { join, resolve } from 'node:path'
 import { defaultAdapterName } from '../../adapters/open.ts'
-import type { BridgeConfig, BrokerConfig, Config, HubConfig, RouteConfig, TableChoice } from './config.ts'
+import type {
+  BridgeConfig,
+  BrokerConfig,
+  ClientTlsConfig,
+  Config,
+  HubConfig,
+  PublishConfig,
+  RouteConfig,
+  TableChoice,
+  TableConfig,
+} from './config.ts'
 import { allTables } from './cross-checks.ts'
-import { type ConfigFile, defaultRoute } from './schema.ts'
+import { type ConfigFile, type TableKind, defaultRoute } from './schema.ts'
 
 /** By the path of the section that has it, joined by dots. */
 export type Passwords = ReadonlyMap<string, string>
@@ -18,11 +28,12 @@ export function configOf(file: ConfigFile, folder: string, hostName: string, pas
     gateway: { id },
     store: { path: storePath, commitIntervalMs: file.store.commit_interval, ballastBytes: file.store.ballast },
     broker: file.broker && brokerOf(file.broker),
-    tables: new Map([...allTables(file.tables)].map(([name, kind]) => [name, { kind }])),
+    tables: new Map([...allTables(file.tables)].map(([name, kind]) => [name, tableOf(kind, file.tables[name])])),
     routes: (file.routes ?? [defaultRoute]).map(routeOf),
     rules: { folder: resolve(folder, file.rules.folder) },
-    bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`))),
-    hub: file.hub && hubOf(file.hub, id, passwords),
+    clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
+    bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`), folder)),
+    hub: file.hub && hubOf(file.hub, id, passwords, folder),
     api: { socket: socketPath(file.api.socket, storePath, folder) },
     log: { level: file.log.level },
   }
@@ -57,24 +68,68 @@ function routeOf({ topic, table, adapter, ...options }: NonNullable<ConfigFile['
   return { topic, table, adapter: adapter ?? defaultAdapterName, options }
 }
 
-function bridgeOf(bridge: ConfigFile['bridges'][number], id: string, password: string | undefined): BridgeConfig {
+function tableOf(kind: TableKind, keys: ConfigFile['tables'][string] | undefined): TableConfig {
+  return { kind, logBytesMax: keys?.max_bytes, logAgeMsMax: keys?.max_age }
+}
+
+type BridgeKeys = ConfigFile['bridges'][number]
+
+function bridgeOf(bridge: BridgeKeys, id: string, password: string | undefined, folder: string): BridgeConfig {
   return {
     name: bridge.name,
     farSide: bridge.url,
+    target: bridge.target,
+    mqttVersion: bridge.mqtt,
     // MQTT 3.1.1 has no password without a user [MQTT-3.1.2-22], and a hub knows a gateway by its id.
     username: bridge.username ?? (password === undefined ? undefined : id),
     password,
-    publish: bridge.publish,
+    tls: bridge.tls && clientTlsOf(bridge.tls, folder),
+    publish: bridge.publish.map(publishOf),
     subscribe: bridge.subscribe,
     keepaliveMs: bridge.keepalive,
     frameBytesMax: bridge.frame_bytes,
+    rateBytes: bridge.rate,
+    dailyBytes: bridge.daily_bytes,
   }
 }
 
-function hubOf(hub: NonNullable<ConfigFile['hub']>, id: string, passwords: Passwords): HubConfig {
+function clientTlsOf(tls: NonNullable<BridgeKeys['tls']>, folder: string): ClientTlsConfig {
+  const path = (file: string | undefined): string | undefined => file && resolve(folder, file)
+  return { ca: path(tls.ca), cert: path(tls.cert), key: path(tls.key), serverName: tls.server_name }
+}
+
+function publishOf(keys: BridgeKeys['publish'][number]): PublishConfig {
+  const { table, start, where, columns, every, live_first, window, topic, format, payload } = keys
+  return {
+    table,
+    start,
+    where,
+    columns,
+    every: every && { periodMs: every.period, keep: every.keep },
+    liveFirst: live_first,
+    window: window && { open: window.open, forMs: window.for, zone: window.zone },
+    topic,
+    format,
+    payload,
+  }
+}
+
+function hubOf(hub: NonNullable<ConfigFile['hub']>, id: string, passwords: Passwords, folder: string): HubConfig {
+  const { tls, broker } = hub
   return {
     id,
     listen: hub.listen,
+    tls: tls && {
+      cert: resolve(folder, tls.cert),
+      key: resolve(folder, tls.key),
+      ca: tls.ca && resolve(folder, tls.ca),
+    },
+    broker: broker && {
+      farSide: broker.url,
+      username: broker.username,
+      password: passwords.get('hub.broker'),
+      tls: broker.tls && clientTlsOf(broker.tls, folder),
+    },
     gateways: hub.gateways && new Map(Object.keys(hub.gateways).flatMap(gateway => passwordOf(gateway, passwords))),
     accept: choiceOf(hub.accept),
     offer: choiceOf(hub.offer),

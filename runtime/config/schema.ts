@@ -7,15 +7,18 @@ import { z } from 'zod'
 import type { AdapterKind } from '../../adapters/adapter.ts'
 import { adapterKinds, defaultAdapterName } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
-import { bridgesMax, hubGatewaysMax, listenersMax, routesMax, tablesMax } from '../limits.ts'
+import { bridgesMax, routesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
+import { bridge } from './bridge-schema.ts'
+import { hub } from './hub-schema.ts'
 import {
-  address,
   count,
-  credential,
+  dayMs,
   durationMs,
   filePath,
-  mqttUrl,
+  listeners,
+  optionalDurationMs,
+  optionalSizeBytes,
   originId,
   sizeBytes,
   tableName,
@@ -29,22 +32,16 @@ export const builtInTables = {
   alerts: 'records',
   thresholds: 'records',
   rejects: 'series',
+  gaps: 'records',
+  parked: 'records',
+  clock: 'records',
 } as const satisfies Record<string, TableKind>
 
 export const tableKinds = ['series', 'records'] as const
 export type TableKind = (typeof tableKinds)[number]
 
-export const streamStarts = ['beginning', 'now'] as const
-
 /** The one route of a configuration that has none. */
 export const defaultTopic = 'sensors/{device}/{metric}'
-
-const listeners = z
-  .union([address, z.array(address).min(1, 'name at least one address').max(listenersMax)], {
-    error: 'write an address as host:port, or a list of them',
-  })
-  .transform(one => (Array.isArray(one) ? one : [one]))
-words.add(listeners, { type: 'host:port, or a list of them' })
 
 const gateway = z.strictObject({
   id: withWords(originId.optional(), { fallback: 'the host name' }).describe(
@@ -98,6 +95,22 @@ const table = z.strictObject({
     .describe(
       'series: readings, appended and queried by device, metric and time; records: rows by key, the latest wins.',
     ),
+  max_bytes: withWords(optionalSizeBytes({ min: 1e6, max: 10e12 }), { fallback: 'no limit' }).describe(
+    'The most that waits in its log for far sides; beyond it the oldest entries are dropped, and a gap tells of them.',
+  ),
+  max_age: withWords(optionalDurationMs({ min: 60_000, max: 3_650 * dayMs }), { fallback: 'no limit' }).describe(
+    'How long an entry waits in its log for far sides; then it is dropped, and a gap tells of it.',
+  ),
+})
+
+const clock = z.strictObject({
+  trust: z
+    .enum(['auto', 'always'])
+    .default('auto')
+    .describe('auto: the wall clock is believed once something vouches for it; always: on machines that keep time.'),
+  max_ahead: durationMs({ min: 60_000, max: dayMs, fallback: '1h' }).describe(
+    'How far ahead of us the time of a peer may be; rows from further ahead are parked.',
+  ),
 })
 
 const topic = z.string().superRefine((text, context) => {
@@ -126,58 +139,6 @@ function routeOf(kind: AdapterKind) {
 const [firstAdapter, ...otherAdapters] = adapterKinds
 const route = z.discriminatedUnion('adapter', [routeOf(firstAdapter), ...otherAdapters.map(routeOf)])
 
-const published = z.strictObject({
-  table: tableName.describe('The table.'),
-  start: z
-    .enum(streamStarts)
-    .default('beginning')
-    .describe('Where a stream that is new begins: with all that the table holds, or with what comes from now on.'),
-})
-const secret = {
-  password: credential.optional().describe('The password itself; password_file keeps it out of this file.'),
-  password_file: filePath.optional().describe('A file that holds the password and that its owner alone may read.'),
-}
-
-const bridge = z.strictObject({
-  name: originId.describe('The name of this bridge, in status, logs and cursors.'),
-  url: mqttUrl.describe('The far side: a hub.'),
-  username: withWords(credential.optional(), { fallback: 'gateway.id, where there is a password' }).describe(
-    'The MQTT user, by which a hub knows the gateway.',
-  ),
-  ...secret,
-  publish: z
-    .array(z.union([tableName.transform(name => ({ table: name, start: 'beginning' as const })), published]))
-    .max(tablesMax)
-    .default([])
-    .describe('Tables that go up: names, or {table, start}.'),
-  subscribe: z.array(tableName).max(tablesMax).default([]).describe('Tables that come down.'),
-  keepalive: durationMs({ min: 5_000, max: 1_200_000, fallback: '30s' }).describe(
-    'How often a silent link is tried; it counts as broken after one and a half times as long.',
-  ),
-  frame_bytes: sizeBytes({ min: 1024, max: 128 * 1024, fallback: '64KiB' }).describe(
-    'The largest message on the link; cloud brokers take at most 128KiB.',
-  ),
-})
-
-const tableChoice = withWords(z.array(tableName).max(tablesMax).optional(), { fallback: 'all' })
-const hub = z.strictObject({
-  id: withWords(originId.optional(), { fallback: 'gateway.id' }).describe(
-    'The name of this hub: the origin of its entries.',
-  ),
-  listen: withWords(listeners.prefault('127.0.0.1:1884'), { fallback: '127.0.0.1:1884' }).describe(
-    'Where gateways connect.',
-  ),
-  gateways: z
-    .record(originId, z.strictObject(secret))
-    .refine(gateways => Object.keys(gateways).length <= hubGatewaysMax, `at most ${hubGatewaysMax} gateways`)
-    .optional()
-    .describe(
-      'The gateways that may connect, by id, each with its password; needed as soon as the hub listens beyond this machine.',
-    ),
-  accept: tableChoice.describe('Tables that gateways may send.'),
-  offer: tableChoice.describe('Tables that gateways may ask for.'),
-})
-
 export const configFile = z.strictObject({
   gateway: gateway.prefault({}).describe('This gateway.'),
   store: store.prefault({}).describe('The database.'),
@@ -202,6 +163,7 @@ export const configFile = z.strictObject({
     })
     .prefault({})
     .describe('Alert rules.'),
+  clock: clock.prefault({}).describe('What time it is, on boards that may not know.'),
   bridges: z
     .array(bridge)
     .max(bridgesMax)

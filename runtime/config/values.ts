@@ -3,6 +3,7 @@
  * to write it, and knows its own words for the reference in docs/config.md. Pure: no files, no environment.
  */
 import { z } from 'zod'
+import { listenersMax } from '../limits.ts'
 import { formatDuration, parseDurationMs, parseSizeBytes } from '../units.ts'
 
 /** How the reference names the type and the default of a key, where the schema alone cannot say it to a person. */
@@ -10,43 +11,67 @@ export type Words = { readonly type?: string; readonly fallback?: string }
 export const words = z.registry<Words>()
 
 export function withWords<Schema extends z.ZodType>(schema: Schema, said: Words): Schema {
-  words.add(schema, said)
+  words.add(schema, { ...words.get(schema), ...said })
   return schema
 }
 
 /** A listening address taken apart. */
 export type Address = { readonly host: string; readonly port: number }
 
+export const dayMs = 86_400_000
+
 type Range = { readonly min: number; readonly max: number }
 
 /** A duration such as 100ms or 1h30m, as milliseconds. A number without a unit is refused: nobody knows what it means. */
 export function durationMs({ min, max, fallback }: Range & { readonly fallback: string }) {
-  const range = `${formatDuration(min)} to ${formatDuration(max)}`
-  const schema = z
+  const schema = durationText({ min, max }).prefault(fallback)
+  words.add(schema, { type: durationType({ min, max }) })
+  return schema
+}
+
+/** A duration that is not there unless it is written. */
+export function optionalDurationMs(range: Range) {
+  const schema = durationText(range).optional()
+  words.add(schema, { type: durationType(range) })
+  return schema
+}
+
+const durationType = ({ min, max }: Range): string => `duration, ${durationRange({ min, max })}`
+const durationRange = ({ min, max }: Range): string => `${formatDuration(min)} to ${formatDuration(max)}`
+
+function durationText({ min, max }: Range) {
+  return z
     .union([z.string(), z.literal(0)], 'write a duration with its unit, such as 100ms, 30s or 1h30m')
     .transform((text, context) => {
       const ms = parseDurationMs(String(text))
       if (ms === undefined) return refuse(context, 'write a duration with its unit, such as 100ms, 30s or 1h30m')
-      return ms < min || ms > max ? refuse(context, `must be ${range}`) : Math.round(ms)
+      return ms < min || ms > max ? refuse(context, `must be ${durationRange({ min, max })}`) : Math.round(ms)
     })
-    .prefault(fallback)
-  words.add(schema, { type: `duration, ${range}` })
-  return schema
 }
 
 /** A size such as 64MB or 128KiB, or a plain number of bytes, as bytes. */
 export function sizeBytes({ min, max, fallback }: Range & { readonly fallback: string }) {
-  const [least, most] = [shortSize(min), shortSize(max)]
-  const schema = z
-    .union([z.string(), z.number()], 'write a size such as 64MB, 128KiB or 4096')
-    .transform((text, context) => {
-      const bytes = parseSizeBytes(String(text))
-      if (bytes === undefined) return refuse(context, 'write a size such as 64MB, 128KiB or 4096')
-      return bytes < min || bytes > max ? refuse(context, `must be ${least} to ${most}`) : bytes
-    })
-    .prefault(fallback)
-  words.add(schema, { type: `size, ${least} to ${most}` })
+  const schema = sizeText({ min, max }).prefault(fallback)
+  words.add(schema, { type: sizeType({ min, max }) })
   return schema
+}
+
+/** A size that is not there unless it is written. */
+export function optionalSizeBytes(range: Range) {
+  const schema = sizeText(range).optional()
+  words.add(schema, { type: sizeType(range) })
+  return schema
+}
+
+const sizeType = ({ min, max }: Range): string => `size, ${shortSize(min)} to ${shortSize(max)}`
+
+function sizeText({ min, max }: Range) {
+  return z.union([z.string(), z.number()], 'write a size such as 64MB, 128KiB or 4096').transform((text, context) => {
+    const bytes = parseSizeBytes(String(text))
+    if (bytes === undefined) return refuse(context, 'write a size such as 64MB, 128KiB or 4096')
+    const range = `${shortSize(min)} to ${shortSize(max)}`
+    return bytes < min || bytes > max ? refuse(context, `must be ${range}`) : bytes
+  })
 }
 
 export function count({ min, max, fallback }: Range & { readonly fallback: number }) {
@@ -110,12 +135,30 @@ export const mqttUrl = z.string().transform((text, context): FarSide => {
 })
 words.add(mqttUrl, { type: 'mqtt:// or mqtts:// address' })
 
+/** A moment such as 2026-11-01T00:00:00Z, as milliseconds since 1970. Without a zone nobody knows when it is. */
+export const moment = z.string().transform((text, context) => {
+  const isWhole = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+  const ms = isWhole ? Date.parse(text) : Number.NaN
+  return Number.isNaN(ms)
+    ? refuse(context, 'write a time with its zone, such as 2026-11-01T00:00:00Z, or a day such as 2026-11-01')
+    : ms
+})
+words.add(moment, { type: 'time' })
+
 /** A path of a file or folder, as written: the loader resolves it against the folder of the configuration. */
 export const filePath = z
   .string()
   .min(1, 'a path may not be empty')
   .refine(path => !path.includes('\u0000'), 'a path may not hold a NUL')
 words.add(filePath, { type: 'path' })
+
+/** Where to listen: one address or a few. */
+export const listeners = z
+  .union([address, z.array(address).min(1, 'name at least one address').max(listenersMax)], {
+    error: 'write an address as host:port, or a list of them',
+  })
+  .transform(one => (Array.isArray(one) ? one : [one]))
+words.add(listeners, { type: 'host:port, or a list of them' })
 
 /** Text for MQTT's user name and password fields. */
 export const credential = z.string().min(1, 'may not be empty').max(256, 'has at most 256 characters')

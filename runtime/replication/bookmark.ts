@@ -4,18 +4,28 @@
  * side knows better.
  */
 import { messageOf } from '../errors.ts'
-import { type Change, type Seq, seqZero } from '../store/types.ts'
+import { stampMs } from '../stamp.ts'
+import { type Change, type ReadingEntry, type RecordEntry, type Seq, asSeq, seqZero } from '../store/types.ts'
 import type { Doors } from './stream.ts'
+
+/** Where a stream that is new begins; a number is a time, in milliseconds since 1970. */
+export type StreamStart = 'beginning' | 'now' | number
 
 export type BookmarkOptions = {
   readonly table: string
   readonly cursor: string
-  readonly start: 'beginning' | 'now'
+  readonly start: StreamStart
 }
 
 type StreamRecord = { readonly epoch: string; readonly floor: Seq }
 /** The state under which streams remember their epoch and their beginning. */
 const streamsOwner = 'streams'
+
+/** Entries read at once while the beginning of a stream is looked for. */
+const startReadMax = 1_000
+
+const writtenMs = (entry: ReadingEntry | RecordEntry): number =>
+  entry.kind === 'reading' ? entry.arrivalMs : stampMs(entry.stamp)
 
 export class Bookmark {
   readonly #options: BookmarkOptions
@@ -50,7 +60,21 @@ export class Bookmark {
       this.#record = known
       return
     }
-    await this.#remember({ epoch: store.epoch, floor: start === 'now' ? store.head(table) : seqZero })
+    const floor = start === 'beginning' ? seqZero : start === 'now' ? store.head(table) : await this.#before(start)
+    await this.#remember({ epoch: store.epoch, floor })
+  }
+
+  /** The position before the first entry of that time or later. */
+  async #before(timeMs: number): Promise<Seq> {
+    const { store } = this.#doors
+    const { table } = this.#options
+    for (let after = seqZero; ; ) {
+      const entries = await store.read(table, after, startReadMax)
+      const first = entries.find(entry => entry.kind !== 'gap' && writtenMs(entry) >= timeMs)
+      const last = first === undefined ? entries.at(-1)?.seq : asSeq(first.seq - 1)
+      if (first !== undefined || last === undefined) return last ?? after
+      after = last
+    }
   }
 
   /** The stream begins anew after `floor`: the numbers from there on mean other entries than they did. */

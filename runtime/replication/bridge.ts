@@ -10,6 +10,7 @@
  */
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { TableKind } from '../store/types.ts'
+import type { StreamStart } from './bookmark.ts'
 import { Exchange } from './exchange.ts'
 import { frameBytesDefault, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
 import { type BridgeLink, Link, type LinkStatus, type MakeLink, type TlsOptions } from './link.ts'
@@ -26,7 +27,7 @@ export type BridgeOptions = {
   readonly gateway: string
   readonly username: string
   readonly password: string | undefined
-  readonly publish: readonly { readonly table: string; readonly start: 'beginning' | 'now' }[]
+  readonly publish: readonly { readonly table: string; readonly start: StreamStart }[]
   readonly subscribe: readonly string[]
   readonly keepaliveMs: number
   readonly frameBytes: number | undefined

@@ -9,7 +9,7 @@
 import { crc32 } from 'node:zlib'
 import { messageOf } from '../errors.ts'
 import { type Entry, type Seq, type TableKind, asSeq } from '../store/types.ts'
-import { Bookmark } from './bookmark.ts'
+import { Bookmark, type StreamStart } from './bookmark.ts'
 import { type Cut, cutFrame } from './cut.ts'
 import { encodeFrame } from './frames.ts'
 import { readMax, skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
@@ -36,7 +36,7 @@ export type SenderOptions = {
   /** For people and for the cursor's name: the bridge at the edge, the gateway at the hub. */
   readonly label: string
   readonly cursor: string
-  readonly start: 'beginning' | 'now'
+  readonly start: StreamStart
   readonly frameBytes: number
   /** The log's head when this process started; left out, that of now. */
   readonly headAtStart?: Seq | undefined

@@ -31,18 +31,27 @@ describe('a configuration', () => {
   test('needs nothing: every default is there', () => {
     const loaded = defaultConfig('/srv', doors)
     assert.ok(loaded.ok)
-    const { gateway, store, broker, routes, tables, rules, bridges, hub, api, log } = loaded.config
+    const { gateway, store, broker, routes, tables, rules, clock, bridges, hub, api, log } = loaded.config
     assert.deepEqual(gateway, { id: 'pi-shop-12-local' })
     assert.deepEqual(store, { path: '/srv/data', commitIntervalMs: 100, ballastBytes: 64_000_000 })
     assert.deepEqual(broker?.listen, [{ host: '127.0.0.1', port: 1883 }])
     assert.equal(broker.limits.packetBytesMax, 262_144)
     assert.equal(routes.length, 1)
     assert.equal(routes[0]?.topic, 'sensors/{device}/{metric}')
-    assert.deepEqual([...tables.keys()].toSorted(), ['alerts', 'readings', 'rejects', 'thresholds'])
+    assert.deepEqual([...tables.keys()].toSorted(), [
+      'alerts',
+      'clock',
+      'gaps',
+      'parked',
+      'readings',
+      'rejects',
+      'thresholds',
+    ])
     assert.deepEqual(
-      { rules, bridges, hub, api, log },
+      { rules, clock, bridges, hub, api, log },
       {
         rules: { folder: '/srv/rules' },
+        clock: { trust: 'auto', maxAheadMs: 3_600_000 },
         bridges: [],
         hub: undefined,
         api: { socket: '/srv/data/holdfast.sock' },
@@ -110,7 +119,7 @@ describe('a configuration', () => {
     const { tables, hub } = config(`tables: {constructor: {kind: series}, tostring: {kind: records}}
 hub: {gateways: {constructor: {password: a}, toString: {password: b}}}
 `)
-    assert.deepEqual(tables.get('constructor'), { kind: 'series' })
+    assert.equal(tables.get('constructor')?.kind, 'series')
     assert.equal(hub?.gateways?.get('toString'), 'b')
     assert.match(problems('tables: {__proto__: {kind: series}}').join(), /^1:10 the key "__proto__"/)
     assert.match(
@@ -198,6 +207,18 @@ describe('tables', () => {
   })
 })
 
+const wholeStream = {
+  start: 'beginning',
+  where: undefined,
+  columns: undefined,
+  every: undefined,
+  liveFirst: false,
+  window: undefined,
+  topic: undefined,
+  format: 'json',
+  payload: undefined,
+}
+
 describe('bridges', () => {
   test('know their far side, tables and defaults', () => {
     const [bridge] = config(`bridges:
@@ -206,16 +227,68 @@ describe('bridges', () => {
     assert.deepEqual(bridge, {
       name: 'up',
       farSide: { url: 'mqtts://hub.example:8883', host: 'hub.example', port: 8883, tls: true },
+      target: 'hub',
+      mqttVersion: 'auto',
       username: undefined,
       password: undefined,
+      tls: undefined,
       publish: [
-        { table: 'alerts', start: 'beginning' },
-        { table: 'readings', start: 'now' },
+        { ...wholeStream, table: 'alerts' },
+        { ...wholeStream, table: 'readings', start: 'now' },
       ],
       subscribe: ['thresholds'],
       keepaliveMs: 30_000,
       frameBytesMax: 65_536,
+      rateBytes: undefined,
+      dailyBytes: undefined,
     })
+  })
+
+  test('say for each stream what goes up, when, and in which form', () => {
+    const [bridge] = config(`bridges:
+  - name: up
+    url: mqtts://h
+    mqtt: 5
+    rate: 100kB
+    daily_bytes: 50MB
+    tls: {cert: certs/gw.pem, key: /certs/gw.key}
+    publish:
+      - {table: alerts, start: 2026-11-01}
+      - table: readings
+        where: value > 3
+        columns: [value]
+        every: {period: 10m, keep: [avg, count]}
+        live_first: true
+        window: 22:00-02:30
+      - {table: rejects, window: {open: 0 3 * * 1, for: 2h, zone: Europe/Berlin}}
+`).bridges
+    assert.equal(bridge?.mqttVersion, '5')
+    assert.deepEqual([bridge.rateBytes, bridge.dailyBytes], [100_000, 50_000_000])
+    assert.deepEqual(bridge.tls, {
+      ca: undefined,
+      cert: '/etc/holdfast/certs/gw.pem',
+      key: '/certs/gw.key',
+      serverName: undefined,
+    })
+    assert.deepEqual(bridge.publish, [
+      { ...wholeStream, table: 'alerts', start: Date.UTC(2026, 10, 1) },
+      {
+        ...wholeStream,
+        table: 'readings',
+        where: 'value > 3',
+        columns: ['value'],
+        every: { periodMs: 600_000, keep: ['avg', 'count'] },
+        liveFirst: true,
+        window: { open: '0 22 * * *', forMs: 4.5 * 3_600_000, zone: 'UTC' },
+      },
+      { ...wholeStream, table: 'rejects', window: { open: '0 3 * * 1', forMs: 7_200_000, zone: 'Europe/Berlin' } },
+    ])
+    const publish = (keys: string): string =>
+      problems(`bridges: [{name: a, url: 'mqtt://h', publish: [{table: alerts, ${keys}}]}]`).join()
+    assert.match(publish('start: yesterday'), /write beginning, now, or a time/)
+    assert.match(publish('start: "2026-11-01T00:00:00"'), /write beginning, now, or a time/)
+    assert.match(publish('window: 25:00-26:00'), /write hours such as 02:00-04:00/)
+    assert.match(publish('wehre: x'), /did you mean "where"/)
   })
 
   test('refuse tables that do not exist, names and streams that exist twice', () => {
