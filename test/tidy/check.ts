@@ -58,6 +58,7 @@ export const house = {
     commander: ['runtime/commands', 'runtime/main.ts'],
     chokidar: ['runtime/alerting', 'runtime/gateway.ts'],
     'node-cron': ['runtime/retention'],
+    '@marcbachmann/cel-js': ['rules'],
   } as Readonly<Record<string, readonly string[]>>,
 
   /** Words that have one home. */
