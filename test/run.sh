@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What the tests need from Debian: real MQTT clients and brokers, and a compiler for the fault recorder.
-needed=(mosquitto-clients mosquitto gcc libc6-dev)
+# What the tests need from Debian: real MQTT clients and brokers, a compiler for the fault recorder, and networks of their own.
+needed=(mosquitto-clients mosquitto gcc libc6-dev iproute2 nftables)
 missing=()
 for package in "${needed[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")

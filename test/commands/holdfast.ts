@@ -5,11 +5,17 @@ import { fileURLToPath } from 'node:url'
 const main = fileURLToPath(new URL('../../runtime/main.js', import.meta.url))
 
 export type Ended = { readonly code: number | null; readonly out: string; readonly err: string }
-export type Place = { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> }
+export type Place = {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** What to write before the command, to run it on another host. */
+  readonly on?: readonly string[]
+}
 
-export function start(args: readonly string[], { cwd, env = {} }: Place = {}): ChildProcessWithoutNullStreams {
+export function start(args: readonly string[], { cwd, env = {}, on = [] }: Place = {}): ChildProcessWithoutNullStreams {
   const kept = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|FORCE_COLOR|NODE_)/.test(name))
-  return spawn(process.execPath, [main, ...args], { cwd, env: { ...Object.fromEntries(kept), ...env } })
+  const [program = '', ...rest] = [...on, process.execPath, main, ...args]
+  return spawn(program, rest, { cwd, env: { ...Object.fromEntries(kept), ...env } })
 }
 
 /** Runs one command to its end. */

@@ -40,10 +40,11 @@ export class Site {
     test?.after(() => this.remove())
   }
 
-  program(name: string, files: Files): Program {
+  /** `on` is what to write before its command, to run it on another host. */
+  program(name: string, files: Files, on: readonly string[] = []): Program {
     const folder = join(this.folder, name)
     mkdirSync(join(folder, 'rules'), { recursive: true })
-    const program = new Program(folder)
+    const program = new Program(folder, on)
     program.write(files)
     this.#programs.push(program)
     return program
@@ -66,8 +67,11 @@ export class Program {
   #errors = ''
   #child: ChildProcessWithoutNullStreams | undefined
 
-  constructor(folder: string) {
+  readonly #on: readonly string[]
+
+  constructor(folder: string, on: readonly string[]) {
     this.folder = folder
+    this.#on = on
     this.config = join(folder, 'holdfast.yaml')
     this.client = gatewayClient(join(folder, 'data', 'holdfast.sock'))
   }
@@ -93,7 +97,7 @@ export class Program {
   /** Starts it without waiting; `ready` rejects if it ends before, unless it was killed. */
   spawn(): { readonly ready: Promise<void> } {
     assert.equal(this.#child, undefined, 'it runs already')
-    const child = start(['run', '--config', this.config])
+    const child = start(['run', '--config', this.config], { on: this.#on })
     this.#child = child
     this.heard = []
     this.#errors = ''

@@ -14,8 +14,8 @@ export class Publisher {
   readonly #url: string
   #published = 0
 
-  constructor(port: number, device = 'freezer-1') {
-    this.#url = `mqtt://127.0.0.1:${port}`
+  constructor(port: number, device = 'freezer-1', host = '127.0.0.1') {
+    this.#url = `mqtt://${host}:${port}`
     this.device = device
   }
 
