@@ -22,7 +22,7 @@ import { HoldfastError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
-import { type TableKind, type TableSpec, seqZero } from '../store/types.ts'
+import { type Entry, type TableKind, type TableSpec, seqZero } from '../store/types.ts'
 import { faultResponse, jsonResponse } from './faults.ts'
 import { entryForm, readingForm, rowForm } from './forms.ts'
 import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from './limits.ts'
@@ -109,12 +109,16 @@ export function apiRoutes({ store, status, reload, readers, now, log }: RoutesOp
     // Taken here, before the answer begins: what is committed after the caller has its answer is told.
     const after = from === 'now' ? store.head(name) : seqZero
     return readers.respond(async function* (signal) {
-      for await (const entries of store.follow(name, after, signal, entriesPerBatch)) yield entries.map(entryForm)
+      for await (const entries of store.follow(name, after, signal, entriesPerBatch))
+        yield entries.filter(isNews).map(entryForm)
     })
   })
 
   return app
 }
+
+/** Where rows were written again later, nothing is missing that anybody would have to be told. */
+const isNews = (entry: Entry): boolean => entry.kind !== 'gap' || entry.count > 0
 
 function tableOf(store: Store, name: string, kind?: TableKind): TableSpec {
   const spec = store.tables.get(name)

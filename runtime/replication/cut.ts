@@ -95,8 +95,10 @@ function* transactionsOf(entries: readonly Entry[], { after, peer }: CutOptions)
       const from = entry.kind === 'gap' ? Math.max(entry.firstSeq, expected) : entry.seq
       first ??= asSeq(from)
       if (from > expected) gaps.push({ first: asSeq(expected), last: asSeq(from - 1), reason: 'missing' })
-      if (entry.kind === 'gap') gaps.push({ first: asSeq(from), last: entry.seq, reason: entry.reason })
-      else if (entry.via !== peer && entry.origin !== peer) sent.push({ entry, joined: sent.length > 0 })
+      if (entry.kind === 'gap') {
+        // Of a trimmed records log the rows that stand are told; what they superseded is no loss.
+        if (entry.count > 0) gaps.push({ first: asSeq(from), last: entry.seq, reason: entry.reason })
+      } else if (entry.via !== peer && entry.origin !== peer) sent.push({ entry, joined: sent.length > 0 })
       expected = entry.seq + 1
     }
     yield { first: first ?? after, last: asSeq(expected - 1), gaps, sent }

@@ -46,18 +46,6 @@ export class Committer {
     })
   }
 
-  /** Runs something that writes outside a group, while no group is being written. */
-  async exclusive(work: () => Promise<void>): Promise<void> {
-    while (this.#running) await this.#running
-    const run = work().finally(() => this.#ended())
-    // The next group waits for the end of it, but its error is the caller's alone.
-    this.#running = run.then(
-      () => undefined,
-      () => undefined,
-    )
-    await run
-  }
-
   /** Empties the queue: nobody in it will be written. */
   takeWaiting(): readonly Pending[] {
     this.#cancel()

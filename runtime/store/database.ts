@@ -11,7 +11,7 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import type { Level } from './home.ts'
 import * as keys from './keys.ts'
 import { readLogReadings } from './readings.ts'
-import { type StoredRow, decodeJson, decodeRow, encodeJson, readLogRecords } from './records.ts'
+import { type StoredRow, decodeJson, decodeRow, decodeRowSeq, encodeJson, readLogRecords } from './records.ts'
 import { seal, unseal } from './seal.ts'
 import { KnownSeries, Table } from './table.ts'
 import { type Entry, type GapEntry, type RecordEntry, type Seq, type TableSpec, asSeq, seqZero } from './types.ts'
@@ -50,6 +50,7 @@ export class Database {
     specs: readonly TableSpec[],
     log: Log,
     randomId: () => string = randomUUID,
+    isRepaired = false,
   ): Promise<Database> {
     const database = new Database(level, log)
     const fresh = await database.#loadFacts(randomId)
@@ -61,7 +62,7 @@ export class Database {
       const [owner, name] = splitOnce(keys.nameOf(key))
       database.stateOf(owner).set(name, decodeJson(value))
     }
-    for (const table of database.tables.values()) await database.#loadTable(table)
+    for (const table of database.tables.values()) await database.#loadTable(table, isRepaired)
     if (fresh.length > 0) await database.write(fresh)
     return database
   }
@@ -139,9 +140,9 @@ export class Database {
     let position = asSeq(Math.max(after, table.first - 1))
     if (position >= table.head) return found
     const range = { gte: keys.logKey(table.id, position + 1), lt: keys.logKey(table.id, table.head + 1) }
-    for await (const [key, sealed] of this.#blocks(range)) {
+    for await (const [key, sealed] of this.blocks(range)) {
       const last = keys.logKeyLast(key)
-      const entries = this.#decodeBlock(table, key, sealed, position, last)
+      const entries = this.decodeBlock(table, key, sealed, position, last)
       const first = (entries[0] as Entry).seq
       if (first > position + 1 && entries[0]?.kind !== 'gap')
         found.push(gapEntry(asSeq(position + 1), asSeq(first - 1), 'missing on disk'))
@@ -156,18 +157,10 @@ export class Database {
     for await (const [key, value] of this.scan(range)) yield { key: keys.rowKeyName(key), row: decodeRow(value) }
   }
 
-  /** The last position of the last log block that ends at or before `seq`. */
-  async lastBlockBefore(table: Table, seq: Seq): Promise<Seq | undefined> {
-    const range = {
-      gte: keys.logKey(table.id, 0),
-      lt: keys.logKey(table.id, seq + 1),
-      reverse: true,
-      limit: 1,
-      values: false,
-    }
-    const iterator = this.level.iterator(range)
-    const found = await firstOf(iterator)
-    return found ? keys.logKeyLast(found[0]) : undefined
+  /** The keys of all rows and tombstones, and the positions they were written at. */
+  async *scanPlaces(table: Table): AsyncGenerator<{ key: string; seq: Seq }> {
+    for await (const [key, value] of this.scan(keys.rangeOf('row', table.id)))
+      yield { key: keys.rowKeyName(key), seq: decodeRowSeq(value) }
   }
 
   /** Removes log blocks up to a position that a durable gap already covers; unsynced, because losing it loses nothing. */
@@ -176,7 +169,7 @@ export class Database {
   }
 
   /** Raw blocks: a damaged one must still be seen, because its key tells what is missing. */
-  async *#blocks(range: keys.KeyRange): AsyncGenerator<[Buffer, Buffer]> {
+  async *blocks(range: keys.KeyRange): AsyncGenerator<[Buffer, Buffer]> {
     const iterator = this.level.iterator(range)
     try {
       for (let next = await iterator.next(); next; next = await iterator.next()) yield next
@@ -185,7 +178,7 @@ export class Database {
     }
   }
 
-  #decodeBlock(table: Table, key: Buffer, sealed: Buffer, before: Seq, last: Seq): Entry[] {
+  decodeBlock(table: Table, key: Buffer, sealed: Buffer, before: Seq, last: Seq): Entry[] {
     const block = this.#checked(key, sealed)
     if (!block) return [gapEntry(asSeq(before + 1), last, 'damaged on disk')]
     if (table.kind === 'records') return readLogRecords(block, last)
@@ -255,7 +248,7 @@ export class Database {
     return fresh
   }
 
-  async #loadTable(table: Table): Promise<void> {
+  async #loadTable(table: Table, isRepaired: boolean): Promise<void> {
     for await (const [key, value] of this.scan(keys.rangeOf('series', table.id))) {
       table.series.insert(decodeSeries(keys.seriesKeyId(key), table.name, value))
     }
@@ -271,7 +264,20 @@ export class Database {
     table.head = newest ? asSeq(Math.max(keys.logKeyLast(newest[0]), trimmed)) : trimmed
     table.reserved = table.head
     if (trimmed > 0) await this.clearLog(table, trimmed)
+    await this.#countLog(table, isRepaired)
     if (table.kind === 'series') await this.#loadUnpacked(table)
+  }
+
+  /** From the number that was written last, and what came since; all of it where there is none to trust. */
+  async #countLog(table: Table, isRepaired: boolean): Promise<void> {
+    const bytes = this.get(keys.factKey(logSizeFact(table)))
+    const known = bytes === undefined ? undefined : (decodeJson(bytes) as { through: number; bytes: number })
+    const isTrusted = known !== undefined && !isRepaired && known.through <= table.head
+    const from = Math.max(isTrusted ? known.through : 0, table.first - 1)
+    table.logBytes = isTrusted ? known.bytes : 0
+    const range = { gte: keys.logKey(table.id, from + 1), lt: keys.logKey(table.id, table.head + 1) }
+    for await (const [key, sealed] of this.blocks(range)) table.uncountedBytes += key.length + sealed.length
+    table.logBytes += table.uncountedBytes
   }
 
   /** From the keys alone: the number of a series whose value is damaged must not be given again. */
@@ -300,6 +306,9 @@ function remember(kept: Map<string, StoredRow | undefined>, key: string, row: St
   if (kept.size >= cachedRowsMax) kept.delete(kept.keys().next().value as string)
   kept.set(key, row)
 }
+
+/** How large a log is, up to a position: {through, bytes}. */
+export const logSizeFact = (table: Table): string => `log/${table.id}`
 
 export const packedCursor = (table: string): string => `pack/${table}`
 

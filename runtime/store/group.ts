@@ -7,12 +7,14 @@
 import { HoldfastError } from '../errors.ts'
 import { type Stamp, stampPlus } from '../stamp.ts'
 import { ByteWriter } from './bytes.ts'
-import { type Database, type Put, encodeSeq, encodeSeries, rowFromEntry } from './database.ts'
+import { checkRow, checkSeries } from './checks.ts'
+import { type Database, type Put, encodeSeq, encodeSeries, logSizeFact, rowFromEntry } from './database.ts'
 import * as keys from './keys.ts'
 import { writeReadings } from './readings.ts'
 import { type StoredRow, encodeJson, encodeRow, winsOver, writeRecords } from './records.ts'
 import type { Repeats } from './repeats.ts'
-import { type Identity, type KnownSeries, type Table, identitiesOf, identityOf, seriesMax } from './table.ts'
+import { sealBytes } from './seal.ts'
+import { type Identity, type KnownSeries, type Table, identitiesOf, identityOf } from './table.ts'
 import {
   type Arrival,
   type Change,
@@ -24,14 +26,15 @@ import {
   type RecordEntry,
   type Seq,
   type Stamps,
+  type TrimChange,
+  asSeq,
 } from './types.ts'
+import { gapsWith } from './trim.ts'
 
-/** A row must fit a replication frame with room to spare, and a follower's memory. */
-export const rowBytesMax = 120 * 1024
-/** As long as replication's names: the key of an alert has up to 1,014 bytes, if all of its names are escaped. */
-const keyBytesMax = 1024
-/** A row's value is an alert with its readings at the deepest; what encodes it calls itself for each level. */
-const rowDepthMax = 64
+/** The size of a log is written down again after so much growth: an opening reads no more than this to know it. */
+const uncountedBytesMax = 1 << 20
+/** Of a block: its key of 9 bytes, and the seal. */
+const logOverheadBytes = 9 + sealBytes
 
 type Block = { readonly table: Table; readonly via: string; readonly entries: Entry[]; bytes: number }
 type RowWrite = { readonly table: Table; readonly key: string; readonly row: StoredRow; readonly bytes: number }
@@ -50,6 +53,7 @@ export class Group {
   readonly #ids = new Set<string>()
   readonly #pending = new Map<KnownSeries, Set<Identity>>()
   readonly #newSeries = new Set<KnownSeries>()
+  readonly #trims = new Map<Table, TrimChange>()
   readonly #after: (() => void)[] = []
 
   constructor(database: Database, repeats: Repeats, stamps: Stamps, origin: string) {
@@ -68,6 +72,17 @@ export class Group {
     return receipt
   }
 
+  /** What can only be trimmed once it is packed. */
+  get unpacked(): ReadonlySet<Table> {
+    const trims = [...this.#trims].filter(([table, { through }]) => table.kind === 'series' && through > table.packed)
+    return new Set(trims.map(([table]) => table))
+  }
+
+  /** Log blocks that nobody reads any more once this group is published. */
+  get trimmed(): readonly (readonly [Table, Seq])[] {
+    return [...this.#trims].map(([table, { through }]) => [table, through] as const)
+  }
+
   /** Lays the blocks out. Nothing may be added afterwards. */
   seal(): readonly Put[] {
     const out = new ByteWriter(64 * 1024)
@@ -79,6 +94,9 @@ export class Group {
       block.bytes = value.length
       this.puts.push({ key: keys.logKey(table.id, (entries.at(-1) as Entry).seq), value })
     }
+    for (const [table, trim] of this.#trims) this.#sealTrim(table, trim)
+    for (const table of new Set([...this.#blocks.map(block => block.table), ...this.#trims.keys()]))
+      this.#sealSize(table)
     for (const { table, key, row } of this.#rows.values())
       this.puts.push({ key: keys.rowKey(table.id, key), value: encodeRow(row) })
     for (const series of this.#newSeries) {
@@ -107,6 +125,37 @@ export class Group {
     return grown
   }
 
+  #sealTrim(table: Table, trim: TrimChange): void {
+    const gaps = gapsWith(table.gaps, trim)
+    const kept = new Set(gaps.map(gap => gap.seq))
+    for (const { seq } of table.gaps)
+      if (!kept.has(seq)) this.puts.push({ key: keys.gapKey(table.id, seq), value: undefined })
+    for (const { seq, firstSeq, reason } of gaps)
+      this.puts.push({ key: keys.gapKey(table.id, seq), value: encodeJson({ first: firstSeq, reason }) })
+    this.#after.push(() => {
+      table.gaps = gaps
+      table.first = asSeq(trim.through + 1)
+      table.tail.dropThrough(trim.through)
+    })
+  }
+
+  /** Keeps the size of the log: exact in memory, and on disk often enough. */
+  #sealSize(table: Table): void {
+    const own = this.#blocks.filter(block => block.table === table)
+    const grown = own.reduce((sum, block) => sum + block.bytes + logOverheadBytes, 0)
+    const trim = this.#trims.get(table)
+    const bytes = table.logBytes + grown - (trim?.bytes ?? 0)
+    const isWritten = trim !== undefined || table.uncountedBytes + grown >= uncountedBytesMax
+    if (isWritten) {
+      const through = own.at(-1)?.entries.at(-1)?.seq ?? table.head
+      this.puts.push({ key: keys.factKey(logSizeFact(table)), value: encodeJson({ through, bytes }) })
+    }
+    this.#after.push(() => {
+      table.logBytes = bytes
+      table.uncountedBytes = isWritten ? 0 : table.uncountedBytes + grown
+    })
+  }
+
   #check(change: Change): void {
     switch (change.kind) {
       case 'append':
@@ -125,6 +174,10 @@ export class Group {
         this.#checkKind(change.table, 'records')
         for (const { key, value } of change.records) checkRow(change.table, key, value ?? null)
         return
+      case 'repeat':
+        return this.#checkKind(change.table, 'records')
+      case 'trim':
+        return void this.#database.table(change.table)
       case 'cursor':
       case 'state':
     }
@@ -149,6 +202,10 @@ export class Group {
         return this.#applyReadings(this.#database.table(change.table), change.via, change.readings, receipt)
       case 'apply-records':
         return this.#applyRecords(this.#database.table(change.table), change.via, change.records, receipt)
+      case 'repeat':
+        return this.#repeat(this.#database.table(change.table), change.key, begun)
+      case 'trim':
+        return this.#trim(this.#database.table(change.table), change)
       case 'cursor':
         return this.#cursor(change.name, change.seq)
       case 'state':
@@ -213,6 +270,17 @@ export class Group {
   #put(table: Table, key: string, value: RecordEntry['value'], begun: Set<Table>): void {
     const joined = joins(begun, table)
     this.#pushRecord(table, '', { key, value, origin: this.#origin, stamp: this.#stamps.take(1), joined }, joined)
+  }
+
+  #repeat(table: Table, key: string, begun: Set<Table>): void {
+    const row = this.#rows.get(`${table.id}/${key}`)?.row ?? this.#database.row(table, key)
+    if (row === undefined) return
+    const joined = joins(begun, table)
+    this.#pushRecord(table, '', { key, value: row.value, origin: row.origin, stamp: row.stamp, joined }, joined)
+  }
+
+  #trim(table: Table, trim: TrimChange): void {
+    if (trim.first === table.first && trim.through < table.head && !this.#trims.has(table)) this.#trims.set(table, trim)
   }
 
   #applyRecords(table: Table, via: string, records: readonly PeerRecord[], receipt: Mutable<Receipt>): void {
@@ -304,43 +372,4 @@ function joins(begun: Set<Table>, table: Table): boolean {
   if (begun.has(table)) return true
   begun.add(table)
   return false
-}
-
-/** Looks at each reading's series only when the table is nearly at its bound. */
-function checkSeries<R extends Arrival>(table: Table, readings: readonly R[], originOf: (reading: R) => string): void {
-  if (table.series.size + readings.length <= seriesMax) return
-  const news = new Map<string, R>()
-  for (const reading of readings) {
-    const name = [originOf(reading), reading.device, reading.metric, reading.unit] as const
-    if (!table.series.find(...name)) news.set(JSON.stringify(name), reading)
-  }
-  if (table.series.size + news.size <= seriesMax) return
-  const newest = [...news.values()].at(-1)
-  throw new HoldfastError(
-    'TOO_MANY_SERIES',
-    `the table "${table.name}" has ${table.series.size} series; "${newest?.device}/${newest?.metric}" would be more than the most, ${seriesMax}`,
-    'a device is inventing names: look at the newest ones',
-  )
-}
-
-function checkRow(table: string, key: string, value: RecordEntry['value']): void {
-  if (key === '' || Buffer.byteLength(key) > keyBytesMax) {
-    throw new HoldfastError('BAD_ARGUMENT', `a key of table "${table}" must have 1 to ${keyBytesMax} bytes`)
-  }
-  if (isDeeper(value, rowDepthMax)) {
-    throw new HoldfastError('BAD_ARGUMENT', `a row of table "${table}" is nested more than ${rowDepthMax} deep`)
-  }
-  const bytes = JSON.stringify(value).length
-  if (bytes > rowBytesMax) {
-    throw new HoldfastError(
-      'RECORD_TOO_LARGE',
-      `a row of table "${table}" has ${bytes} bytes; the most is ${rowBytesMax}`,
-      'store less per row',
-    )
-  }
-}
-
-function isDeeper(value: RecordEntry['value'], depthMax: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return depthMax === 0 || Object.values(value).some(child => isDeeper(child, depthMax - 1))
 }

@@ -1,7 +1,7 @@
 /**
  * The key layout of the one database. Numbers are big-endian and of fixed width, so byte order is their order.
  *
- *   M name                                 facts about the database: format, epoch, clock floor
+ *   M name                                 facts about the database: format, epoch, clock floor, size of each log
  *   T name                                 a table: its number and kind
  *   D table(2) series(4)                   a series: who measured what, and its newest packed time
  *   L table(2) last(6)                     the log: one commit group of one table, entries up to `last`

@@ -21,16 +21,18 @@ const unpackedCount = (table: Table): number => table.head - Math.max(table.pack
 
 export type Pack = { readonly puts: readonly Put[]; readonly done: () => void }
 
-/** The packs of all tables that have gathered enough, or of all that have anything once it is time. */
-export function duePacks(database: Database, repeats: Repeats, isTime: boolean): Pack[] {
-  const due: Table[] = []
+/**
+ * The packs of all tables that have gathered enough, or of all that have anything once it is time; and of those that
+ * must be packed now, because their log is about to be trimmed.
+ */
+export function duePacks(database: Database, repeats: Repeats, isTime: boolean, musts: ReadonlySet<Table>): Pack[] {
+  const due: Table[] = [...musts]
   const tables = [...database.tables.values()].filter(table => table.kind === 'series' && unpackedCount(table) > 0)
   let bytes = tables.reduce((sum, table) => sum + table.unpackedBytes, 0)
-  if (!isTime && bytes < unpackedBytesMax) return []
   for (const table of tables.toSorted((a, b) => b.unpackedBytes - a.unpackedBytes)) {
     if (!isTime && bytes < unpackedBytesMax) break
     bytes -= table.unpackedBytes
-    due.push(table)
+    if (!musts.has(table)) due.push(table)
   }
   return due.map(table => packTable(database, repeats, table))
 }

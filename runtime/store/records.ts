@@ -76,6 +76,14 @@ export function decodeRow(bytes: Buffer): StoredRow {
   return { stamp, origin, seq, value: read.done ? undefined : decodeJson(read.bytes()) }
 }
 
+/** The position alone, without what costs time to read. */
+export function decodeRowSeq(bytes: Buffer): Seq {
+  const read = new ByteReader(bytes)
+  read.double()
+  read.text()
+  return asSeq(read.varint())
+}
+
 /** Last writer wins on (stamp, origin): true if the first beats the second [I7]. */
 export function winsOver(
   challenger: { readonly stamp: Stamp; readonly origin: string },

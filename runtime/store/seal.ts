@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 
-const sealBytes = 4
+export const sealBytes = 4
 
 export function seal(key: Buffer, value: Buffer): Buffer {
   const sealed = Buffer.allocUnsafe(value.length + sealBytes)

@@ -10,19 +10,21 @@
  */
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { Json } from '../reading.ts'
-import { Database } from './database.ts'
+import type { Database } from './database.ts'
 import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
 import { type Home, openHome } from './home.ts'
 import * as keys from './keys.ts'
 import { type Pack, duePacks, packEveryMs } from './pack.ts'
+import { openDatabase } from './opening.ts'
 import { queryReadings } from './query.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
 import { type StoreState, refusalOf } from './refusal.ts'
 import { type Timers, systemTimers } from './timers.ts'
-import { trimLog } from './trim.ts'
+import { StandingRows } from './standing.ts'
+import { type LogLimits, planTrim, planTrimThrough } from './trim.ts'
 import { Repeats } from './repeats.ts'
-import { hasRoom } from './table.ts'
+import { type Table, hasRoom } from './table.ts'
 import {
   type Change,
   type Entry,
@@ -33,6 +35,7 @@ import {
   type Seq,
   type Series,
   type TableSpec,
+  type TrimChange,
   type Urgency,
 } from './types.ts'
 import { Waiters } from './waiters.ts'
@@ -47,6 +50,7 @@ export class Store {
   readonly #home: Home
   #database: Database
   #repeats: Repeats
+  #standing: StandingRows
   #state: StoreState = 'open'
   #reason: string | undefined
   #packedAtMs: number
@@ -83,6 +87,7 @@ export class Store {
     this.#home = home
     this.#database = database
     this.#repeats = new Repeats(database)
+    this.#standing = new StandingRows(database)
     this.#counts.repairs = repaired ? 1 : 0
     this.#packedAtMs = options.monotonicMs()
     const { commitIntervalMs, monotonicMs, timers = systemTimers } = options
@@ -147,12 +152,13 @@ export class Store {
 
   /**
    * The entries after `after`, oldest first: about `limit`, more where a transaction would be cut in two. Empty at the
-   * head. Trimmed or damaged entries come as gaps.
+   * head. Trimmed or damaged entries come as gaps; of a trimmed records log the rows that stand are told all the same.
    */
   async read(table: string, after: Seq, limit: number): Promise<readonly Entry[]> {
     await this.#reopening
     const known = this.#database.table(table)
     if (after >= known.head) return []
+    if (known.kind === 'records' && after < known.first - 1) return this.#standing.read(known, after, limit)
     return known.tail.read(after, limit) ?? (await this.#database.readLog(known, after, limit))
   }
 
@@ -207,23 +213,25 @@ export class Store {
     yield* queryReadings(this.#database, this.#database.table(table), query)
   }
 
+  /** How large a table's log is on disk. */
+  logBytes(table: string): number {
+    return this.#database.table(table).logBytes
+  }
+
   /**
-   * Drops the log up to a position; packed readings and latest rows stay. Readers who had not come so far find a gap
-   * with the reason. Refuses to go past what is packed, because only the log has those readings.
+   * The next change that brings a log within its limits, or undefined if it is; committed, readers who had not come so
+   * far find a gap with the reason. What is not packed yet is packed with it, because only the log has those readings.
    */
+  async planTrim(table: string, limits: LogLimits): Promise<TrimChange | undefined> {
+    await this.#reopening
+    return planTrim(this.#database, this.#database.table(table), limits)
+  }
+
+  /** Drops the log up to a position; packed readings and latest rows stay. */
   async trim(table: string, through: Seq, reason: string): Promise<void> {
-    await this.#committer.exclusive(async () => {
-      // Waited for here: the group before may have failed, and the database with it.
-      await this.#reopening
-      const refused = refusalOf(this.#state, this.#reason, [])
-      if (refused) throw refused
-      try {
-        await trimLog(this.#database, this.#database.table(table), through, reason)
-      } catch (error) {
-        if (!(error instanceof HoldfastError)) this.#fail(error, [])
-        throw error
-      }
-    })
+    await this.#reopening
+    const trim = await planTrimThrough(this.#database, this.#database.table(table), through, reason)
+    if (trim !== undefined) await this.commit([trim], 'now')
   }
 
   status(): StoreStatus {
@@ -258,7 +266,7 @@ export class Store {
     const accepted: { readonly pending: Pending; readonly receipt: Receipt }[] = []
     try {
       const group = await this.#resolveGroup(taken, accepted)
-      const packs = this.#duePacks()
+      const packs = this.#duePacks(group.unpacked)
       const puts = [...group.seal(), ...packs.flatMap(pack => pack.puts)]
       if (puts.length > 0) {
         await this.#database.write(puts)
@@ -269,6 +277,7 @@ export class Store {
       this.#count(puts, accepted)
       for (const { pending, receipt } of accepted) pending.resolve(receipt)
       for (const table of grown) this.#waiters.wake(table)
+      for (const [table, through] of group.trimmed) await this.#database.clearLog(table, through)
     } catch (error) {
       this.#fail(error, [
         ...accepted.map(({ pending }) => pending),
@@ -296,11 +305,11 @@ export class Store {
     return group
   }
 
-  #duePacks(): readonly Pack[] {
+  #duePacks(musts: ReadonlySet<Table>): readonly Pack[] {
     const nowMs = this.#options.monotonicMs()
     const isTime = nowMs - this.#packedAtMs >= packEveryMs
     if (isTime) this.#packedAtMs = nowMs
-    return duePacks(this.#database, this.#repeats, isTime)
+    return duePacks(this.#database, this.#repeats, isTime, musts)
   }
 
   #count(
@@ -344,6 +353,7 @@ export class Store {
         this.#counts.damagedValues += this.#database.damaged
         this.#database = database
         this.#repeats = new Repeats(database)
+        this.#standing = new StandingRows(database)
         this.#options.stamps.observe(this.#database.floor)
         // Closing meanwhile, it stays so: `close` waits for this, and closes what was opened.
         if (this.#state === 'failed') this.#state = 'open'
@@ -368,21 +378,5 @@ export class Store {
     this.#options.log.warn(
       isFull ? 'the disk is nearly full: new readings are refused' : 'there is space again: readings are taken',
     )
-  }
-}
-
-/** Opens the database and reads it. A handle that cannot be read is closed again: two at once would share a lock [L8]. */
-async function openDatabase(
-  home: Home,
-  { tables, log, randomId }: StoreOptions,
-): Promise<{ database: Database; repaired: boolean }> {
-  const { level, repaired } = await home.open()
-  try {
-    const database = await Database.load(level, tables, log, randomId)
-    home.settle()
-    return { database, repaired }
-  } catch (error) {
-    await level.close()
-    throw error
   }
 }

@@ -38,6 +38,10 @@ export class Table {
   /** Up to here readings are packed. */
   packed: Seq = seqZero
   gaps: GapEntry[] = []
+  /** What the log's blocks take on disk, with their keys; and how much of it came since the number was last written. */
+  logBytes = 0
+  uncountedBytes = 0
+  #oldest: { readonly first: Seq; readonly ms: number } | undefined
   /** About how much memory the readings take that wait to be packed. */
   unpackedBytes = 0
 
@@ -52,6 +56,15 @@ export class Table {
   reserve(): Seq {
     this.reserved = asSeq(this.reserved + 1)
     return this.reserved
+  }
+
+  /** When the block at the log's beginning was written, if somebody has looked. */
+  oldestMs(first: Seq): number | undefined {
+    return this.#oldest?.first === first ? this.#oldest.ms : undefined
+  }
+
+  rememberOldest(ms: number): void {
+    this.#oldest = { first: this.first, ms }
   }
 
   /** Keeps a durable reading for queries until it is packed. */

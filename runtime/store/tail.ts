@@ -44,6 +44,15 @@ export class Tail {
     return found
   }
 
+  /** Forgets what was trimmed, so that memory and disk tell the same. */
+  dropThrough(seq: Seq): void {
+    while (this.#blocks.length > 0 && ((this.#blocks[0] as Block).entries.at(-1) as Entry).seq <= seq) {
+      const block = this.#blocks.shift() as Block
+      this.#entries -= block.entries.length
+      this.#bytes -= block.bytes
+    }
+  }
+
   #blockOf(seq: Seq): number {
     let low = 0
     let high = this.#blocks.length - 1

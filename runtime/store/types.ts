@@ -53,7 +53,10 @@ export type RecordEntry = Position & {
   readonly value: Json | undefined
 }
 
-/** Entries that a reader of this log will never see. `seq` is the last of them. */
+/**
+ * Entries that a reader of this log will never see. `seq` is the last of them. With a `count` of 0 nothing is lost: rows
+ * that stood there have been written again at later positions.
+ */
 export type GapEntry = Position & {
   readonly kind: 'gap'
   readonly firstSeq: Seq
@@ -114,9 +117,25 @@ export type Change =
       readonly via: string
       readonly records: readonly PeerRecord[]
     }
+  | TrimChange
+  /** Writes the row or tombstone of a key at a new position as it is, stamp and all: its followers see it once more. */
+  | { readonly kind: 'repeat'; readonly table: string; readonly key: string }
   /** `undefined` forgets the cursor. */
   | { readonly kind: 'cursor'; readonly name: string; readonly seq: Seq | undefined }
   | { readonly kind: 'state'; readonly owner: string; readonly key: string; readonly value: Json | undefined }
+
+/**
+ * Drops the log's beginning, as the store has planned it; one that was planned before another is passed over. Packed
+ * readings and rows stay.
+ */
+export type TrimChange = {
+  readonly kind: 'trim'
+  readonly table: string
+  readonly first: Seq
+  readonly through: Seq
+  readonly bytes: number
+  readonly reason: string
+}
 
 /**
  * When a commit becomes durable:

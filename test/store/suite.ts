@@ -331,12 +331,12 @@ export function storeSuite(name: string, makePlace: () => Place): void {
     })
 
     it('tells a reader who comes too late for a trimmed log that there is a gap, and how large', async () => {
-      const through = store.head('thresholds')
-      await store.commit([{ kind: 'put', table: 'thresholds', key: 'last', value: 1 }])
-      await store.trim('thresholds', through, 'max_rows')
+      const through = store.head('readings')
+      await append(store, arrival({ value: 100, arrivalMs: startMs + 1_000_000_000 }))
+      await store.trim('readings', through, 'max_rows')
       for (const again of [false, true]) {
         if (again) await reopen()
-        const [gap, ...rest] = await readAll(store, 'thresholds')
+        const [gap, ...rest] = await readAll(store)
         assert.deepEqual(
           { ...gap },
           {
@@ -355,7 +355,7 @@ export function storeSuite(name: string, makePlace: () => Place): void {
           rest.map(entry => entry.seq),
           [through + 1],
         )
-        assert.deepEqual(store.latest('thresholds', 'freezer-1/temperature')?.value, { max: 9 }, 'rows outlive the log')
+        assert.equal((await query(store)).length > 1, true, 'readings outlive the log')
       }
     })
   })
