@@ -12,7 +12,16 @@ import { isPeerName, isTableName, protocolVersion } from './protocol.ts'
 import { type ScanRefusal, scanCbor } from './scan.ts'
 
 /** What may be wrong with a message, by name: the names are counted, logged and documented. */
-export type RefusalName = ScanRefusal | 'too-large' | 'undecodable' | 'version' | 'shape'
+export type RefusalName =
+  | ScanRefusal
+  | 'too-large'
+  | 'undecodable'
+  | 'version'
+  | 'shape'
+  | 'form'
+  | 'checksum'
+  | 'compression'
+  | 'columns'
 
 export type Decoded<T> =
   | { readonly ok: true; readonly value: T }
@@ -32,6 +41,9 @@ const cbor = new Encoder(cborOptions)
 
 export const encodeMessage = (message: object): Buffer => cbor.encode(message)
 
+/** A value by itself: what has no other form in a column. */
+export const encodeValue = (value: Json): Buffer => cbor.encode(value)
+
 /** Reads a message with `read`, which may use the field readers below: what they object to becomes a refusal. */
 export function decodeMessage<T>(bytes: Uint8Array, read: (fields: Fields) => T): Decoded<T> {
   if (bytes.byteLength > messageBytesMax) return refused('too-large', `${bytes.byteLength} bytes`)
@@ -50,6 +62,19 @@ export function decodeMessage<T>(bytes: Uint8Array, read: (fields: Fields) => T)
   } catch (error) {
     if (error instanceof ShapeError) return refused('shape', error.message)
     throw error
+  }
+}
+
+/** A value of a column; to be called where `decodeMessage` reads. */
+export function decodeValue(bytes: Uint8Array): Json {
+  const fault = scanCbor(bytes)
+  if (fault !== undefined) wrongShape('value', `readable: ${fault}`)
+  try {
+    const value = cbor.decode(bytes) as Json | undefined
+    return value ?? wrongShape('value', 'there')
+  } catch (error) {
+    if (error instanceof ShapeError) throw error
+    return wrongShape('value', 'decodable')
   }
 }
 

@@ -83,20 +83,24 @@ export function encodeFrame(kind: TableKind, head: FrameHead, sent: readonly Sen
     one.metric,
     one.unit ?? null,
   ])
-  const { session, run, after, last, part, parts, gaps } = head
   return encodeMessage({
-    v: protocolVersion,
-    session,
-    run,
-    after,
-    last,
-    head: head.head,
-    part: [part, parts],
-    gaps: gaps.map(gap => [gap.first, gap.last, gap.reason]),
+    ...headFields(head),
     origins: origins.values,
     ...(kind === 'series' ? { series: seriesRows, readings: rows } : { records: rows }),
   })
 }
+
+/** What a frame says of itself, in either form. */
+export const headFields = ({ session, run, after, last, head, part, parts, gaps }: FrameHead): object => ({
+  v: protocolVersion,
+  session,
+  run,
+  after,
+  last,
+  head,
+  part: [part, parts],
+  gaps: gaps.map(gap => [gap.first, gap.last, gap.reason]),
+})
 
 const largeValueBytes = 16 * 1024
 
@@ -134,7 +138,7 @@ export const decodeFrame = (bytes: Uint8Array, kind: TableKind): Decoded<Frame> 
     return { ...head, rows: inOrder<FrameRow>(read, head) }
   })
 
-function readHead(fields: Fields): FrameHead {
+export function readHead(fields: Fields): FrameHead {
   const after = asPosition(fields['after'], 'after')
   const last = asPosition(fields['last'], 'last')
   const [part, parts] = asList(fields['part'], 'part', 2).map(number => asCount(number, 'part'))
@@ -246,7 +250,7 @@ function inOrder<T extends FrameRow>(rows: readonly T[], head: FrameHead): reado
 }
 
 /** Values in order of their first use, each once. */
-class Dictionary<T> {
+export class Dictionary<T> {
   readonly values: T[] = []
   readonly #places = new Map<T, number>()
 

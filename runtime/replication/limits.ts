@@ -8,6 +8,10 @@ export const frameBytesDefault = 64 * 1024
 export const envelopeBytesMax = 4 * 1024
 /** Rows in one frame: bounds what a reader has to walk. */
 export const frameRowsMax = 1_000
+/** Rows in one frame of columns: what an event loop decodes and stores without anybody noticing, about 10 ms. */
+export const rowsMax = 4_000
+/** What a compressed payload may grow to: the most rows with texts of some length, and nothing like a bomb. */
+export const inflatedBytesMax = 512 * 1024
 /** Entries read from a log at once: a record may have 120 kB, and a backlog of them must not come into memory whole. */
 export const readMax = { series: frameRowsMax, records: 128 } as const
 /** Entries that are committed together travel in parts if one message can't hold them; more than this is parked. */

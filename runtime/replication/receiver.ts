@@ -10,11 +10,12 @@
 import { crc32 } from 'node:zlib'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
 import { type Change, type Seq, type TableKind, type Urgency, seqZero } from '../store/types.ts'
-import { type Frame, type FrameReading, type FrameRecord, type FrameRow, decodeFrame } from './frames.ts'
+import { type Frame, type FrameReading, type FrameRecord, type FrameRow } from './frames.ts'
 import { Assembly } from './assembly.ts'
 import { commitRetryMaxMs, commitRetryMs, epochsPerPeerMax, waitingBytesMax, waitingFramesMax } from './limits.ts'
 import { encodePosition } from './messages.ts'
 import { park, vet } from './parked.ts'
+import { decodePayload } from './payload.ts'
 import type { Ask, PositionAnswer } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 
@@ -110,7 +111,7 @@ export class Receiver {
   frame(payload: Buffer): void {
     const session = this.#session
     if (session === undefined) return
-    const decoded = decodeFrame(payload, this.options.kind)
+    const decoded = decodePayload(payload, this.options.kind)
     if (!decoded.ok) {
       const { refused, detail } = decoded
       this.#refuse(refused, detail)

@@ -61,6 +61,13 @@ export class ByteWriter {
     this.#length += 8
   }
 
+  /** Four bytes: for numbers that lose nothing by it. */
+  single(value: number): void {
+    this.#ensure(4)
+    this.#buffer.writeFloatLE(value, this.#length)
+    this.#length += 4
+  }
+
   text(value: string): void {
     // Three bytes a UTF-16 unit is the most UTF-8 can take.
     if (value.length < 42) {
@@ -134,6 +141,10 @@ export class ByteReader {
 
   double(): number {
     return this.#buffer.readDoubleLE(this.#skip(8))
+  }
+
+  single(): number {
+    return this.#buffer.readFloatLE(this.#skip(4))
   }
 
   text(): string {
