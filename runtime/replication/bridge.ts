@@ -98,6 +98,7 @@ export class Bridge {
         onUp: () => this.#greet(),
         onDown: () => this.#silence('offline'),
         onMessage: (topic, payload) => this.#message(topic, payload),
+        onRoom: () => this.#exchange.rouse(),
       },
       doors.time,
       doors.random,
@@ -219,6 +220,7 @@ export class Bridge {
       id: hello.session,
       peer: hello.hub,
       post: (name, table, payload) => this.#link.publish(topicOf(gateway, 'up', name, table), payload),
+      hasRoom: () => this.#link.room !== 0,
     }
     const aheadMs = hello.wallMs - time.monotonicMs()
     this.#state = 'talking'

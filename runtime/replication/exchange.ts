@@ -155,6 +155,7 @@ export class Exchange {
   }
 
   #hasRoomFor(sender: Sender): boolean {
+    if (this.#session?.hasRoom?.(sender.options.table) === false) return false
     let frames = 0
     let bytes = 0
     for (const other of this.#senders) {
@@ -190,6 +191,11 @@ export class Exchange {
         this.#doors.log.debug({ table: sender.options.table, reason: messageOf(error) }, 'could not wait for the log')
       },
     )
+  }
+
+  /** The link has room again. */
+  rouse(): void {
+    this.#rouse()
   }
 
   #rouse(): void {

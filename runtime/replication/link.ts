@@ -4,65 +4,78 @@
  *
  *   connecting ──subscribed──> connected ──lost──> waiting (back-off) ──> connecting
  *
- * Promises: one log line per change of state, not per try; a half-open connection is noticed within 1.5 keepalives;
- * the back-off starts from its beginning only after a connection that has proved itself, so that a broker that throws
- * us out right after the greeting is not stormed.
+ * Promises: one log line per change of state, not per try, and none for a link that comes and goes until it holds; a
+ * half-open connection is noticed within 1.5 keepalives, one that answers pings but no message after 30 s; the back-off
+ * starts from its beginning only after a connection that has proved itself, so that a broker that throws us out right
+ * after the greeting is not stormed; never more on its way than the far side's Receive Maximum.
  */
-import { type IClientOptions, type MqttClient, connect } from 'mqtt'
+import type { IConnackPacket, MqttClient } from 'mqtt'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { backoffMs } from './backoff.ts'
+import { pauseMs } from './backoff.ts'
+import { dial, type TlsOptions } from './dial.ts'
+import { deadMs } from './limits.ts'
+import { type Mishap, type MishapKind, closedByFarSide, mishapOf, mishapOfCode } from './mishap.ts'
+import { type OnAnswer, Outbox, type PublishAnswer, windowMax } from './outbox.ts'
 import type { Time } from './time.ts'
+import { type MqttChoice, type MqttVersion, VersionChoice, versionNames } from './version-choice.ts'
 
-export type TlsOptions = {
-  readonly ca: Buffer | undefined
-  readonly cert: Buffer | undefined
-  readonly key: Buffer | undefined
-  readonly servername: string | undefined
-}
+export type { PublishAnswer } from './outbox.ts'
+export type { TlsOptions } from './dial.ts'
 
 export type LinkOptions = {
   readonly name: string
   readonly url: string
   readonly clientId: string
-  readonly username: string
+  readonly username: string | undefined
   readonly password: string | undefined
   /** What to subscribe to, before anyone is told that the link is up; nothing, where only we have something to say. */
   readonly filter: string | undefined
   readonly keepaliveMs: number
   readonly tls: TlsOptions | undefined
+  /** Left out: MQTT 5 where the far side speaks it, else 3.1.1. */
+  readonly mqtt?: MqttChoice
+  /** Can the wall clock be believed? Left out: yes. */
+  readonly clockTrusted?: () => boolean
 }
 
 export type LinkEvents = {
   readonly onUp: () => void
   readonly onDown: () => void
   readonly onMessage: (topic: string, payload: Buffer) => void
+  /** There is room for a message again, after there was none. */
+  readonly onRoom?: () => void
 }
 
 export type LinkStatus = {
   readonly state: 'connecting' | 'connected' | 'waiting' | 'closed'
-  /** Why the last connection or attempt ended. */
+  /** By the wall clock: since when it is connected, or is not. */
+  readonly sinceMs: number | undefined
+  /** Why the last connection or attempt ended, of what kind that is, and when, by the wall clock. */
   readonly reason: string | undefined
+  readonly kind: MishapKind | undefined
+  /** Attempts since a connection held. */
   readonly attempts: number
+  /** How long until the next attempt; undefined unless waiting. */
+  readonly nextAttemptInMs: number | undefined
+  /** The version of MQTT that is spoken, or that is tried next. */
+  readonly mqtt: '3.1.1' | '5'
   /** By the wall clock. */
   readonly connectedAtMs: number | undefined
 }
 
 /** What a bridge asks of its link. */
-export type BridgeLink = Pick<Link, 'open' | 'close' | 'publish' | 'reset' | 'settled' | 'status'>
+export type BridgeLink = Pick<Link, 'open' | 'close' | 'publish' | 'reset' | 'settled' | 'status'> &
+  Partial<Pick<Link, 'room'>>
 
 export type MakeLink = (...made: ConstructorParameters<typeof Link>) => BridgeLink
 
-const connectTimeoutMs = 10_000
 const answerTimeoutMs = 10_000
 const acceptable = 128
-/** What MQTT 5 says of a broker that names none; MQTT 3.1.1 knows no such thing. */
-const receiveMaximumDefault = 65_535
-
-/** What the broker said of one message: taken, or refused with the reason code of MQTT 5. */
-export type PublishAnswer =
-  | { readonly isTaken: true }
-  | { readonly isTaken: false; readonly code: number | undefined; readonly reason: string }
+/** How often the oldest unanswered message is looked at. */
+const watchMs = 5_000
+/** Ups and downs that are logged one by one before the link has held. */
+const flapsLogged = 3
 
 export class Link {
   readonly #options: LinkOptions
@@ -70,14 +83,20 @@ export class Link {
   readonly #time: Time
   readonly #random: () => number
   readonly #log: Log
+  readonly #version: VersionChoice
+  readonly #outbox: Outbox
   #client: MqttClient | undefined
   #state: LinkStatus['state'] = 'closed'
-  #reason: string | undefined
+  #mishap: Mishap | undefined
   #attempts = 0
+  #sinceMs: number | undefined
   #connectedAtMs: number | undefined
-  #receiveMaximum = receiveMaximumDefault
-  #isQuiet = false
-  /** The one timer: of an answer while connecting, of the back-off while waiting. */
+  #nextAttemptAtMs: number | undefined
+  #receiveMaximum = windowMax
+  /** What was logged of this outage, and how often the link came and went without having held. */
+  readonly #told = new Set<MishapKind>()
+  #flaps = 0
+  /** The one timer: of an answer while connecting, of the watch while connected, of the back-off while waiting. */
   #cancelTimer: () => void = () => {}
 
   constructor(options: LinkOptions, events: LinkEvents, time: Time, random: () => number, log: Log) {
@@ -86,10 +105,13 @@ export class Link {
     this.#time = time
     this.#random = random
     this.#log = log
+    this.#version = new VersionChoice(options.mqtt ?? 'auto')
+    this.#outbox = new Outbox(time.monotonicMs, () => events.onRoom?.())
   }
 
   open(): void {
     if (this.#state !== 'closed') return
+    this.#sinceMs = this.#time.wallMs()
     this.#log.info({ url: this.#options.url }, 'connecting')
     this.#connect()
   }
@@ -98,6 +120,7 @@ export class Link {
     this.#cancelTimer()
     const wasUp = this.#state === 'connected'
     this.#state = 'closed'
+    this.#outbox.end()
     const client = this.#client
     this.#client = undefined
     if (wasUp) this.#events.onDown()
@@ -108,16 +131,16 @@ export class Link {
    * Sends if connected. What is on its way when the connection breaks is gone: the streams know and send it again.
    * `onAnswer` hears the PUBACK of this message on this connection; after `onDown` it hears nothing any more.
    */
-  publish(topic: string, payload: Buffer, onAnswer?: (answer: PublishAnswer) => void): void {
-    const client = this.#client
-    if (this.#state !== 'connected' || client === undefined) return
-    client.publish(topic, payload, { qos: 1 }, error => {
-      if (error) this.#log.debug({ topic, reason: messageOf(error) }, 'a message went with the connection')
-      if (client === this.#client) onAnswer?.(answerOf(error))
-    })
+  publish(topic: string, payload: Buffer, onAnswer?: OnAnswer): void {
+    if (this.#state === 'connected') this.#outbox.publish(topic, payload, onAnswer)
   }
 
-  /** How many messages the broker lets us have unacknowledged; mqtt.js does not hold to it, so we must. */
+  /** How many messages may be published now: the window less what is not acknowledged. */
+  get room(): number {
+    return this.#state === 'connected' ? this.#outbox.room : 0
+  }
+
+  /** How many messages the broker lets us have unacknowledged, and we let ourselves. */
   get receiveMaximum(): number {
     return this.#receiveMaximum
   }
@@ -125,80 +148,135 @@ export class Link {
   /** The connection is good for nothing: begin again. */
   reset(reason: string): void {
     const client = this.#client
-    if (client !== undefined) this.#lost(client, reason)
+    if (client !== undefined) this.#lost(client, { kind: 'silent', reason })
   }
 
   /** The connection has proved itself: the next back-off starts from its beginning. */
   settled(): void {
     this.#attempts = 0
+    if (this.#flaps >= flapsLogged) this.#log.info({ url: this.#options.url }, 'the link holds')
+    this.#flaps = 0
   }
 
   status(): LinkStatus {
+    const { monotonicMs } = this.#time
+    const atMs = this.#state === "waiting" ? this.#nextAttemptAtMs : undefined
     return {
       state: this.#state,
-      reason: this.#reason,
+      sinceMs: this.#sinceMs,
+      reason: this.#mishap?.reason,
+      kind: this.#mishap?.kind,
       attempts: this.#attempts,
+      nextAttemptInMs: atMs === undefined ? undefined : Math.max(0, atMs - monotonicMs()),
+      mqtt: versionNames[this.#version.next],
       connectedAtMs: this.#connectedAtMs,
     }
   }
 
   #connect(): void {
     this.#state = 'connecting'
-    let client: MqttClient
-    try {
-      client = connect(this.#options.url, clientOptions(this.#options))
-    } catch (error) {
-      return this.#retry(messageOf(error))
+    let ending: Mishap | undefined
+    let isWelcome = false
+    let client: MqttClient | undefined
+    const around = (): Parameters<typeof mishapOf>[1] => this.#around()
+    const lost = (mishap: Mishap): void => {
+      if (client === undefined || client !== this.#client) return
+      if (!isWelcome && mishap.kind === 'version' && this.#version.refused()) return this.#again(client)
+      if (!isWelcome && mishap.kind === 'closed') this.#version.closed()
+      this.#lost(client, mishap)
     }
-    this.#client = client
-    let reason = 'the connection was closed by the far side'
-    client.on('error', error => {
-      reason = messageOf(error) || reason
-      this.#lost(client, reason)
-    })
-    client.on('close', () => this.#lost(client, reason))
-    client.on('message', (topic, payload) => {
-      if (client === this.#client) this.#events.onMessage(topic, payload)
-    })
-    client.on('connect', ({ properties }) => {
-      if (client !== this.#client) return
-      this.#receiveMaximum = properties?.receiveMaximum ?? receiveMaximumDefault
-      if (this.#options.filter === undefined) this.#isUp()
-      else this.#subscribe(client, this.#options.filter)
-    })
+    try {
+      const version = this.#version.next
+      client = dial({ ...this.#options, version }, error => (ending ??= mishapOf(error, around())))
+      this.#client = client
+      client.on('error', error => {
+        ending ??= mishapOfAny(error, around())
+        lost(ending)
+      })
+      client.on('disconnect', ({ reasonCode = 0 }) => {
+        ending ??= mishapOfCode(reasonCode, 'it ended the connection', around())
+      })
+      client.on('close', () => lost(ending ?? closedByFarSide))
+      client.on('message', (topic, payload) => {
+        if (client === this.#client) this.#events.onMessage(topic, payload)
+      })
+      client.on('connect', connack => {
+        if (client === undefined || client !== this.#client) return
+        isWelcome = true
+        this.#version.accepted()
+        this.#welcomed(client, version, connack)
+      })
+    } catch (error) {
+      this.#retry({ kind: 'certificate', reason: `cannot connect with these options: ${messageOf(error)}` })
+    }
   }
 
-  #subscribe(client: MqttClient, filter: string): void {
+  #welcomed(client: MqttClient, version: MqttVersion, { properties }: IConnackPacket): void {
+    const limits = version === 5 ? properties : undefined
+    this.#receiveMaximum = Math.min(limits?.receiveMaximum ?? windowMax, windowMax)
+    const up = (): void => {
+      const packetBytesMax = limits?.maximumPacketSize
+      this.#outbox.begin(carrierOf(client), { window: this.#receiveMaximum, packetBytesMax })
+      this.#isUp()
+    }
+    if (this.#options.filter === undefined) up()
+    else this.#subscribe(client, this.#options.filter, up)
+  }
+
+  #subscribe(client: MqttClient, filter: string, done: () => void): void {
     // Nothing else notices a broker that answers pings but not this.
     const reason = `the broker did not answer our subscription for ${answerTimeoutMs / 1_000} s`
-    this.#cancelTimer = this.#time.after(answerTimeoutMs, () => this.#lost(client, reason))
+    this.#cancelTimer = this.#time.after(answerTimeoutMs, () => this.#lost(client, { kind: 'silent', reason }))
     client.subscribe(filter, { qos: 1 }, (error, granted) => {
       if (client !== this.#client) return
       this.#cancelTimer()
-      if (error) return this.#lost(client, `the broker refused our subscription: ${messageOf(error)}`)
-      if (granted?.some(({ qos }) => qos >= acceptable))
-        return this.#lost(client, 'the broker refused our subscription')
-      this.#isUp()
+      const isRefused = error !== null || granted?.some(({ qos }) => qos >= acceptable)
+      if (!isRefused) return done()
+      const words = `the broker refused our subscription to ${filter}: its access rules must let this user read it`
+      this.#lost(client, { kind: 'refused', reason: error ? `${words} (${messageOf(error)})` : words })
     })
   }
 
   #isUp(): void {
     this.#state = 'connected'
-    this.#reason = undefined
-    this.#isQuiet = false
+    this.#mishap = undefined
     this.#connectedAtMs = this.#time.wallMs()
-    this.#log.info({ url: this.#options.url }, 'connected')
+    this.#sinceMs = this.#connectedAtMs
+    this.#told.clear()
+    if (this.#flaps < flapsLogged) {
+      this.#log.info({ url: this.#options.url, mqtt: versionNames[this.#version.next] }, 'connected')
+    }
+    this.#watch()
     this.#events.onUp()
   }
 
-  #lost(client: MqttClient, reason: string): void {
+  /** A broker may answer pings and nothing else (failures M4). */
+  #watch(): void {
+    this.#cancelTimer = this.#time.after(watchMs, () => {
+      const { oldestSentMs } = this.#outbox
+      if (oldestSentMs === undefined || this.#time.monotonicMs() - oldestSentMs < deadMs) return this.#watch()
+      this.reset(`the broker did not acknowledge a message for ${deadMs / 1_000} s`)
+    })
+  }
+
+  /** Another attempt at once, of which nobody need know. */
+  #again(client: MqttClient): void {
+    this.#cancelTimer()
+    this.#client = undefined
+    void this.#discard(client)
+    this.#connect()
+  }
+
+  #lost(client: MqttClient, mishap: Mishap): void {
     if (client !== this.#client) return
     this.#cancelTimer()
     this.#client = undefined
+    this.#outbox.end()
     const wasUp = this.#state === 'connected'
     void this.#discard(client)
     if (this.#state === 'closed') return
-    this.#retry(reason)
+    if (wasUp) this.#sinceMs = this.#time.wallMs()
+    this.#retry(mishap)
     if (wasUp) this.#events.onDown()
   }
 
@@ -207,13 +285,42 @@ export class Link {
     return new Promise(resolve => client.end(true, {}, () => resolve()))
   }
 
-  #retry(reason: string): void {
+  #retry(mishap: Mishap): void {
     this.#state = 'waiting'
-    this.#reason = reason
-    const waitMs = backoffMs(this.#attempts++, this.#random())
-    if (!this.#isQuiet) this.#log.warn({ url: this.#options.url, reason }, 'lost')
-    this.#isQuiet = true
+    this.#mishap = mishap
+    this.#tell(mishap)
+    const waitMs = pauseMs(mishap.kind, this.#attempts++, this.#random())
+    this.#nextAttemptAtMs = this.#time.monotonicMs() + waitMs
     this.#cancelTimer = this.#time.after(waitMs, () => this.#connect())
+  }
+
+  /** One line for each kind of trouble in an outage; of a link that comes and goes, a last line that says so. */
+  #tell({ kind, reason }: Mishap): void {
+    const isFirst = this.#told.size === 0
+    if (this.#told.has(kind)) return
+    this.#told.add(kind)
+    if (!isFirst) return this.#log.warn({ url: this.#options.url, kind, reason }, 'still lost, for another reason')
+    if (this.#flaps++ < flapsLogged) return this.#log.warn({ url: this.#options.url, kind, reason }, 'lost')
+    if (this.#flaps === flapsLogged + 1) {
+      this.#log.warn({ url: this.#options.url, kind, reason }, 'lost again and again; no more lines until it holds')
+    }
+  }
+
+  #around(): Parameters<typeof mishapOf>[1] {
+    const { url, clientId, clockTrusted } = this.#options
+    const host = URL.canParse(url) ? new URL(url).host : url
+    return { host, clientId, wallMs: this.#time.wallMs(), clockTrusted: clockTrusted?.() ?? true }
+  }
+}
+
+function mishapOfAny(error: Error, around: Parameters<typeof mishapOf>[1]): Mishap {
+  const { code } = error as Error & { code?: unknown }
+  return typeof code === 'number' ? mishapOfCode(code, error.message, around) : mishapOf(error, around)
+}
+
+function carrierOf(client: MqttClient): Parameters<Outbox['begin']>[0] {
+  return (topic, payload, onAnswer) => {
+    client.publish(topic, payload, { qos: 1 }, error => onAnswer(answerOf(error)))
   }
 }
 
@@ -221,25 +328,4 @@ function answerOf(error: Error | null | undefined): PublishAnswer {
   if (!error) return { isTaken: true }
   const { code } = error as Error & { code?: unknown }
   return { isTaken: false, code: typeof code === 'number' ? code : undefined, reason: messageOf(error) }
-}
-
-function clientOptions(options: LinkOptions): IClientOptions {
-  const { clientId, username, password, keepaliveMs, tls } = options
-  return {
-    protocolVersion: 4,
-    clean: true,
-    clientId,
-    username,
-    keepalive: Math.max(1, Math.round(keepaliveMs / 1000)),
-    connectTimeout: connectTimeoutMs,
-    // One attempt per client: the back-off with jitter is ours (failure M2).
-    reconnectPeriod: 0,
-    resubscribe: false,
-    queueQoSZero: false,
-    ...(password === undefined ? {} : { password }),
-    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls?.key === undefined ? {} : { key: tls.key }),
-    ...(tls?.servername === undefined ? {} : { servername: tls.servername }),
-  }
 }

@@ -11,6 +11,8 @@ export type Session = {
   /** The far side's id: what came from it does not go back to it. */
   readonly peer: string
   readonly post: (name: StreamMessage, table: string, payload: Buffer) => void
+  /** May entries of this table be posted now? Left out: always. */
+  readonly hasRoom?: (table: string) => boolean
 }
 
 export type Doors = {

@@ -165,7 +165,7 @@ describe('a link', () => {
     say()
     await until('answered', () => answers.length === 1)
     assert.deepEqual(answers, [true])
-    assert.equal(link.receiveMaximum, 65_535)
+    assert.equal(link.receiveMaximum, 100)
     proxy.stall('down')
     say()
     await sleep(20)
