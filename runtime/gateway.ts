@@ -196,9 +196,10 @@ async function openBridges({ config, log, closers }: House, store: Store): Promi
   return bridges
 }
 
-function bridgeOptions({ farSide, frameBytesMax, ...same }: BridgeConfig, gateway: string) {
+function bridgeOptions({ farSide, frameBytesMax, mqttVersion, ...same }: BridgeConfig, gateway: string) {
   return {
     ...same,
+    mqtt: mqttVersion,
     gateway,
     url: farSide.url,
     username: same.username ?? gateway,

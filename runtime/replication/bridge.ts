@@ -13,7 +13,7 @@ import type { TableKind } from '../store/types.ts'
 import type { StreamStart } from './bookmark.ts'
 import { Exchange } from './exchange.ts'
 import { frameBytesDefault, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
-import { type BridgeLink, Link, type LinkStatus, type MakeLink, type TlsOptions } from './link.ts'
+import { type BridgeLink, Link, type LinkOptions, type LinkStatus, type MakeLink, type TlsOptions } from './link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
 import { Receiver } from './receiver.ts'
@@ -32,7 +32,7 @@ export type BridgeOptions = {
   readonly keepaliveMs: number
   readonly frameBytes: number | undefined
   readonly tls: TlsOptions | undefined
-}
+} & Pick<LinkOptions, 'mqtt' | 'clockTrusted'>
 
 /** A simulator brings its own link; left out, it is an MQTT connection. */
 export type BridgeDoors = Doors & { readonly random: () => number; readonly makeLink?: MakeLink }

@@ -160,7 +160,7 @@ export class Link {
 
   status(): LinkStatus {
     const { monotonicMs } = this.#time
-    const atMs = this.#state === "waiting" ? this.#nextAttemptAtMs : undefined
+    const atMs = this.#state === 'waiting' ? this.#nextAttemptAtMs : undefined
     return {
       state: this.#state,
       sinceMs: this.#sinceMs,
