@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { tablesMax } from '../limits.ts'
+import { compileWindow } from '../schedule.ts'
 import {
   credential,
   dayMs,
@@ -48,11 +49,16 @@ words.add(hours, { type: 'hours such as 02:00-04:00' })
 
 const window = z.union([
   hours,
-  z.strictObject({
-    open: z.string().describe('When it opens: a cron expression of five fields.'),
-    for: durationMs({ min: 60_000, max: 7 * dayMs, fallback: '1h' }).describe('How long it stays open.'),
-    zone: z.string().default('UTC').describe('The time zone of open, such as Europe/Berlin.'),
-  }),
+  z
+    .strictObject({
+      open: z.string().describe('When it opens: a cron expression of five fields.'),
+      for: durationMs({ min: 60_000, max: 7 * dayMs, fallback: '1h' }).describe('How long it stays open.'),
+      zone: z.string().default('UTC').describe('The time zone of open, such as Europe/Berlin.'),
+    })
+    .superRefine(({ open, for: forMs, zone }, context) => {
+      const compiled = compileWindow({ open, forMs, zone })
+      if (!compiled.ok) context.addIssue({ code: 'custom', path: [compiled.key], message: compiled.reason })
+    }),
 ])
 
 export const everyKeeps = ['avg', 'min', 'max', 'last', 'count'] as const

@@ -289,6 +289,11 @@ describe('bridges', () => {
     assert.match(publish('start: "2026-11-01T00:00:00"'), /write beginning, now, or a time/)
     assert.match(publish('window: 25:00-26:00'), /write hours such as 02:00-04:00/)
     assert.match(publish('wehre: x'), /did you mean "where"/)
+    assert.match(
+      publish('window: {open: "61 2 * * *", for: 1h}'),
+      /^1:79 .*"61 2 \* \* \*" is no cron expression: minute/,
+    )
+    assert.match(publish('window: {open: 0 2 * * *, for: 1h, zone: Berlin}'), /^1:105 .*"Berlin" is no time zone/)
   })
 
   test('refuse tables that do not exist, names and streams that exist twice', () => {
