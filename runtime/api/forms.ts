@@ -20,6 +20,8 @@ export type ReadingForm = {
   readonly id: string | null
   readonly device_time_ms: number | null
   readonly arrival_ms: number
+  /** `untrusted`: the gateway did not know what time it was, and `time` (unless it is the device's) may be wrong. */
+  readonly clock: 'trusted' | 'untrusted'
   readonly origin: string
   /** The peer that sent it; null for what was committed here first. */
   readonly via: string | null
@@ -85,6 +87,7 @@ export function readingForm(entry: ReadingEntry): ReadingForm {
     id: entry.id ?? null,
     device_time_ms: entry.deviceTimeMs ?? null,
     arrival_ms: entry.arrivalMs,
+    clock: entry.boot === undefined ? 'trusted' : 'untrusted',
     origin: entry.origin,
     via: entry.via || null,
     stamp: entry.stamp,

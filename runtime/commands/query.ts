@@ -40,7 +40,8 @@ export function queryCommand(): Command {
       'after',
       `
 A time is 90s, 1h30m or 2d ago, 2026-01-31T12:00:00Z, or milliseconds since 1970. Readings come oldest first, by the time
-that their device gave them, if it gave one. Where neither a time nor --limit is given, the newest ${limitDefault} are shown.
+that their device gave them, if it gave one; a time with a ? was taken while the gateway did not know what time it was,
+and is corrected once it knows. Where neither a time nor --limit is given, the newest ${limitDefault} are shown.
 
 Examples:
   $ holdfast query readings --device 'freezer-*' --since 1h

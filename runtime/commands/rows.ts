@@ -7,8 +7,14 @@ import type { Cell } from './terminal.ts'
 export const readingTitles = ['time', 'origin', 'device', 'metric', 'value']
 
 export function readingCells(reading: ReadingForm): readonly Cell[] {
-  const { time, device, metric, value, unit, origin } = reading
-  return [timeCell(time), origin, device, metric, unit === null ? valueText(value) : `${valueText(value)} ${unit}`]
+  const { device, metric, value, unit, origin } = reading
+  return [
+    readingTime(reading),
+    origin,
+    device,
+    metric,
+    unit === null ? valueText(value) : `${valueText(value)} ${unit}`,
+  ]
 }
 
 export const rowTitles = ['key', 'time', 'origin', 'value']
@@ -40,6 +46,11 @@ export function entryCells(entry: EntryForm): readonly Cell[] {
 /** Waits until the reader of our output has taken it, so that nothing piles up here. */
 export async function writeOut(text: string): Promise<void> {
   if (!process.stdout.write(text)) await new Promise(resolve => process.stdout.once('drain', resolve))
+}
+
+/** A time that may be wrong must not look like one that is right. */
+function readingTime({ time, clock, device_time_ms: deviceTime }: ReadingForm): Cell {
+  return clock === 'untrusted' && deviceTime === null ? { text: `${time ?? '-'} ?`, style: 'yellow' } : timeCell(time)
 }
 
 const timeCell = (time: string | null): Cell => ({ text: time ?? '-', style: 'dim' })

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
 import { type Stamp, stampZero } from '../stamp.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
+import { Corrections, clockTable } from './corrections.ts'
 import type { Level } from './home.ts'
 import * as keys from './keys.ts'
 import { readLogReadings } from './readings.ts'
@@ -31,6 +32,8 @@ export class Database {
   readonly tables = new Map<string, Table>()
   readonly cursors = new Map<string, Seq>()
   readonly states = new Map<string, Map<string, Json>>()
+  /** What is known of boots whose clock could not be trusted. */
+  readonly corrections = new Corrections()
   epoch = ''
   floor: Stamp = stampZero
   /** Values whose seal did not fit, found while reading: each is told once in the log and counted here. */
@@ -63,6 +66,7 @@ export class Database {
       database.stateOf(owner).set(name, decodeJson(value))
     }
     for (const table of database.tables.values()) await database.#loadTable(table, isRepaired)
+    await database.#loadCorrections()
     if (fresh.length > 0) await database.write(fresh)
     return database
   }
@@ -129,6 +133,7 @@ export class Database {
 
   /** Called once a new row is durable. */
   rowWritten(table: Table, key: string, row: StoredRow, bytes: number): void {
+    if (table.name === clockTable) this.corrections.note(key, row.origin, row.value)
     const kept = this.#rowsOf(table)
     kept.delete(key)
     if (bytes <= cachedRowBytesMax) remember(kept, key, row)
@@ -285,6 +290,14 @@ export class Database {
     const range = { ...keys.rangeOf('series', table.id), reverse: true, limit: 1, values: false }
     const last = await firstOf(this.level.iterator(range))
     return last ? keys.seriesKeyId(last[0]) : 0
+  }
+
+  async #loadCorrections(): Promise<void> {
+    const table = this.tables.get(clockTable)
+    if (table?.kind !== 'records') return
+    for await (const { key, row } of this.scanRows(keys.rangeOf('row', table.id))) {
+      this.corrections.note(key, row.origin, row.value)
+    }
   }
 
   async #loadUnpacked(table: Table): Promise<void> {

@@ -153,13 +153,15 @@ export class Store {
   /**
    * The entries after `after`, oldest first: about `limit`, more where a transaction would be cut in two. Empty at the
    * head. Trimmed or damaged entries come as gaps; of a trimmed records log the rows that stand are told all the same.
+   * Readings come with their time corrected, if that is known by now.
    */
   async read(table: string, after: Seq, limit: number): Promise<readonly Entry[]> {
     await this.#reopening
     const known = this.#database.table(table)
     if (after >= known.head) return []
     if (known.kind === 'records' && after < known.first - 1) return this.#standing.read(known, after, limit)
-    return known.tail.read(after, limit) ?? (await this.#database.readLog(known, after, limit))
+    const entries = known.tail.read(after, limit) ?? (await this.#database.readLog(known, after, limit))
+    return known.kind === 'series' ? this.#database.corrections.correctAll(entries) : entries
   }
 
   /** Resolves when the table's log is longer than `seq`, or the signal aborts: only then, once the store is closed. */

@@ -117,6 +117,7 @@ test('a reading has one form, with null for what it has not', async () => {
     id: null,
     device_time_ms: nowMs - 900_000,
     arrival_ms: nowMs,
+    clock: 'trusted',
     origin: 'gw-1',
     via: null,
   })
