@@ -25,6 +25,8 @@ export type Finding = {
   readonly message: string
   /** Points at the key, where the value is not what is wrong. */
   readonly onKey?: boolean
+  /** Points so many characters into the text that the value is. */
+  readonly offset?: number
 }
 
 export type CheckOptions<T> = {
@@ -77,8 +79,10 @@ export function checkDocument<T>(
   if (result.success && findings.length === 0) return { ok: true, value: result.data, at }
   const issues = result.success ? [] : result.error.issues.slice(0, documentProblemsMax + 1)
   const problems = [...issues.flatMap(issue => sentences(issue, schema, plain)), ...findings].map(
-    ({ path, message, onKey }) => {
-      const { line, column } = onKey ? keyPosition(document, lines, path) : at(path)
+    ({ path, message, onKey, offset }) => {
+      const { line, column } = onKey
+        ? keyPosition(document, lines, path)
+        : position(document, lines, path, text, offset)
       return { file, line, column, message }
     },
   )
@@ -339,16 +343,40 @@ function unwrap(schema: z.ZodType, value?: unknown): z.ZodType[] {
   return (told ? [told] : def.options).flatMap(option => unwrap(option, value))
 }
 
-function position(document: YamlDocument, lines: LineCounter, path: Path): { line: number; column: number } {
+function position(
+  document: YamlDocument,
+  lines: LineCounter,
+  path: Path,
+  text = '',
+  offset?: number,
+): { line: number; column: number } {
   for (let length = path.length; length >= 0; length--) {
     const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true)
     const range = (node as { range?: [number, number, number] } | null | undefined)?.range
     if (range) {
-      const { line, col } = lines.linePos(range[0])
+      const isWhole = offset !== undefined && length === path.length && isScalar(node) && typeof node.value === 'string'
+      const place = isWhole ? placeIn(text, range[0], String(node.value), offset) : range[0]
+      const { line, col } = lines.linePos(place)
       return { line, column: col }
     }
   }
   return { line: 1, column: 1 }
+}
+
+/** Where the character at `offset` of a value stands in the file, whatever its quotes, and however it is folded. */
+function placeIn(text: string, start: number, value: string, offset: number): number {
+  const opening = text[start] ?? ''
+  let place = start
+  if (opening === '|' || opening === '>') place = text.indexOf('\n', start) + 1
+  else if (opening === '"' || opening === "'") place += 1
+  // Blanks may be folded, so they are not counted: each other character is looked for after the one before.
+  for (const character of value.slice(0, offset + 1)) {
+    if (/\s/.test(character)) continue
+    const found = text.indexOf(character, place)
+    if (found < 0) return start
+    place = found + 1
+  }
+  return offset < value.length ? place - 1 : place
 }
 
 function keyPosition(document: YamlDocument, lines: LineCounter, path: Path): { line: number; column: number } {

@@ -23,6 +23,7 @@ import type { Log } from './log.ts'
 import { Bridge } from './replication/bridge.ts'
 import { systemTime } from './replication/time.ts'
 import { type Parts, statusOf } from './status.ts'
+import { selectionOf } from './streams.ts'
 import { Store } from './store/store.ts'
 
 export type Gateway = {
@@ -189,17 +190,24 @@ async function openBridges({ config, log, closers }: House, store: Store): Promi
   }
   const bridges: Bridge[] = []
   for (const options of config.bridges) {
-    const bridge = await Bridge.open(bridgeOptions(options, config.gateway.id), doors)
+    const bridge = await Bridge.open(bridgeOptions(options, config), doors)
     closers.push(() => bridge.close())
     bridges.push(bridge)
   }
   return bridges
 }
 
-function bridgeOptions({ farSide, frameBytesMax, mqttVersion, ...same }: BridgeConfig, gateway: string) {
+function bridgeOptions(
+  { farSide, frameBytesMax, mqttVersion, ...same }: BridgeConfig,
+  { gateway: { id: gateway }, tables }: Config,
+) {
   return {
     ...same,
     mqtt: mqttVersion,
+    publish: same.publish.map(stream => {
+      const kind = tables.get(stream.table)?.kind ?? 'series'
+      return { ...stream, selection: selectionOf(stream, kind) }
+    }),
     gateway,
     url: farSide.url,
     username: same.username ?? gateway,

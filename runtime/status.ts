@@ -88,6 +88,7 @@ function streamSection({
   state,
   parked,
   refused,
+  undecided,
 }: StreamStatus): StreamSection {
   return {
     table,
@@ -99,6 +100,7 @@ function streamSection({
     state,
     parked,
     refused,
+    undecided,
   }
 }
 

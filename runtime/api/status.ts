@@ -112,6 +112,8 @@ export type StreamSection = {
   readonly parked: number
   /** Entries that the receiving side refused for good. */
   readonly refused?: number | undefined
+  /** Entries that `where` had no answer for; they are not sent. */
+  readonly undecided?: number | undefined
 }
 
 export type HubSection = {

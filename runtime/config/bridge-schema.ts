@@ -88,8 +88,21 @@ const published = z.strictObject({
     .describe(
       'Where a stream that is new begins: with all that the table holds, with what comes from now on, or then.',
     ),
-  where: z.string().max(4096).optional().describe('An expression: only entries for which it is true go up.'),
-  columns: z.array(z.string().min(1)).min(1).max(256).optional().describe('Only these parts of each row go up.'),
+  where: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe(
+      'An expression (CEL): only entries for which it is true go up; a row for which it is not is told as a deletion.',
+    ),
+  columns: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(256)
+    .optional()
+    .describe(
+      'Only these keys go up: of each row, or of each value that is an object; what is no object goes up whole.',
+    ),
   every: every.optional().describe('Instead of the readings, their summary of each period goes up.'),
   live_first: z
     .boolean()

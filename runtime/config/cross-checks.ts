@@ -8,6 +8,7 @@ import { defaultAdapterName, findAdapterKind } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { type Finding, nearestName, type Path } from '../document.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
+import { selections } from './selection-checks.ts'
 import type { Address } from './values.ts'
 
 export type Sections = Partial<ConfigFile>
@@ -25,7 +26,12 @@ export function crossChecks(sections: Sections): Finding[] {
     ...streamsHaveOneBridge(sections),
     ...hubKnowsItsGateways(sections),
     ...(tables
-      ? [...routeTables(sections, tables), ...bridgeTables(sections, tables), ...hubTables(sections, tables)]
+      ? [
+          ...routeTables(sections, tables),
+          ...bridgeTables(sections, tables),
+          ...selections(sections, tables),
+          ...hubTables(sections, tables),
+        ]
       : []),
   ]
 }

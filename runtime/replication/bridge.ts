@@ -17,8 +17,15 @@ import { type BridgeLink, Link, type LinkOptions, type LinkStatus, type MakeLink
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
 import { Receiver } from './receiver.ts'
+import { Selection, type SelectionOptions } from './selection.ts'
 import { Sender } from './sender.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
+
+export type PublishOptions = {
+  readonly table: string
+  readonly start: StreamStart
+  readonly selection?: SelectionOptions | undefined
+}
 
 export type BridgeOptions = {
   readonly name: string
@@ -27,7 +34,7 @@ export type BridgeOptions = {
   readonly gateway: string
   readonly username: string
   readonly password: string | undefined
-  readonly publish: readonly { readonly table: string; readonly start: StreamStart }[]
+  readonly publish: readonly PublishOptions[]
   readonly subscribe: readonly string[]
   readonly keepaliveMs: number
   readonly frameBytes: number | undefined
@@ -81,9 +88,10 @@ export class Bridge {
     this.#options = options
     this.#doors = { ...doors, log }
     const { name, gateway, frameBytes = frameBytesDefault } = options
-    this.#senders = options.publish.map(({ table, start }) => {
-      const kind = this.#kindOf(table)
-      return new Sender({ table, kind, label: name, cursor: `bridge/${name}/${table}`, start, frameBytes }, this.#doors)
+    this.#senders = options.publish.map(({ table, start, selection }) => {
+      const stream = { table, kind: this.#kindOf(table), label: name, cursor: `bridge/${name}/${table}`, start }
+      const chosen = selection && new Selection(selection)
+      return new Sender({ ...stream, frameBytes, selection: chosen }, this.#doors)
     })
     for (const sender of this.#senders) sender.onRestart = () => this.#greet()
     this.#receivers = options.subscribe.map(

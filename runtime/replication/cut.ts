@@ -2,7 +2,7 @@
  * Cuts what was read from a log into the next frame to send. Pure: the same entries give the same frame, so that going
  * back and sending again tells the far side exactly the same.
  *
- * Promises: entries that the far side has (it sent them, or made them) are passed over, which is what keeps two
+ * Promises: entries that the far side has (it sent them, or made them) and those that are not selected are passed over, which is what keeps two
  * directions on one table from looping; transactions stay whole, in parts where one message can't hold them; what
  * can't travel at all becomes a gap with its reason, so that it never holds up the rest [I4].
  */
@@ -15,6 +15,7 @@ import {
   transactionBytesMax,
   transactionPartsMax,
 } from './limits.ts'
+import type { Choose } from './selection.ts'
 import { type Entry, type Seq, asSeq } from '../store/types.ts'
 
 export type Cut = {
@@ -38,6 +39,8 @@ export type CutOptions = {
   readonly single: boolean
   /** Why the first transaction with anything to send can't be read by the far side even alone, if that is so. */
   readonly unreadable: string | undefined
+  /** What of an entry is sent; left out, all of it. */
+  readonly choose?: Choose | undefined
 }
 
 type Transaction = {
@@ -83,7 +86,7 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
 }
 
 /** Whole transactions with what the far side shall see of them; a hole in the positions becomes a gap. */
-function* transactionsOf(entries: readonly Entry[], { after, peer }: CutOptions): Generator<Transaction> {
+function* transactionsOf(entries: readonly Entry[], { after, peer, choose }: CutOptions): Generator<Transaction> {
   let expected = after + 1
   for (let start = 0; start < entries.length; ) {
     let end = start + 1
@@ -98,7 +101,10 @@ function* transactionsOf(entries: readonly Entry[], { after, peer }: CutOptions)
       if (entry.kind === 'gap') {
         // Of a trimmed records log the rows that stand are told; what they superseded is no loss.
         if (entry.count > 0) gaps.push({ first: asSeq(from), last: entry.seq, reason: entry.reason })
-      } else if (entry.via !== peer && entry.origin !== peer) sent.push({ entry, joined: sent.length > 0 })
+      } else if (entry.via !== peer && entry.origin !== peer) {
+        const chosen = choose === undefined ? entry : choose(entry)
+        if (chosen !== undefined) sent.push({ entry: chosen, joined: sent.length > 0 })
+      }
       expected = entry.seq + 1
     }
     yield { first: first ?? after, last: asSeq(expected - 1), gaps, sent }

@@ -326,6 +326,7 @@ export class Receiver {
       lastConfirmedAtMs: this.#lastConfirmedAtMs,
       framesInFlight: this.#waiting.length,
       ...this.#counts,
+      undecided: 0,
       state: this.#state(behind),
       reason: this.#refusal,
     }

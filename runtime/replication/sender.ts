@@ -17,6 +17,7 @@ import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
 import type { PositionAnswer } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
+import type { Selection } from './selection.ts'
 import { parkUnsendable } from './unsendable.ts'
 import {
   type Window,
@@ -38,6 +39,8 @@ export type SenderOptions = {
   readonly cursor: string
   readonly start: StreamStart
   readonly frameBytes: number
+  /** What of the table goes into this stream; left out, all. */
+  readonly selection?: Selection | undefined
   /** The log's head when this process started; left out, that of now. */
   readonly headAtStart?: Seq | undefined
 }
@@ -245,6 +248,7 @@ export class Sender {
       frameBytes,
       single: suspicion !== undefined,
       unreadable: suspicion?.isProven && suspicion.at === window.sent ? suspicion.reason : undefined,
+      choose: this.options.selection?.choose,
     })
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
     this.#counts.parked += parkUnsendable(cut.parked, this.options, this.#doors)
@@ -322,6 +326,7 @@ export class Sender {
       lastConfirmedAtMs: this.#lastConfirmedAtMs,
       framesInFlight: this.flyingFrames,
       ...this.#counts,
+      undecided: this.options.selection?.undecided ?? 0,
       state: this.#state(behind),
       reason: this.#refusal,
     }

@@ -36,6 +36,8 @@ export type StreamStatus = {
   readonly bytes: number
   readonly parked: number
   readonly refused: number
+  /** Entries that `where` had no answer for, such as rows without the field that it looks at: not sent. */
+  readonly undecided: number
   /** moving and idle are green. stalled: connected, but the confirmed position does not move. */
   readonly state: 'idle' | 'moving' | 'stalled' | 'offline' | 'refused' | 'restarting'
   readonly reason: string | undefined

@@ -256,11 +256,10 @@ describe('bridges', () => {
       - {table: alerts, start: 2026-11-01}
       - table: readings
         where: value > 3
-        columns: [value]
         every: {period: 10m, keep: [avg, count]}
         live_first: true
         window: 22:00-02:30
-      - {table: rejects, window: {open: 0 3 * * 1, for: 2h, zone: Europe/Berlin}}
+      - {table: rejects, columns: [topic], window: {open: 0 3 * * 1, for: 2h, zone: Europe/Berlin}}
 `).bridges
     assert.equal(bridge?.mqttVersion, '5')
     assert.deepEqual([bridge.rateBytes, bridge.dailyBytes], [100_000, 50_000_000])
@@ -276,12 +275,16 @@ describe('bridges', () => {
         ...wholeStream,
         table: 'readings',
         where: 'value > 3',
-        columns: ['value'],
         every: { periodMs: 600_000, keep: ['avg', 'count'] },
         liveFirst: true,
         window: { open: '0 22 * * *', forMs: 4.5 * 3_600_000, zone: 'UTC' },
       },
-      { ...wholeStream, table: 'rejects', window: { open: '0 3 * * 1', forMs: 7_200_000, zone: 'Europe/Berlin' } },
+      {
+        ...wholeStream,
+        table: 'rejects',
+        columns: ['topic'],
+        window: { open: '0 3 * * 1', forMs: 7_200_000, zone: 'Europe/Berlin' },
+      },
     ])
     const publish = (keys: string): string =>
       problems(`bridges: [{name: a, url: 'mqtt://h', publish: [{table: alerts, ${keys}}]}]`).join()

@@ -36,6 +36,7 @@ export const house = {
     'runtime/cloud': { mayImport: ['runtime/store', 'runtime/replication'] },
     'runtime/commands': { mayImport: ['runtime', 'adapters', 'rules', 'firmware-sim'] },
     'runtime/gateway.ts': { mayImport: ['runtime', 'adapters', 'rules'] },
+    'runtime/streams.ts': { mayImport: ['runtime', 'rules'] },
     'runtime/status.ts': { mayImport: ['runtime'] },
     'runtime/main.ts': { mayImport: ['runtime'] },
     'firmware-sim': { noLeaves: true, mayImport: [] },

@@ -1,0 +1,42 @@
+/**
+ * From the keys of a published stream to what its sender needs: here the expression language of `rules` meets
+ * `replication`, which knows nothing of it. Pure.
+ */
+import { compileReadingWhere, compileRowWhere } from '../rules/where.ts'
+import type { PublishConfig } from './config/config.ts'
+import type { SelectionOptions } from './replication/selection.ts'
+import { stampMs } from './stamp.ts'
+import { type ReadingEntry, type RecordEntry, type TableKind, timeOf } from './store/types.ts'
+
+/** What of its table goes into a stream; undefined if all of it does. Throws if `where` does not compile: config has checked it. */
+export function selectionOf({ where, columns }: PublishConfig, kind: TableKind): SelectionOptions | undefined {
+  if (where === undefined && columns === undefined) return undefined
+  const none = { where: undefined, byKeyAlone: false }
+  const chosen = where === undefined ? none : kind === 'series' ? ofReadings(where) : ofRows(where)
+  return { ...chosen, columns }
+}
+
+type Where = Pick<SelectionOptions, 'where' | 'byKeyAlone'>
+
+function ofReadings(text: string): Where {
+  const chooses = readingChooser(text)
+  return { where: entry => entry.kind === 'reading' && chooses(entry), byKeyAlone: false }
+}
+
+export function readingChooser(text: string): (entry: ReadingEntry) => boolean | undefined {
+  const compiled = compileReadingWhere(text)
+  if (!compiled.ok) throw new Error(compiled.fault.message)
+  return entry => {
+    const { device, metric, unit } = entry.series
+    return compiled.choose({ device, metric, unit, value: entry.value, origin: entry.origin, timeMs: timeOf(entry) })
+  }
+}
+
+function ofRows(text: string): Where {
+  const compiled = compileRowWhere(text)
+  if (!compiled.ok) throw new Error(compiled.fault.message)
+  const chooses = ({ key, value, origin, stamp }: RecordEntry): boolean | undefined =>
+    compiled.choose({ key, value, origin, timeMs: stampMs(stamp) })
+  const byKeyAlone = [...compiled.mentions].every(name => name === 'key')
+  return { where: entry => entry.kind === 'record' && chooses(entry), byKeyAlone }
+}
