@@ -78,29 +78,21 @@ function hubSection(id: string, { broker, hub }: NonNullable<Parts['cloud']>): H
   return { id, listen: broker.addresses().map(hostAndPort), gateways }
 }
 
-function streamSection({
-  table,
-  direction,
-  behind,
-  oldestUnsentMs,
-  confirmed,
-  bytes,
-  state,
-  parked,
-  refused,
-  undecided,
-}: StreamStatus): StreamSection {
+function streamSection(stream: StreamStatus): StreamSection {
+  const { table, direction, behind, confirmed, state, parked, refused, undecided, reason } = stream
   return {
     table,
     direction,
     behind,
-    oldest_unsent_ms: oldestUnsentMs ?? null,
+    oldest_unsent_ms: stream.oldestUnsentMs ?? null,
     confirmed,
-    sent_bytes: bytes,
+    sent_bytes: stream.bytes,
     state,
     parked,
     refused,
     undecided,
+    last_confirmed_ms: stream.lastConfirmedAtMs ?? null,
+    reason,
   }
 }
 

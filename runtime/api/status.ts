@@ -92,6 +92,12 @@ export type BridgeSection = {
   readonly connected_since_ms: number | null
   /** Why it is not connected, in a sentence. */
   readonly reason?: string | undefined
+  /** When it tries again; null while it is connected. */
+  readonly next_attempt_ms?: number | null | undefined
+  /** The MQTT version that is spoken: 3.1.1 or 5; null before the first connection. */
+  readonly mqtt_version?: string | null | undefined
+  /** When our certificate, or the far side's, runs out; null without one. */
+  readonly certificate_expires_ms?: number | null | undefined
   readonly streams: readonly StreamSection[]
 }
 
@@ -110,10 +116,17 @@ export type StreamSection = {
   readonly state: string
   /** Entries that were put aside because the receiving side cannot take them, or not yet. */
   readonly parked: number
-  /** Entries that the receiving side refused for good. */
+  /** Frames that the receiving side could not read or did not expect. */
   readonly refused?: number | undefined
   /** Entries that `where` had no answer for; they are not sent. */
   readonly undecided?: number | undefined
+  /** Entries that the receiving side will never see, and the newest reason: they stand in the table `gaps`. */
+  readonly gaps?: number | undefined
+  readonly gap_reason?: string | undefined
+  /** When something was confirmed last, since the start; null if nothing was. */
+  readonly last_confirmed_ms?: number | null | undefined
+  /** Why it is in this state, where that says more than the state. */
+  readonly reason?: string | undefined
 }
 
 export type HubSection = {

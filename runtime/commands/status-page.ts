@@ -4,26 +4,32 @@
  */
 import type { BridgeSection, GatewayStatus, HubSection, StreamSection, TableSection } from '../api/status.ts'
 import { formatSize } from '../units.ts'
+import { concernsOf, nowOf, type Told } from './concerns.ts'
 import { age, type Cell, grouped, printable, table, type Terminal } from './terminal.ts'
-
-/** Anything of it may be missing. */
-export type Told<T> = T extends readonly (infer Item)[]
-  ? readonly Told<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]?: Told<T[Key]> | undefined }
-    : T
 
 type Gateway = Told<GatewayStatus>['gateway']
 
 export function statusPage(status: Told<GatewayStatus>, terminal: Terminal): string {
-  const { gateway, store, bridges = [], hub } = status
+  const { store, bridges = [], hub } = status
+  const nowMs = nowOf(status)
   const sections = [
+    verdict(status, terminal),
     overview(status, terminal),
     tables(store?.tables ?? [], terminal),
-    ...bridges.map(bridge => bridgePart(bridge, gateway, terminal)),
-    hub ? hubPart(hub, gateway, terminal) : '',
+    ...bridges.map(bridge => bridgePart(bridge, nowMs, terminal)),
+    hub ? hubPart(hub, nowMs, terminal) : '',
   ]
   return sections.filter(section => section !== '').join('\n')
+}
+
+/** First what a tired person came for: is anything wrong, and what. */
+function verdict(status: Told<GatewayStatus>, terminal: Terminal): string {
+  if (status.gateway === undefined) return ''
+  const concerns = concernsOf(status)
+  if (concerns.length === 0) return `${terminal.paint('green', 'All is well.')}\n`
+  const title = concerns.length === 1 ? 'One thing needs you:' : `${concerns.length} things need you:`
+  const lines = concerns.map(({ level, text }) => `  ${terminal.paint(level, shown(text))}`)
+  return [terminal.paint('bold', title), ...lines].map(text => `${text}\n`).join('')
 }
 
 /** One line for each room, and below it what is wrong there. */
@@ -103,19 +109,21 @@ function tables(all: readonly Told<TableSection>[], terminal: Terminal): string 
   return table(['table', 'kind', '>first', '>head', '>series'], rows, terminal)
 }
 
-function bridgePart(bridge: Told<BridgeSection>, gateway: Gateway, terminal: Terminal): string {
+function bridgePart(bridge: Told<BridgeSection>, now: number | undefined, terminal: Terminal): string {
   const { name, url, state, connected_since_ms: since, reason, streams = [] } = bridge
-  const now = gatewayNow(gateway)
   const connected = typeof since === 'number' && now !== undefined ? `connected for ${age(now - since)}` : ''
   const head = line('bridge', terminal.paint('bold', shown(name)), shown(url), paintState(state, terminal), connected)
   const lines = [head, ...faults([reason], terminal)].map(text => `${text}\n`).join('')
   return streams.length === 0 ? lines : lines + table(streamTitles, streams.map(streamCells), terminal)
 }
 
-function hubPart({ id, listen = [], gateways = [] }: Told<HubSection>, gateway: Gateway, terminal: Terminal): string {
+function hubPart(
+  { id, listen = [], gateways = [] }: Told<HubSection>,
+  now: number | undefined,
+  terminal: Terminal,
+): string {
   const where = listen.length > 0 ? `listens on ${listen.map(shown).join(' and ')}` : ''
   const head = `${line('hub', terminal.paint('bold', shown(id)), counted(gateways.length, 'gateway'), where)}\n`
-  const now = gatewayNow(gateway)
   const rows = gateways.flatMap(({ id: name, connected, last_contact_ms: last, streams = [] }) => {
     const contact = typeof last === 'number' && now !== undefined ? age(now - last) : '-'
     const link: Cell = connected ? { text: 'yes', style: 'green' } : { text: 'no', style: 'yellow' }
@@ -127,10 +135,10 @@ function hubPart({ id, listen = [], gateways = [] }: Told<HubSection>, gateway: 
   return head + table(['gateway', 'connected', '>last contact', ...streamTitles], rows, terminal)
 }
 
-const streamTitles = ['table', 'direction', '>behind', '>oldest', '>confirmed', '>bytes', '>parked', 'state']
+const streamTitles = ['table', 'direction', '>behind', '>oldest', '>confirmed', '>bytes', '>parked', '>gaps', 'state']
 
 function streamCells(stream: Told<StreamSection>): readonly Cell[] {
-  const { oldest_unsent_ms: oldest, parked = 0, refused = 0, state } = stream
+  const { oldest_unsent_ms: oldest, parked = 0, refused = 0, gaps = 0, state } = stream
   const aside = parked + refused
   return [
     stream.table ?? '-',
@@ -140,14 +148,9 @@ function streamCells(stream: Told<StreamSection>): readonly Cell[] {
     many(stream.confirmed),
     size(stream.sent_bytes),
     aside > 0 ? { text: many(aside), style: 'red' } : '0',
+    gaps > 0 ? { text: many(gaps), style: 'red' } : '0',
     { text: state ?? '-', style: styleOf(state) },
   ]
-}
-
-/** By the gateway's clock, not ours: a board that was just set and a laptop do not agree. */
-function gatewayNow(gateway: Gateway): number | undefined {
-  const { started_ms, uptime_ms } = gateway ?? {}
-  return started_ms === undefined || uptime_ms === undefined ? undefined : started_ms + uptime_ms
 }
 
 function line(label: string, ...parts: readonly string[]): string {

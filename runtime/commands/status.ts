@@ -2,7 +2,8 @@
 import { Command } from 'commander'
 import type { GatewayStatus } from '../api/status.ts'
 import { type ClientOptions, openClient, withGateway } from './options.ts'
-import { statusPage, type Told } from './status-page.ts'
+import type { Told } from './concerns.ts'
+import { statusPage } from './status-page.ts'
 import { terminalOf } from './terminal.ts'
 
 export function statusCommand(): Command {
@@ -12,8 +13,9 @@ export function statusCommand(): Command {
     .addHelpText(
       'after',
       `
-STATE of a stream: idle and moving are well; stalled means connected, but the far side confirms nothing. BEHIND counts the
-entries that the far side has not confirmed, OLDEST is the age of the first of them.
+First comes what is wrong, then how each part is doing. STATE of a stream: idle and moving are well; stalled means connected,
+but the far side confirms nothing. BEHIND counts the entries that the far side has not confirmed, OLDEST is the age of the
+first of them. PARKED rows wait for you (holdfast parked); GAPS counts entries that will never arrive (holdfast query gaps).
 
 Examples:
   $ holdfast status

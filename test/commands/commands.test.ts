@@ -36,7 +36,7 @@ const parsed = (text: string): Record<string, unknown>[] =>
 
 test('status prints what the gateway tells, as a page or as JSON', async () => {
   assert.deepEqual(parsed((await holdfast(['status', '--json', ...at])).out), [{ gateway: { id: 'gw-1' } }])
-  assert.equal((await holdfast(['status', ...at])).out, 'gateway  gw-1\n')
+  assert.equal((await holdfast(['status', ...at])).out, 'All is well.\n\ngateway  gw-1\n')
 })
 
 test('put takes JSON, negative numbers and plain text, and query and delete find the row', async () => {

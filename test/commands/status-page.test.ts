@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GatewayStatus } from '../../runtime/api/status.ts'
+import { concernsOf } from '../../runtime/commands/concerns.ts'
 import { statusPage } from '../../runtime/commands/status-page.ts'
 import type { Terminal } from '../../runtime/commands/terminal.ts'
 
@@ -63,7 +64,15 @@ const status: GatewayStatus = {
 test('the page of a gateway tells each room, and what is wrong there', () => {
   assert.equal(
     statusPage(status, pipe),
-    `gateway  gw-1, up 1h2m, version 0.1.0
+    `6 things need you:
+  the disk is nearly full: new readings are refused
+  1 alert is firing: holdfast query alerts
+  bridge cloud is offline: connection refused; 1,200 entries wait, the oldest for 1m35s
+  bridge cloud, readings going out: connected, but nothing is confirmed; 1,200 entries wait, the oldest for 1m35s
+  the rule files have faults; the rules read before stay in force
+  gateway gw-8 was not heard of yet
+
+gateway  gw-1, up 1h2m, version 0.1.0
 store    full, 12,345 readings stored, 1.2 MB written
          the disk is nearly full
 broker   1 client, listens on 127.0.0.1:1883
@@ -78,13 +87,13 @@ alerts    records      1       7       -
 
 bridge   cloud, mqtts://hub:8883, offline
          connection refused
-TABLE     DIRECTION  BEHIND  OLDEST  CONFIRMED  BYTES  PARKED  STATE
-readings  send        1,200   1m35s     11,145  44 kB       0  stalled
+TABLE     DIRECTION  BEHIND  OLDEST  CONFIRMED  BYTES  PARKED  GAPS  STATE
+readings  send        1,200   1m35s     11,145  44 kB       0     0  stalled
 
 hub      hq, 2 gateways, listens on 0.0.0.0:1884
-GATEWAY  CONNECTED  LAST CONTACT  TABLE  DIRECTION  BEHIND  OLDEST  CONFIRMED  BYTES  PARKED  STATE
-gw-7     yes                  3s  -      -               -       -          -      -       -  -
-gw-8     no                    -  -      -               -       -          -      -       -  -
+GATEWAY  CONNECTED  LAST CONTACT  TABLE  DIRECTION  BEHIND  OLDEST  CONFIRMED  BYTES  PARKED  GAPS  STATE
+gw-7     yes                  3s  -      -               -       -          -      -       -     -  -
+gw-8     no                    -  -      -               -       -          -      -       -     -  -
 `,
   )
 })
@@ -101,5 +110,48 @@ test('only what is known to be well is green [I9]', () => {
 test('a gateway that tells less is drawn with what it tells, and unknown sections are left out', () => {
   assert.equal(statusPage({}, pipe), '')
   const newer = { gateway: status.gateway, weather: { sunny: true } }
-  assert.equal(statusPage(newer, pipe), 'gateway  gw-1, up 1h2m, version 0.1.0\n')
+  assert.equal(statusPage(newer, pipe), 'All is well.\n\ngateway  gw-1, up 1h2m, version 0.1.0\n')
+})
+
+test('what is wrong comes first, the worst before the rest, with what to look at', () => {
+  const stream = {
+    table: 'readings',
+    direction: 'send',
+    behind: 0,
+    oldest_unsent_ms: null,
+    confirmed: 7,
+    sent_bytes: 0,
+    state: 'idle',
+    parked: 2,
+    gaps: 1_500,
+    gap_reason: 'max_age',
+  } as const
+  const bridge = {
+    name: 'cloud',
+    url: 'mqtts://hub:8883',
+    state: 'talking',
+    connected_since_ms: startedMs,
+    certificate_expires_ms: startedMs + 3_723_000 + 3 * 86_400_000,
+    streams: [stream],
+  }
+  const gateway = { id: 'gw-9', connected: false, last_contact_ms: startedMs, streams: [] }
+  const hub = {
+    id: 'hq',
+    listen: [],
+    gateways: [gateway, { ...gateway, id: 'gw-10', last_contact_ms: startedMs + 3_720_000 }],
+  }
+  const concerns = concernsOf({ gateway: status.gateway, bridges: [bridge], hub })
+  assert.deepEqual(concerns, [
+    {
+      level: 'red',
+      text: 'bridge cloud, readings going out: 1,500 entries will never arrive: max_age (holdfast query gaps)',
+    },
+    { level: 'yellow', text: 'the certificate of bridge cloud runs out in 3d0h' },
+    { level: 'yellow', text: 'bridge cloud, readings going out: 2 rows put aside (holdfast parked)' },
+    { level: 'yellow', text: 'gateway gw-9 was not heard of for 1h2m' },
+  ])
+  assert.deepEqual(
+    concernsOf({ gateway: status.gateway, bridges: [{ ...bridge, certificate_expires_ms: null, streams: [] }] }),
+    [],
+  )
 })

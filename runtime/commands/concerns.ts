@@ -1,0 +1,127 @@
+/**
+ * What is wrong, most urgent first, each in one sentence that says what to look at: the top of `holdfast status`, for a
+ * person who is tired. Pure. What is not here is well, or was not told.
+ */
+import type { BridgeSection, GatewayStatus, HubSection, StreamSection } from '../api/status.ts'
+import { age, grouped } from './terminal.ts'
+
+/** Anything of it may be missing. */
+export type Told<T> = T extends readonly (infer Item)[]
+  ? readonly Told<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Told<T[Key]> | undefined }
+    : T
+
+export type Concern = { readonly level: 'red' | 'yellow'; readonly text: string }
+
+/** A gateway that was not heard of for so long is said to be silent: a reboot and a short cut are nobody's concern. */
+const silentMs = 15 * 60_000
+/** A certificate is renewed in time if it is said this long before. */
+const expiryMs = 14 * 86_400_000
+
+export function concernsOf(status: Told<GatewayStatus>): readonly Concern[] {
+  const nowMs = nowOf(status)
+  const all = [
+    ...storeConcerns(status),
+    ...rulesConcerns(status),
+    ...(status.bridges ?? []).flatMap(bridge => bridgeConcerns(bridge, nowMs)),
+    ...(status.hub ? hubConcerns(status.hub, nowMs) : []),
+  ]
+  return [...all.filter(({ level }) => level === 'red'), ...all.filter(({ level }) => level === 'yellow')]
+}
+
+/** By the gateway's clock, not ours: a board that was just set and a laptop do not agree. */
+export function nowOf({ gateway }: Told<GatewayStatus>): number | undefined {
+  const { started_ms, uptime_ms } = gateway ?? {}
+  return started_ms === undefined || uptime_ms === undefined ? undefined : started_ms + uptime_ms
+}
+
+const red = (text: string): Concern => ({ level: 'red', text })
+const yellow = (text: string): Concern => ({ level: 'yellow', text })
+
+function storeConcerns({ store }: Told<GatewayStatus>): Concern[] {
+  const { state, reason, damaged_values: damaged = 0, repairs = 0 } = store ?? {}
+  return [
+    ...(state === 'failed' ? [red(`the store cannot write and takes nothing: ${reason ?? 'no reason told'}`)] : []),
+    ...(state === 'full' ? [red(`${reason ?? 'the disk is nearly full'}: new readings are refused`)] : []),
+    ...(damaged > 0 ? [red(`${counted(damaged, 'stored value')} cannot be read any more`)] : []),
+    ...(repairs > 0 ? [yellow('the database was damaged and had to be repaired when it was opened')] : []),
+  ]
+}
+
+function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
+  const { firing = 0, problems = [] } = rules ?? {}
+  return [
+    ...(firing > 0
+      ? [red(`${counted(firing, 'alert')} ${firing === 1 ? 'is' : 'are'} firing: holdfast query alerts`)]
+      : []),
+    ...(problems.length > 0 ? [yellow('the rule files have faults; the rules read before stay in force')] : []),
+  ]
+}
+
+function bridgeConcerns(bridge: Told<BridgeSection>, nowMs: number | undefined): Concern[] {
+  const { name = '?', state, reason, certificate_expires_ms: expires, streams = [] } = bridge
+  const waiting = waitingOf(streams)
+  const link =
+    state === undefined || state === 'talking'
+      ? []
+      : [(state === 'greeting' ? yellow : red)(`bridge ${name} is ${state}${because(reason)}${waiting}`)]
+  return [
+    ...link,
+    ...expiryConcern(name, expires, nowMs),
+    ...streams.flatMap(stream => streamConcerns(stream, `bridge ${name}`, nowMs)),
+  ]
+}
+
+function expiryConcern(name: string, expires: number | null | undefined, nowMs: number | undefined): Concern[] {
+  if (typeof expires !== 'number' || nowMs === undefined || expires - nowMs > expiryMs) return []
+  const leftMs = expires - nowMs
+  return leftMs <= 0
+    ? [red(`the certificate of bridge ${name} ran out ${age(-leftMs)} ago`)]
+    : [yellow(`the certificate of bridge ${name} runs out in ${age(leftMs)}`)]
+}
+
+function streamConcerns(stream: Told<StreamSection>, where: string, nowMs: number | undefined): Concern[] {
+  const { table = '?', state, reason, parked = 0, gaps = 0 } = stream
+  const what = `${where}, ${table} ${stream.direction === 'receive' ? 'coming in' : 'going out'}`
+  return [
+    ...(state === 'stalled'
+      ? [red(`${what}: connected, but nothing is confirmed${sinceWhen(stream, nowMs)}${waitingOf([stream])}`)]
+      : []),
+    ...(state === 'refused' ? [red(`${what}: refused${because(reason)}`)] : []),
+    ...(gaps > 0
+      ? [
+          red(
+            `${what}: ${counted(gaps, 'entry', 'entries')} will never arrive${because(stream.gap_reason)} (holdfast query gaps)`,
+          ),
+        ]
+      : []),
+    ...(parked > 0 ? [yellow(`${what}: ${counted(parked, 'row')} put aside (holdfast parked)`)] : []),
+  ]
+}
+
+function hubConcerns({ gateways = [] }: Told<HubSection>, nowMs: number | undefined): Concern[] {
+  return gateways.flatMap(({ id = '?', connected, last_contact_ms: last, streams = [] }) => {
+    const silentFor = typeof last === 'number' && nowMs !== undefined ? nowMs - last : undefined
+    const silent =
+      connected === false && (silentFor ?? Number.POSITIVE_INFINITY) >= silentMs
+        ? [yellow(`gateway ${id} was not heard of ${silentFor === undefined ? 'yet' : `for ${age(silentFor)}`}`)]
+        : []
+    return [...silent, ...streams.flatMap(stream => streamConcerns(stream, `gateway ${id}`, nowMs))]
+  })
+}
+
+function waitingOf(streams: readonly Told<StreamSection>[]): string {
+  const sending = streams.filter(({ direction }) => direction === 'send')
+  const behind = sending.reduce((sum, stream) => sum + (stream.behind ?? 0), 0)
+  if (behind === 0) return ''
+  const oldest = Math.max(...sending.map(stream => stream.oldest_unsent_ms ?? 0))
+  return `; ${counted(behind, 'entry waits', 'entries wait')}${oldest > 0 ? `, the oldest for ${age(oldest)}` : ''}`
+}
+
+const sinceWhen = ({ last_confirmed_ms: last }: Told<StreamSection>, nowMs: number | undefined): string =>
+  typeof last === 'number' && nowMs !== undefined ? ` for ${age(nowMs - last)}` : ''
+
+const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`)
+const counted = (count: number, one: string, more = `${one}s`): string =>
+  `${grouped(count)} ${count === 1 ? one : more}`
