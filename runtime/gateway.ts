@@ -21,6 +21,8 @@ import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
 import { Bridge } from './replication/bridge.ts'
+import { BrokerBridge } from './replication/broker-bridge.ts'
+import type { FarSide } from './replication/far-side.ts'
 import { systemTime } from './replication/time.ts'
 import { type Parts, statusOf } from './status.ts'
 import { selectionOf } from './streams.ts'
@@ -180,7 +182,7 @@ function chosen(choice: TableChoice, all: readonly string[]): readonly string[] 
   return choice === 'all' ? all : [...choice]
 }
 
-async function openBridges({ config, log, closers }: House, store: Store): Promise<readonly Bridge[]> {
+async function openBridges({ config, log, closers }: House, store: Store): Promise<readonly FarSide[]> {
   const doors = {
     store,
     time: systemTime,
@@ -188,9 +190,12 @@ async function openBridges({ config, log, closers }: House, store: Store): Promi
     random: Math.random,
     log: log.child({ room: 'bridge' }),
   }
-  const bridges: Bridge[] = []
+  const bridges: FarSide[] = []
   for (const options of config.bridges) {
-    const bridge = await Bridge.open(bridgeOptions(options, config), doors)
+    const bridge =
+      options.target === 'broker'
+        ? await BrokerBridge.open(brokerBridgeOptions(options, config.gateway.id), doors)
+        : await Bridge.open(bridgeOptions(options, config), doors)
     closers.push(() => bridge.close())
     bridges.push(bridge)
   }
@@ -214,6 +219,11 @@ function bridgeOptions(
     frameBytes: frameBytesMax,
     tls: undefined,
   }
+}
+
+/** A plain broker may take anybody: only a hub needs to be told who we are. */
+function brokerBridgeOptions({ farSide, mqttVersion, ...same }: BridgeConfig, gateway: string) {
+  return { ...same, mqtt: mqttVersion, gateway, url: farSide.url, tls: undefined }
 }
 
 async function openControl({ config, log, closers }: House, parts: Parts): Promise<void> {

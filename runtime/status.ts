@@ -12,7 +12,7 @@ import type { Broker } from './broker/broker.ts'
 import type { Hub } from './cloud/hub.ts'
 import type { Config } from './config/config.ts'
 import type { Ingest } from './ingest/ingest.ts'
-import type { Bridge } from './replication/bridge.ts'
+import type { FarSide } from './replication/far-side.ts'
 import type { StreamStatus } from './replication/stream.ts'
 import type { Store } from './store/store.ts'
 import { programVersion } from './version.ts'
@@ -24,7 +24,7 @@ export type Parts = {
   readonly rulebook: Rulebook
   readonly lan: { readonly broker: Broker; readonly ingest: Ingest } | undefined
   readonly cloud: { readonly broker: Broker; readonly hub: Hub } | undefined
-  readonly bridges: readonly Bridge[]
+  readonly bridges: readonly FarSide[]
   readonly startedMs: number
   readonly now: () => number
 }
@@ -56,7 +56,7 @@ export function statusOf({
   }
 }
 
-function bridgeSection(bridge: Bridge): BridgeSection {
+function bridgeSection(bridge: FarSide): BridgeSection {
   const { bridge: name, url, state, reason, link, streams } = bridge.status()
   return {
     name,

@@ -7,6 +7,7 @@ import type { NameSource } from '../../adapters/adapter.ts'
 import { defaultAdapterName, findAdapterKind } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { type Finding, nearestName, type Path } from '../document.ts'
+import { plainBrokerChecks } from './plain-broker-checks.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
 import { selections } from './selection-checks.ts'
 import type { Address } from './values.ts'
@@ -25,6 +26,7 @@ export function crossChecks(sections: Sections): Finding[] {
     ...bridgeNamesDiffer(sections),
     ...streamsHaveOneBridge(sections),
     ...hubKnowsItsGateways(sections),
+    ...plainBrokerChecks(sections, tables),
     ...(tables
       ? [
           ...routeTables(sections, tables),
@@ -163,6 +165,8 @@ function streamsHaveOneBridge({ bridges = [] }: Sections): Finding[] {
   return bridges.flatMap((bridge, index) =>
     (['publish', 'subscribe'] as const).flatMap(direction =>
       bridge[direction].flatMap((entry, place) => {
+        // A plain broker keeps no position: there one table may go to several topics.
+        if (bridge.target === 'broker') return []
         const table = typeof entry === 'string' ? entry : entry.table
         const stream = `${direction} ${table} ${bridge.url.host} ${bridge.url.port}`
         const other = seen.get(stream)

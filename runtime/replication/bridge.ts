@@ -12,14 +12,15 @@ import { HoldfastError, messageOf } from '../errors.ts'
 import type { TableKind } from '../store/types.ts'
 import type { StreamStart } from './bookmark.ts'
 import { Exchange } from './exchange.ts'
+import type { FarSide, FarSideStatus } from './far-side.ts'
 import { frameBytesDefault, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
-import { type BridgeLink, Link, type LinkOptions, type LinkStatus, type MakeLink, type TlsOptions } from './link.ts'
+import { type BridgeLink, Link, type LinkOptions, type MakeLink, type TlsOptions } from './link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
 import { Receiver } from './receiver.ts'
 import { Selection, type SelectionOptions } from './selection.ts'
 import { Sender } from './sender.ts'
-import type { Doors, Session, StreamStatus } from './stream.ts'
+import type { Doors, Session } from './stream.ts'
 
 export type PublishOptions = {
   readonly table: string
@@ -44,19 +45,7 @@ export type BridgeOptions = {
 /** A simulator brings its own link; left out, it is an MQTT connection. */
 export type BridgeDoors = Doors & { readonly random: () => number; readonly makeLink?: MakeLink }
 
-export type BridgeStatus = {
-  readonly bridge: string
-  readonly url: string
-  readonly link: LinkStatus
-  readonly state: 'offline' | 'greeting' | 'talking' | 'refused'
-  readonly reason: string | undefined
-  readonly hub: string | undefined
-  /** Messages that were not for us, could not be read, or belonged to an older session. */
-  readonly refused: number
-  readonly streams: readonly StreamStatus[]
-}
-
-export class Bridge {
+export class Bridge implements FarSide {
   readonly #options: BridgeOptions
   readonly #doors: BridgeDoors
   readonly #link: BridgeLink
@@ -64,7 +53,7 @@ export class Bridge {
   readonly #receivers: readonly Receiver[]
   readonly #exchange: Exchange
   #sessionId: string | undefined
-  #state: BridgeStatus['state'] = 'offline'
+  #state: FarSideStatus['state'] = 'offline'
   #reason: string | undefined
   #hub: DownHello | undefined
   #refused = 0
@@ -121,7 +110,7 @@ export class Bridge {
     await this.#turn
   }
 
-  status(): BridgeStatus {
+  status(): FarSideStatus {
     return {
       bridge: this.#options.name,
       url: this.#options.url,

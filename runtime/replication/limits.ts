@@ -64,3 +64,19 @@ export const helloRefreshMs = 300_000
 export const commitRetryMs = 1_000
 export const commitRetryMaxMs = 30_000
 export const tickMs = 1_000
+
+/** Messages that a plain broker has not acknowledged yet: mosquitto's own default, a fifth of what AWS IoT Core takes. */
+export const plainWindowMax = 20
+/** Places in that window that readings leave to alerts and other records. */
+export const plainWindowKept = 2
+/** MQTT 3.1.1: a PUBACK that has stood for so long on a connection that lives is no goodbye. */
+export const farewellMs = 1_000
+/** So long is a topic left alone that the broker has refused, and a stream that it takes nothing of. */
+export const refusedTopicMs = 300_000
+/** Refused topics that are remembered, the oldest forgotten first. */
+export const refusedTopicsMax = 1_000
+/** So many different topics refused one after the other, or so many entries: then it is not one device, and the stream stops. */
+export const refusedTopicsInARowMax = 10
+export const refusedEntriesInARowMax = 100
+/** A broker that could not take a message now is asked again after so long. */
+export const plainRetryMs = 5_000

@@ -12,9 +12,19 @@ export const house = {
   beginnings: ['runtime/main.ts', 'firmware-sim/main.ts'],
 
   /** Small files that anybody may import and that import nothing of the project but each other. */
-  leaves: ['reading', 'stamp', 'units', 'errors', 'log', 'limits', 'document', 'version', 'schedule'].map(
-    name => `runtime/${name}.ts`,
-  ),
+  leaves: [
+    'reading',
+    'stamp',
+    'units',
+    'errors',
+    'log',
+    'limits',
+    'document',
+    'version',
+    'schedule',
+    'topic-template',
+    'payload-template',
+  ].map(name => `runtime/${name}.ts`),
   /** The leaves that pure rooms may import: they do nothing by themselves. */
   pureLeaves: ['runtime/reading.ts', 'runtime/units.ts', 'runtime/limits.ts', 'runtime/document.ts'],
   /** Built-in modules that do nothing by themselves either. */

@@ -1,0 +1,94 @@
+/**
+ * What can be wrong with the streams to a plain broker: templates that name what their table does not have, and keys that
+ * mean nothing there. Part of cross-checks.ts. Pure.
+ */
+import { anyOf, type Finding, nearestName, type Path } from '../document.ts'
+import { namesInPayload, payloadNames } from '../payload-template.ts'
+import { compileTopicTemplate, topicNames } from '../topic-template.ts'
+import type { ConfigFile, TableKind } from './schema.ts'
+
+type Bridge = ConfigFile['bridges'][number]
+type Published = Bridge['publish'][number]
+type Check = { readonly entry: Published; readonly path: Path; readonly kind: TableKind | undefined }
+
+/** The names of a topic template that an entry of this kind has nothing for. */
+const missingIn: Readonly<Record<TableKind, readonly string[]>> = {
+  series: ['key'],
+  records: ['device', 'metric', 'unit'],
+}
+
+export function plainBrokerChecks(
+  { bridges = [] }: Partial<ConfigFile>,
+  tables: ReadonlyMap<string, TableKind> | undefined,
+): Finding[] {
+  return bridges.flatMap((bridge, index) => {
+    const path = ['bridges', index]
+    const streams = bridge.publish.map((entry, place): Check => {
+      return { entry, path: [...path, 'publish', place], kind: tables?.get(entry.table) }
+    })
+    return bridge.target === 'broker'
+      ? [...nothingComesDown(bridge, path), ...notHeldTo(bridge, path), ...streams.flatMap(checkStream)]
+      : streams.flatMap(templatesAreForBrokers)
+  })
+}
+
+function templatesAreForBrokers({ entry, path }: Check): Finding[] {
+  return (['topic', 'payload'] as const)
+    .filter(key => entry[key] !== undefined)
+    .map(key => ({
+      path: [...path, key],
+      message: `a hub has topics of its own: ${key} is for a bridge with target: broker`,
+      onKey: true,
+    }))
+}
+
+function nothingComesDown({ subscribe }: Bridge, path: Path): Finding[] {
+  if (subscribe.length === 0) return []
+  const message =
+    'tables come down from a hub alone: leave subscribe out with target: broker, or take the messages in with routes'
+  return [{ path: [...path, 'subscribe'], message, onKey: true }]
+}
+
+/** A key that would not be held to is refused, rather than taken and forgotten. */
+function notHeldTo({ rate, daily_bytes }: Bridge, path: Path): Finding[] {
+  return Object.entries({ rate, daily_bytes })
+    .filter(([, value]) => value !== undefined)
+    .map(([key]) => ({ path: [...path, key], message: `${key} is for a bridge to a hub`, onKey: true }))
+}
+
+function checkStream(check: Check): Finding[] {
+  return [...selectionIsForHubs(check), ...topicFaults(check), ...payloadFaults(check)]
+}
+
+function selectionIsForHubs({ entry, path }: Check): Finding[] {
+  const keys = (['where', 'columns', 'every', 'window'] as const).filter(key => entry[key] !== undefined)
+  return [...keys, ...(entry.live_first ? (['live_first'] as const) : [])].map(key => ({
+    path: [...path, key],
+    message: `${key} is for a bridge to a hub; a payload template chooses what a message holds`,
+    onKey: true,
+  }))
+}
+
+function topicFaults({ entry: { topic, table }, path, kind }: Check): Finding[] {
+  if (topic === undefined) return []
+  const compiled = compileTopicTemplate(topic)
+  const at = [...path, 'topic']
+  if (!compiled.ok) return [{ path: at, message: compiled.reason }]
+  const missing = kind === undefined ? [] : missingIn[kind]
+  const unknown = compiled.template.names.find(name => missing.includes(name))
+  if (unknown === undefined) return []
+  const known = topicNames.filter(name => !missing.includes(name)).map(name => `{${name}}`)
+  return [{ path: at, message: `an entry of the ${kind} table "${table}" has no {${unknown}}: it has ${anyOf(known)}` }]
+}
+
+function payloadFaults({ entry: { payload, table }, path, kind }: Check): Finding[] {
+  if (payload === undefined || kind === undefined) return []
+  const names: readonly string[] = payloadNames[kind]
+  const unknown = namesInPayload(payload).find(name => !names.includes(name))
+  if (unknown === undefined) return []
+  const nearest = nearestName(unknown, names)
+  const hint = nearest ? `did you mean {${nearest}}?` : `it has ${anyOf(names.map(name => `{${name}}`))}`
+  return [
+    { path: [...path, 'payload'], message: `an entry of the ${kind} table "${table}" has no {${unknown}}: ${hint}` },
+  ]
+}

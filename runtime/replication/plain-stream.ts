@@ -1,0 +1,292 @@
+/**
+ * One table on its way to a plain broker: a message for each entry, and the PUBACK is the end of its journey; there, and
+ * nowhere else.
+ *
+ * Promises: the cursor moves over acknowledged messages without a hole [I1], so after a cut everything from there on is
+ * read from the log and sent again (at least once, in order); an entry that cannot be a message, or that the broker
+ * refuses, is parked with its reason, and the rest flows [I4]; if it refuses all of it, the stream stops, says so, and
+ * asks again from time to time. It never holds more than its window and one read of the log.
+ */
+import { messageOf } from '../errors.ts'
+import { type Entry, type ReadingEntry, type RecordEntry, type Seq, type TableKind, asSeq } from '../store/types.ts'
+import { Bookmark, type StreamStart } from './bookmark.ts'
+import { readMax, refusedEntriesInARowMax, refusedTopicMs, refusedTopicsInARowMax, stallMs } from './limits.ts'
+import { OldestUnsent } from './oldest-unsent.ts'
+import { type MessageOptions, messageOfEntry } from './plain-message.ts'
+import { type PlainWindow, entryDone, entryPassed, messageSent, openPlainWindow } from './plain-window.ts'
+import type { RefusedTopics } from './refused-topics.ts'
+import type { Doors, StreamStatus } from './stream.ts'
+import { parkUnsendable } from './unsendable.ts'
+
+export type PlainStreamOptions = MessageOptions & {
+  readonly kind: TableKind
+  /** The bridge, for people and for the cursor's name. */
+  readonly label: string
+  readonly cursor: string
+  readonly start: StreamStart
+}
+
+export type PlainStep =
+  | { readonly kind: 'message'; readonly seq: Seq; readonly topic: string; readonly payload: Buffer }
+  | { readonly kind: 'passed' | 'nothing' }
+
+type Flight = { readonly entry: ReadingEntry | RecordEntry; readonly topic: string }
+
+export class PlainStream {
+  readonly options: PlainStreamOptions
+  readonly #doors: Doors
+  readonly #refusedTopics: RefusedTopics
+  readonly #bookmark: Bookmark
+  readonly #oldest: OldestUnsent
+  #window: PlainWindow | undefined
+  /** What is confirmed, though the cursor on the disk may be older for some seconds. */
+  #confirmed: Seq | undefined
+  #ahead: readonly Entry[] = []
+  readonly #flights = new Map<Seq, Flight>()
+  #condemned: { readonly seq: Seq; readonly reason: string } | undefined
+  #refusedInARow: { entries: number; readonly topics: Set<string> } = { entries: 0, topics: new Set() }
+  #refusal: { readonly reason: string; readonly untilMs: number } | undefined
+  #progressAtMs = 0
+  #lastConfirmedAtMs: number | undefined
+  readonly #counts = { bytes: 0, parked: 0, refused: 0 }
+
+  constructor(options: PlainStreamOptions, doors: Doors, refusedTopics: RefusedTopics) {
+    this.options = options
+    this.#doors = doors
+    this.#refusedTopics = refusedTopics
+    this.#bookmark = new Bookmark(options, doors)
+    this.#oldest = new OldestUnsent(options.table, doors)
+  }
+
+  /** Makes the stream's beginning durable, once. */
+  prepare(): Promise<void> {
+    return this.#bookmark.prepare()
+  }
+
+  /** There is a connection: everything after what is confirmed is read, and sent, again. */
+  begin(): void {
+    this.end()
+    this.#progressAtMs = this.#doors.time.monotonicMs()
+    this.#window = openPlainWindow(this.#settled())
+  }
+
+  end(): void {
+    this.#confirmed = this.#window?.confirmed ?? this.#confirmed
+    this.#window = undefined
+    this.#ahead = []
+    this.#flights.clear()
+  }
+
+  /** For good: what is confirmed is on the disk when it resolves, so that a restart in peace sends nothing twice. */
+  async close(): Promise<void> {
+    this.end()
+    const { store, log } = this.#doors
+    const { cursor, table } = this.options
+    const seq = this.#settled()
+    if (store.cursor(cursor) === seq) return
+    try {
+      await store.commit([{ kind: 'cursor', name: cursor, seq }], 'now')
+    } catch (error) {
+      log.debug({ table, reason: messageOf(error) }, 'the cursor was not saved')
+    }
+  }
+
+  /** Never past the head: a database that was repaired has lost its end, and those numbers are given again. */
+  #settled(): Seq {
+    const known = this.#window?.confirmed ?? this.#confirmed ?? this.#bookmark.cursor
+    return asSeq(Math.min(known, this.#doors.store.head(this.options.table)))
+  }
+
+  get waiting(): number {
+    return this.#window?.waiting ?? 0
+  }
+
+  /** The first entry that waits for its answer. */
+  get firstWaiting(): Seq | undefined {
+    return this.#window?.flying[0]?.seq
+  }
+
+  /** True if this entry is on its way, or will be as soon as there is room. */
+  hasStill(seq: number): boolean {
+    return this.#settled() < seq && (this.isReady || this.waiting > 0)
+  }
+
+  get isReady(): boolean {
+    const window = this.#window
+    return window !== undefined && !this.#isStopped && window.scanned < this.#doors.store.head(this.options.table)
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#window !== undefined && this.#window.scanned >= this.#doors.store.head(this.options.table)
+  }
+
+  get #isStopped(): boolean {
+    const refusal = this.#refusal
+    if (refusal === undefined) return false
+    // When its time is over one message goes out, to ask; others follow if it is taken.
+    return this.#doors.time.monotonicMs() < refusal.untilMs || this.waiting > 0
+  }
+
+  /** Resolves when the log grows past what has been read, or the signal aborts. */
+  async waitForMore(signal: AbortSignal): Promise<void> {
+    const from = this.#window?.scanned ?? this.#doors.store.head(this.options.table)
+    await this.#doors.store.waitPast(this.options.table, from, signal)
+  }
+
+  /** The next message, if there is one. Rejects if the log can't be read. */
+  async next(): Promise<PlainStep> {
+    const before = this.#window
+    if (before === undefined) return { kind: 'nothing' }
+    const { table, kind } = this.options
+    if (before.scanned > this.#doors.store.head(table)) {
+      this.#doors.log.error({ table }, 'the log has lost its end: the stream goes on from what is left of it')
+      this.#confirmed = undefined
+      this.begin()
+      return { kind: 'nothing' }
+    }
+    if (this.#ahead.length === 0) {
+      const entries = await this.#doors.store.read(table, before.scanned, readMax[kind])
+      if (this.#window === undefined || this.#window.scanned !== before.scanned) return { kind: 'nothing' }
+      this.#ahead = entries
+    }
+    const [entry, ...rest] = this.#ahead
+    if (entry === undefined) return { kind: 'nothing' }
+    this.#ahead = rest
+    return entry.kind === 'gap' ? this.#passGap(entry) : this.#send(this.#window ?? before, entry)
+  }
+
+  #passGap(gap: Entry & { readonly kind: 'gap' }): PlainStep {
+    const { table, label } = this.options
+    const { firstSeq, seq, count, reason } = gap
+    const said = { table, stream: label, first: firstSeq, last: seq, count, reason }
+    this.#doors.log.warn(said, 'these entries were dropped here before they could be sent')
+    return this.#pass(seq)
+  }
+
+  #pass(seq: Seq): PlainStep {
+    if (this.#window !== undefined) this.#moved(entryPassed(this.#window, seq))
+    return { kind: 'passed' }
+  }
+
+  #send(window: PlainWindow, entry: ReadingEntry | RecordEntry): PlainStep {
+    const { seq } = entry
+    const message = messageOfEntry(entry, this.options)
+    if (!message.ok) {
+      this.#park(entry, message.reason)
+      return this.#pass(seq)
+    }
+    const { topic, payload } = message
+    const nowMs = this.#doors.time.monotonicMs()
+    const condemned = this.#condemned?.seq === seq ? this.#condemned.reason : undefined
+    if (condemned !== undefined) {
+      this.#condemned = undefined
+      this.#refusedTopics.refuse(topic, condemned, nowMs)
+    }
+    const refused = this.#refusedTopics.reasonFor(topic, nowMs)
+    if (refused !== undefined) {
+      return this.#isToPark(entry, topic, refused) ? this.#pass(entry.seq) : { kind: 'nothing' }
+    }
+    if (window.waiting === 0) this.#progressAtMs = nowMs
+    this.#window = messageSent(window, seq)
+    this.#flights.set(seq, { entry, topic })
+    this.#counts.bytes += topic.length + payload.length
+    return { kind: 'message', seq, topic, payload }
+  }
+
+  #park(entry: ReadingEntry | RecordEntry, reason: string): void {
+    this.#counts.parked += parkUnsendable([{ entry, reason }], this.options, this.#doors)
+  }
+
+  /** A refused entry is parked and the rest flows; but if it is all of them, they wait: then this is false. */
+  #isToPark(entry: ReadingEntry | RecordEntry, topic: string, reason: string): boolean {
+    this.#counts.refused++
+    this.#refusedInARow.entries++
+    this.#refusedInARow.topics.add(topic)
+    const { entries, topics } = this.#refusedInARow
+    const isForAll = this.options.topic.names.every(name => name === 'gateway' || name === 'table')
+    if (isForAll || topics.size >= refusedTopicsInARowMax || entries >= refusedEntriesInARowMax) {
+      this.#stop(`${reason} (topic ${topic})`)
+      return false
+    }
+    this.#park(entry, reason)
+    return true
+  }
+
+  #stop(reason: string): void {
+    const { table, label } = this.options
+    if (this.#refusal === undefined) {
+      this.#doors.log.error(
+        { table, stream: label, reason },
+        'the broker takes nothing of this table: the stream waits',
+      )
+    }
+    this.#refusal = { reason, untilMs: this.#doors.time.monotonicMs() + refusedTopicMs }
+    this.#refusedInARow = { entries: 0, topics: new Set() }
+    this.begin()
+  }
+
+  /** The broker has taken it. */
+  taken(seq: Seq): void {
+    if (this.#window === undefined || !this.#flights.delete(seq)) return
+    this.#refusal = undefined
+    this.#refusedInARow = { entries: 0, topics: new Set() }
+    this.#moved(entryDone(this.#window, seq))
+  }
+
+  /** The broker will not have it. */
+  refused(seq: Seq, reason: string): void {
+    const flight = this.#flights.get(seq)
+    if (flight === undefined || this.#window === undefined) return
+    this.#flights.delete(seq)
+    this.#refusedTopics.refuse(flight.topic, reason, this.#doors.time.monotonicMs())
+    if (this.#isToPark(flight.entry, flight.topic, reason)) this.#moved(entryDone(this.#window, seq))
+  }
+
+  /** The connection ends over this entry each time: it is parked when it is read again. */
+  condemn(seq: Seq, reason: string): void {
+    this.#condemned = { seq, reason }
+  }
+
+  #moved(window: PlainWindow): void {
+    const { time } = this.#doors
+    if (window.confirmed !== this.#window?.confirmed) {
+      this.#progressAtMs = time.monotonicMs()
+      this.#lastConfirmedAtMs = time.wallMs()
+    }
+    this.#window = window
+    this.#bookmark.save(() => this.#settled())
+  }
+
+  /** Looks up how old the oldest entry is that the broker has not acknowledged, for the status. */
+  lookAtOldest(): Promise<void> {
+    return this.#oldest.look(this.#settled())
+  }
+
+  status(): StreamStatus {
+    const { store } = this.#doors
+    const { label, table } = this.options
+    const confirmed = this.#settled()
+    const behind = Math.max(0, store.head(table) - confirmed)
+    return {
+      bridge: label,
+      table,
+      direction: 'send',
+      behind,
+      oldestUnsentMs: this.#oldest.ageMs(confirmed),
+      confirmed,
+      lastConfirmedAtMs: this.#lastConfirmedAtMs,
+      framesInFlight: this.waiting,
+      ...this.#counts,
+      state: this.#state(behind),
+      reason: this.#refusal?.reason,
+    }
+  }
+
+  #state(behind: number): StreamStatus['state'] {
+    if (this.#refusal !== undefined) return 'refused'
+    if (this.#window === undefined) return 'offline'
+    if (behind === 0) return 'idle'
+    const silentMs = this.#doors.time.monotonicMs() - this.#progressAtMs
+    return this.waiting > 0 && silentMs >= stallMs ? 'stalled' : 'moving'
+  }
+}
