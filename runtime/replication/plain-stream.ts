@@ -48,7 +48,7 @@ export class PlainStream {
   #refusal: { readonly reason: string; readonly untilMs: number } | undefined
   #progressAtMs = 0
   #lastConfirmedAtMs: number | undefined
-  readonly #counts = { bytes: 0, parked: 0, refused: 0 }
+  readonly #counts = { bytes: 0, parked: 0, refused: 0, undecided: 0 }
 
   constructor(options: PlainStreamOptions, doors: Doors, refusedTopics: RefusedTopics) {
     this.options = options
