@@ -17,7 +17,7 @@ type Setting = {
   readonly proxy: Proxy
   readonly store: Store
   readonly bridge: BrokerBridge
-  stream(table?: string): StreamStatus
+  readonly stream: (table?: string) => StreamStatus
 }
 
 async function setUp(
