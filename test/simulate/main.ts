@@ -1,0 +1,60 @@
+/** npm run simulate -- --seed N --count K [--trace] [--json] */
+import { parseArgs } from 'node:util'
+import { runSeed } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '1' },
+    trace: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+})
+const first = Number(values.seed)
+const count = Number(values.count)
+const beganMs = performance.now()
+const failed: { seed: number; digest: string; violations: readonly string[] }[] = []
+const sums = { writes: 0, acknowledged: 0, messages: 0, lives: 0, pretendMs: 0 }
+const digests: string[] = []
+const isTerminal = process.stderr.isTTY && !values.trace
+
+for (let seed = first; seed < first + count; seed++) {
+  const trace = values.trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined
+  const outcome = await runSeed({ seed, trace })
+  sums.writes += outcome.writes
+  sums.acknowledged += outcome.acknowledged
+  sums.messages += outcome.messages
+  sums.lives += outcome.lives
+  sums.pretendMs += outcome.tookMs
+  digests.push(outcome.digest)
+  if (outcome.violations.length > 0) {
+    const violations = outcome.violations.map(({ atMs, what }) => `${(atMs / 1_000).toFixed(3)} s: ${what}`)
+    failed.push({ seed, digest: outcome.digest, violations })
+    if (!values.json) {
+      if (isTerminal) process.stderr.write('\r\u001b[K')
+      console.log(`seed ${seed} failed; to replay it: npm run simulate -- --seed ${seed} --trace`)
+      for (const line of violations.slice(0, 5)) console.log(`  ${line}`)
+    }
+  }
+  if (isTerminal) progress(seed - first + 1)
+}
+
+if (isTerminal) process.stderr.write('\r\u001b[K')
+const seconds = (performance.now() - beganMs) / 1_000
+if (values.json)
+  console.log(JSON.stringify({ seeds: count, failed, ...sums, seconds, digest: digests.join(' ').slice(0, 200) }))
+else {
+  const hours = (sums.pretendMs / 3_600_000).toFixed(1)
+  console.log(
+    `${count} seeds, ${failed.length} failed: ${sums.acknowledged} entries acknowledged, ${sums.messages} messages, ` +
+      `${sums.lives} starts of a process, ${hours} pretend hours in ${seconds.toFixed(1)} s`,
+  )
+  if (count === 1) console.log(`digest ${digests[0]}`)
+}
+process.exitCode = failed.length > 0 ? 1 : 0
+
+function progress(done: number): void {
+  const width = 30
+  const full = Math.round((done / count) * width)
+  process.stderr.write(`\r[${'#'.repeat(full)}${'.'.repeat(width - full)}] ${done}/${count}, ${failed.length} failed`)
+}

@@ -1,0 +1,90 @@
+/**
+ * What a seed means: how many gateways, which tables go where, how often something is written, and which faults there
+ * are. Not every fault in every run: faults hide each other, so each seed has a handful of them, often.
+ */
+import type { HubOptions } from '../../runtime/cloud/hub.ts'
+import type { BridgeOptions } from '../../runtime/replication/bridge.ts'
+import type { TableSpec } from '../../runtime/store/types.ts'
+import { type Random, randomOf } from '../rigs/random.ts'
+
+export const faultKinds = [
+  'cut',
+  'half-open',
+  'refuse',
+  'slow',
+  'lag',
+  'repeat',
+  'kill',
+  'power-cut',
+  'disk-errors',
+  'disk-dead',
+  'disk-slow',
+  'disk-full',
+  'clock-step',
+  'no-rtc',
+  'old-copy',
+] as const
+export type FaultKind = (typeof faultKinds)[number]
+
+export type Scenario = {
+  readonly seed: number
+  readonly gateways: readonly string[]
+  readonly tables: readonly TableSpec[]
+  readonly isBrokerInside: boolean
+  readonly faults: readonly FaultKind[]
+  readonly faultEveryMs: number
+  readonly stormMs: number
+  readonly writeEveryMs: number
+  readonly burstMax: number
+  readonly commitIntervalMs: number
+  readonly hub: HubOptions
+  readonly bridgeOf: (gateway: string) => BridgeOptions
+  /** Tables whose rows every side shares in the end. */
+  readonly shared: readonly string[]
+}
+
+const tables: readonly TableSpec[] = [
+  { name: 'readings', kind: 'series' },
+  { name: 'alerts', kind: 'records' },
+  { name: 'thresholds', kind: 'records' },
+  { name: 'orders', kind: 'records' },
+]
+
+export function scenarioOf(seed: number): Scenario {
+  const random = randomOf(seed, 1)
+  const gateways = Array.from({ length: 1 + random.below(3) }, (_, index) => `gw-${index + 1}`)
+  const frameBytes = [400, 1_500, 6_000, undefined][random.below(4)]
+  const isRelayed = random.next() < 0.3
+  const names = tables.map(({ name }) => name)
+  return {
+    seed,
+    gateways,
+    tables,
+    isBrokerInside: random.next() < 0.6,
+    faults: someOf(faultKinds, 1 + random.below(6), random),
+    faultEveryMs: 1_000 + random.below(15_000),
+    stormMs: 40_000 + random.below(80_000),
+    writeEveryMs: 100 + random.below(1_500),
+    burstMax: [1, 8, 60][random.below(3)] ?? 1,
+    commitIntervalMs: [0, 20, 100][random.below(3)] ?? 0,
+    hub: { id: 'hub', accept: names, offer: names, frameBytes },
+    shared: ['thresholds'],
+    bridgeOf: gateway => ({
+      name: 'cloud',
+      url: 'mqtt://pretend',
+      gateway,
+      username: gateway,
+      password: undefined,
+      publish: ['readings', 'alerts', 'thresholds'].map(table => ({ table, start: 'beginning' as const })),
+      subscribe: isRelayed ? ['thresholds', 'orders', 'readings'] : ['thresholds', 'orders'],
+      keepaliveMs: 15_000,
+      frameBytes,
+      tls: undefined,
+    }),
+  }
+}
+
+function someOf<T>(all: readonly T[], count: number, random: Random): T[] {
+  const left = [...all]
+  return Array.from({ length: count }, () => left.splice(random.below(left.length), 1)).flat()
+}
