@@ -72,8 +72,8 @@ export class Receiver {
   /** A conversation starts. The one before must have ended, wholly: a late commit would move the position. */
   begin(session: Session, epoch: string, believedMs: () => number): void {
     this.#session = session
-    // Another epoch counts anew: the head of the old one says nothing of what is still to come.
-    if (epoch !== this.#epoch) this.#head = seqZero
+    // What an older conversation told may be of another epoch, or of entries that were none for us.
+    this.#head = seqZero
     this.#peer = session.peer
     this.#epoch = epoch
     this.#believedMs = believedMs

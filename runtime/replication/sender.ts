@@ -8,7 +8,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { messageOf } from '../errors.ts'
-import { type Entry, type Seq, type TableKind, asSeq } from '../store/types.ts'
+import { type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import { Bookmark, type StreamStart } from './bookmark.ts'
 import { type Cut, cutFrame } from './cut.ts'
 import { encodeFrame } from './frames.ts'
@@ -65,6 +65,8 @@ export class Sender {
   #mostSent: Seq
   #runs = 0
   #askedAtMs = 0
+  /** The head that the far side was last told of in this conversation: it believes that so much is to come. */
+  #toldHead: Seq = seqZero
   #ahead: readonly Entry[] = []
   #suspicion: Suspicion | undefined
   #unreadableInARow = 0
@@ -107,6 +109,7 @@ export class Sender {
     this.#session = undefined
     this.#runs = this.#window?.run ?? this.#runs
     this.#window = undefined
+    this.#toldHead = seqZero
     this.#ahead = []
     this.#suspicion = undefined
   }
@@ -252,7 +255,7 @@ export class Sender {
     })
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
     this.#counts.parked += parkUnsendable(cut.parked, this.options, this.#doors)
-    if (cut.parts.length === 0 && cut.last - window.sent < skippedMax) {
+    if (cut.parts.length === 0 && cut.last - window.sent < skippedMax && !this.#owesEnd(window, cut.last)) {
       this.#window = passedOver(window, cut.last)
       this.#saveCursor()
       return 'passed'
@@ -261,11 +264,17 @@ export class Sender {
     return 'sent'
   }
 
+  /** It was told of entries that turn out to be none for it: without a word it would call itself behind for ever. */
+  #owesEnd(window: Window, last: Seq): boolean {
+    return this.#toldHead > window.sent && last >= this.#doors.store.head(this.options.table)
+  }
+
   #post(session: Session, window: Window, cut: Cut): void {
     const { store, time } = this.#doors
     const { table, kind } = this.options
     const parts = cut.parts.length === 0 ? [[]] : cut.parts
     const place = { session: session.id, run: window.run, after: window.sent, last: cut.last, head: store.head(table) }
+    this.#toldHead = place.head
     const payloads = parts.map((sent, part) => {
       const gaps = part === parts.length - 1 ? cut.gaps : []
       return encodeFrame(kind, { ...place, part, parts: parts.length, gaps }, sent)

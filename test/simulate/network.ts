@@ -309,15 +309,19 @@ class PretendLink implements BridgeLink {
   status(): LinkStatus {
     return {
       state: this.#state,
+      sinceMs: undefined,
       reason: this.#reason,
+      kind: undefined,
       attempts: this.#attempts,
+      nextAttemptInMs: undefined,
+      mqtt: '3.1.1',
       connectedAtMs: this.#connectedAtMs,
     }
   }
 
   #connect(): void {
     this.#state = 'connecting'
-    const { username } = this.#options
+    const { username = '' } = this.#options
     const { silent, latencyMs } = this.#network.weather(username)
     // Into a silence one dials until the time is up.
     const waitMs = silent.up || silent.down ? 10_000 : 4 * latencyMs
@@ -342,7 +346,7 @@ class PretendLink implements BridgeLink {
 
   /** Pings, in effect: a silence of one and a half keepalives is noticed. */
   #keepAlive(): void {
-    const { silent } = this.#network.weather(this.#options.username)
+    const { silent } = this.#network.weather(this.#options.username ?? '')
     const nowMs = this.#time.monotonicMs()
     if (!silent.up && !silent.down) this.#silentSinceMs = undefined
     else this.#silentSinceMs ??= nowMs
