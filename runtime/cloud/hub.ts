@@ -24,6 +24,7 @@ import {
 import { Receiver } from '../replication/receiver.ts'
 import { Sender } from '../replication/sender.ts'
 import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
+import { ourTakes } from '../replication/takes.ts'
 import type { Seq } from '../store/types.ts'
 
 export type HubOptions = {
@@ -199,6 +200,7 @@ export class Hub {
     const session: Session = {
       id: hello.session,
       peer: gateway.id,
+      far: hello.takes,
       post: (name, table, payload) => this.#publish(topicOf(gateway.id, 'down', name, table), payload),
     }
     exchange.begin({
@@ -276,6 +278,7 @@ export class Hub {
       hub: this.#options.id,
       epoch: store.epoch,
       wallMs: time.wallMs(),
+      takes: ourTakes,
       positions,
       streams,
       refused: gateway.refusals,

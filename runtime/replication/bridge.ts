@@ -21,6 +21,7 @@ import { Receiver } from './receiver.ts'
 import { Selection, type SelectionOptions } from './selection.ts'
 import { Sender } from './sender.ts'
 import type { Doors, Session } from './stream.ts'
+import { ourTakes } from './takes.ts'
 
 export type PublishOptions = {
   readonly table: string
@@ -155,7 +156,7 @@ export class Bridge implements FarSide {
     const { gateway } = this.#options
     const publish = this.#senders.map(({ options: { table, kind }, epoch }) => ({ table, kind, epoch }))
     const subscribe = this.#receivers.map(({ options: { table, kind } }) => ({ table, kind }))
-    const hello = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), publish, subscribe }
+    const hello = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), takes: ourTakes, publish, subscribe }
     this.#link.publish(topicOf(gateway, 'up', 'hello'), encodeUpHello(hello))
     const nextMs =
       this.#state === 'talking' ? helloRefreshMs : this.#state === 'refused' ? helloRetryMs * 12 : helloRetryMs
@@ -216,6 +217,7 @@ export class Bridge implements FarSide {
     const session: Session = {
       id: hello.session,
       peer: hello.hub,
+      far: hello.takes,
       post: (name, table, payload) => this.#link.publish(topicOf(gateway, 'up', name, table), payload),
       hasRoom: () => this.#link.room !== 0,
     }
@@ -270,6 +272,7 @@ export class Bridge implements FarSide {
 }
 
 function isSameTalk(a: DownHello, b: DownHello): boolean {
-  const streams = (hello: DownHello): string => JSON.stringify([hello.hub, hello.epoch, hello.streams, hello.refused])
+  const streams = (hello: DownHello): string =>
+    JSON.stringify([hello.hub, hello.epoch, hello.takes, hello.streams, hello.refused])
   return streams(a) === streams(b)
 }

@@ -7,14 +7,7 @@
  * can't travel at all becomes a gap with its reason, so that it never holds up the rest [I4].
  */
 import { namesBytesMax, rowBytesMax, type Gap, type SentEntry } from './frames.ts'
-import {
-  envelopeBytesMax,
-  frameRowsMax,
-  gapsPerFrameMax,
-  messageBytesMax,
-  transactionBytesMax,
-  transactionPartsMax,
-} from './limits.ts'
+import { gapsPerFrameMax, transactionBytesMax, transactionPartsMax } from './limits.ts'
 import type { Choose } from './selection.ts'
 import { type Entry, type Seq, asSeq } from '../store/types.ts'
 
@@ -35,6 +28,9 @@ export type CutOptions = {
   /** The far side. */
   readonly peer: string
   readonly frameBytes: number
+  /** What the far side takes: rows in one frame, and bytes of rows in one message. */
+  readonly rows: number
+  readonly rowsBytes: number
   /** One transaction at a time: when something in here could not be read by the far side, to find out what. */
   readonly single: boolean
   /** Why the first transaction with anything to send can't be read by the far side even alone, if that is so. */
@@ -50,8 +46,6 @@ type Transaction = {
   readonly sent: SentEntry[]
 }
 
-const rowsBytesMax = messageBytesMax - envelopeBytesMax
-
 /** The next frame; with no parts and no gaps there is nothing to tell, but `last` has moved over what was passed. */
 export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
   const sent: SentEntry[] = []
@@ -61,7 +55,7 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
   for (const transaction of transactionsOf(entries, options)) {
     const { first, sent: own } = transaction
     const isFirst = sent.length === 0 && gaps.length === 0
-    const reason = (isFirst ? options.unreadable : undefined) ?? reasonToPark(own)
+    const reason = (isFirst ? options.unreadable : undefined) ?? reasonToPark(own, options)
     if (reason !== undefined && own.length > 0) {
       if (!isFirst) break
       const parked = own.map(({ entry }) => ({ entry, reason }))
@@ -69,10 +63,10 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
       return { parts: [[]], gaps: [...transaction.gaps, lost], parked, bytes: 64, last: transaction.last }
     }
     const bytes = measure.with(own)
-    const isFull = bytes > Math.min(options.frameBytes, rowsBytesMax) || sent.length + own.length > frameRowsMax
+    const isFull = bytes > options.frameBytes || sent.length + own.length > options.rows
     if (isFull || gaps.length + transaction.gaps.length > gapsPerFrameMax) {
       if (!isFirst) break
-      const parts = splitParts(own)
+      const parts = splitParts(own, options)
       return { parts, gaps: transaction.gaps, parked: [], bytes, last: transaction.last }
     }
     measure.take(own)
@@ -112,20 +106,22 @@ function* transactionsOf(entries: readonly Entry[], { after, peer, choose }: Cut
   }
 }
 
-function reasonToPark(sent: readonly SentEntry[]): string | undefined {
+type Bounds = Pick<CutOptions, 'rows' | 'rowsBytes'>
+
+function reasonToPark(sent: readonly SentEntry[], { rows, rowsBytes }: Bounds): string | undefined {
   const whole = new Measure().with(sent)
-  if (whole <= rowsBytesMax) return undefined
-  if (whole > transactionBytesMax || sent.length > frameRowsMax * transactionPartsMax) return 'transaction-too-large'
-  if (sent.some(one => new Measure().with([one]) > rowsBytesMax)) return 'row-too-large'
+  if (whole <= rowsBytes) return undefined
+  if (whole > transactionBytesMax || sent.length > rows * transactionPartsMax) return 'transaction-too-large'
+  if (sent.some(one => new Measure().with([one]) > rowsBytes)) return 'row-too-large'
   return undefined
 }
 
-function splitParts(sent: readonly SentEntry[]): SentEntry[][] {
+function splitParts(sent: readonly SentEntry[], { rows, rowsBytes }: Bounds): SentEntry[][] {
   const parts: SentEntry[][] = []
   let part: SentEntry[] = []
   let measure = new Measure()
   for (const one of sent) {
-    if (part.length > 0 && (measure.with([one]) > rowsBytesMax || part.length >= frameRowsMax)) {
+    if (part.length > 0 && (measure.with([one]) > rowsBytes || part.length >= rows)) {
       parts.push(part)
       part = []
       measure = new Measure()

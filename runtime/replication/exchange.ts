@@ -13,6 +13,7 @@ import type { StreamMessage } from './protocol.ts'
 import type { Receiver } from './receiver.ts'
 import type { Sender } from './sender.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
+import { silentTakes } from './takes.ts'
 import type { Seq } from '../store/types.ts'
 
 export type ExchangeStart = {
@@ -163,6 +164,9 @@ export class Exchange {
       bytes += other.flyingBytes
     }
     const framesMax = sender.options.kind === 'series' ? windowFramesForReadings : windowFramesMax
+    const credit = this.#session?.far ?? silentTakes
+    if (sender.flyingFrames >= credit.frames || (sender.flyingFrames > 0 && sender.flyingBytes >= credit.bytes))
+      return false
     return frames < framesMax && (frames === 0 || bytes < windowBytesMax)
   }
 

@@ -2,7 +2,7 @@
  * Frames: entries as they travel. Rows are arrays; names that repeat (origins, series) stand once in a dictionary.
  *
  *   { v, session, run, after, last, head, part: [index, of], gaps: [[first, last, reason]], origins: [text],
- *     series: [[origin, device, metric, unit]], readings: [[seq - after, joined, stamp, series, arrivalMs, value, deviceTimeMs, id]] }
+ *     series: [[origin, device, metric, unit]], readings: [[seq - after, joined, stamp, series, arrivalMs, value, deviceTimeMs, id, boot?]] }
  *   { v, session, run, after, last, head, part, gaps, origins, records: [[seq - after, joined, stamp, origin, key, value?, json?]] }
  *
  * A record without a value is a deletion. A large value whose JSON is shorter than its CBOR (many short decimals)
@@ -63,7 +63,8 @@ export type Frame = FrameHead & { readonly rows: readonly FrameRow[] }
 /** An entry to be sent, and whether it belongs with the entry sent before it. */
 export type SentEntry = { readonly entry: ReadingEntry | RecordEntry; readonly joined: boolean }
 
-export function encodeFrame(kind: TableKind, head: FrameHead, sent: readonly SentEntry[]): Buffer {
+/** `withBoots`: the far side knows the ninth field of a reading; one of before it refuses the frame. */
+export function encodeFrame(kind: TableKind, head: FrameHead, sent: readonly SentEntry[], withBoots = false): Buffer {
   const origins = new Dictionary<string>()
   const series = new Dictionary<object>()
   const rows = sent.map(({ entry, joined }) => {
@@ -75,7 +76,8 @@ export function encodeFrame(kind: TableKind, head: FrameHead, sent: readonly Sen
       return json === undefined ? [...row, entry.value] : [...row, null, json]
     }
     const index = series.indexOf(entry.series)
-    return [...start, index, entry.arrivalMs, entry.value, entry.deviceTimeMs ?? null, entry.id ?? null]
+    const row = [...start, index, entry.arrivalMs, entry.value, entry.deviceTimeMs ?? null, entry.id ?? null]
+    return withBoots && entry.boot !== undefined ? [...row, entry.boot] : row
   })
   const seriesRows = (series.values as readonly ReadingEntry['series'][]).map(one => [
     origins.indexOf(one.origin),
@@ -176,7 +178,7 @@ function readReadings(fields: Fields, origins: readonly string[], after: Seq): F
     }
   })
   return asList(fields['readings'], 'readings', frameRowsMax).map(item => {
-    const row = asList(item, 'reading', 8)
+    const row = asList(item, 'reading', 9)
     const { origin, device, metric, unit } = referred(series, row[3], 'reading.series')
     return {
       ...readStart(row, after),
@@ -188,6 +190,7 @@ function readReadings(fields: Fields, origins: readonly string[], after: Seq): F
       value: asValue(row[5]),
       deviceTimeMs: optional(row[6], time => Math.round(asNumber(time, 'reading.deviceTimeMs'))),
       id: optional(row[7], id => asText(id, 'reading.id')),
+      boot: optional(row[8], boot => asText(boot, 'reading.boot', 64)),
     }
   })
 }

@@ -4,12 +4,16 @@
 export const messageBytesMax = 128 * 1024
 /** A frame's usual size: large enough that its overhead vanishes, small enough that an alert need not wait long. */
 export const frameBytesDefault = 64 * 1024
+/** What a far side may ask for at least: a session, some names and a row of usual size. */
+export const messageBytesMin = 16 * 1024
 /** Room in a message for a frame's envelope: session, names of origins, gaps. */
 export const envelopeBytesMax = 4 * 1024
 /** Rows in one frame: bounds what a reader has to walk. */
 export const frameRowsMax = 1_000
 /** Rows in one frame of columns: what an event loop decodes and stores without anybody noticing, about 10 ms. */
 export const rowsMax = 4_000
+/** What a frame of columns is cut by before it is compressed: the most rows, with an id or a short text each. */
+export const columnsBytesMax = 384 * 1024
 /** What a compressed payload may grow to: the most rows with texts of some length, and nothing like a bomb. */
 export const inflatedBytesMax = 512 * 1024
 /** Entries read from a log at once: a record may have 120 kB, and a backlog of them must not come into memory whole. */

@@ -27,6 +27,7 @@ import {
   type UpHello,
   protocolVersion,
 } from './protocol.ts'
+import { readTakes } from './takes.ts'
 
 const v = protocolVersion
 type Body<T> = Omit<T, 'v'>
@@ -57,6 +58,7 @@ export const decodeUpHello = (bytes: Uint8Array): Decoded<UpHello> =>
     gateway: asPeer(fields['gateway'], 'gateway'),
     epoch: asText(fields['epoch'], 'epoch', 64),
     wallMs: asNumber(fields['wallMs'], 'wallMs'),
+    takes: readTakes(fields),
     publish: each(fields['publish'], 'publish', stream => ({
       table: asTable(stream['table'], 'publish.table'),
       kind: asKind(stream['kind'], 'publish.kind'),
@@ -75,6 +77,7 @@ export const decodeDownHello = (bytes: Uint8Array): Decoded<DownHello> =>
     hub: asPeer(fields['hub'], 'hub'),
     epoch: asText(fields['epoch'], 'epoch', 64),
     wallMs: asNumber(fields['wallMs'], 'wallMs'),
+    takes: readTakes(fields),
     positions: each(fields['positions'], 'positions', stream => ({
       table: asTable(stream['table'], 'positions.table'),
       seq: asPosition(stream['seq'], 'positions.seq'),

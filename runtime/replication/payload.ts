@@ -16,12 +16,11 @@ import type { Decoded, RefusalName } from './codec.ts'
 import { encodeColumns } from './columns.ts'
 import { decodeColumns } from './columns-read.ts'
 import { type Frame, type FrameHead, type SentEntry, decodeFrame, encodeFrame } from './frames.ts'
-import { inflatedBytesMax } from './limits.ts'
+import { inflatedBytesMax, messageBytesMax } from './limits.ts'
 
 export const compressions = ['brotli', 'deflate'] as const
 export type Compression = (typeof compressions)[number]
 export const frameForms = ['columns', 'rows'] as const
-export type FrameForm = (typeof frameForms)[number]
 
 /** What the far side can read. An end that says nothing reads rows, not compressed. */
 export type Readable = { readonly forms: readonly string[]; readonly compressions: readonly string[] }
@@ -40,8 +39,10 @@ const brotliWindowBits = 18
 export function encodePayload(kind: TableKind, head: FrameHead, sent: readonly SentEntry[], far: Readable): Buffer {
   const compression = compressions.find(one => far.compressions.includes(one))
   const columns = kind === 'series' && far.forms.includes('columns') ? encodeColumns(head, sent) : undefined
-  if (columns !== undefined) return wrap(columnsForm, columns, compression)
-  const rows = encodeFrame(kind, head, sent)
+  const dense =
+    columns === undefined || columns.length > inflatedBytesMax ? undefined : wrap(columnsForm, columns, compression)
+  if (dense !== undefined && dense.length <= messageBytesMax) return dense
+  const rows = encodeFrame(kind, head, sent, far.forms.includes('columns'))
   return compression === undefined || rows.length < compressFromBytes ? rows : wrap(rowsForm, rows, compression)
 }
 
@@ -69,8 +70,10 @@ function compress(plain: Buffer, compression: Compression): Buffer {
 }
 
 export function decodePayload(payload: Buffer, kind: TableKind): Decoded<Frame> {
+  if (payload.length > messageBytesMax) return refused('too-large', `${payload.length} bytes`)
   const first = payload[0] ?? 0
-  if (first >= 0xa0 && first <= 0xbf) return decodeFrame(payload, kind)
+  // What begins as no form of ours does is CBOR, or what the reader of CBOR names.
+  if (first >= 0x40) return decodeFrame(payload, kind)
   const form = first & 0xf0
   const code = first & 0x0f
   const isKnown = (form === rowsForm || (form === columnsForm && kind === 'series')) && code <= codes.brotli

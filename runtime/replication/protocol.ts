@@ -40,6 +40,19 @@ export type Direction = 'up' | 'down'
 export type StreamOffer = { readonly table: string; readonly kind: TableKind; readonly epoch: string }
 export type StreamWish = { readonly table: string; readonly kind: TableKind }
 
+/** What an end can read, and how much it lets wait. */
+export type Takes = {
+  readonly versions: readonly number[]
+  readonly forms: readonly string[]
+  readonly compressions: readonly string[]
+  /** In one message, and in one frame. */
+  readonly messageBytes: number
+  readonly rows: number
+  /** Of one stream: how many frames, and bytes of them, may wait for an answer. */
+  readonly frames: number
+  readonly bytes: number
+}
+
 export type UpHello = {
   readonly v: typeof protocolVersion
   readonly session: string
@@ -47,6 +60,8 @@ export type UpHello = {
   /** Of the gateway's database. */
   readonly epoch: string
   readonly wallMs: number
+  /** What this end can take; an end of before this was told says nothing. */
+  readonly takes: Takes
   readonly publish: readonly StreamOffer[]
   readonly subscribe: readonly StreamWish[]
 }
@@ -57,6 +72,7 @@ export type DownHello = {
   readonly hub: string
   readonly epoch: string
   readonly wallMs: number
+  readonly takes: Takes
   /** What the hub has committed of each table that the gateway publishes. A table not listed here is not taken. */
   readonly positions: readonly { readonly table: string; readonly seq: Seq }[]
   /** The tables that the hub will send, each with the epoch that the gateway's positions belong to. */

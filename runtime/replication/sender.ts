@@ -10,11 +10,10 @@ import { crc32 } from 'node:zlib'
 import { messageOf } from '../errors.ts'
 import { type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import { Bookmark, type StreamStart } from './bookmark.ts'
-import { type Cut, cutFrame } from './cut.ts'
-import { encodeFrame } from './frames.ts'
-import { readMax, skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
+import { skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
 import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
+import { type Packed, packFrame, readCount } from './packing.ts'
 import type { PositionAnswer } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import type { Selection } from './selection.ts'
@@ -239,20 +238,25 @@ export class Sender {
     if (before === undefined || session === undefined) return 'nothing'
     const { table, kind, frameBytes } = this.options
     const isKept = this.#ahead.length > 0
-    const entries = isKept ? this.#ahead : await this.#doors.store.read(table, before.scanned, readMax[kind])
+    const entries = isKept
+      ? this.#ahead
+      : await this.#doors.store.read(table, before.scanned, readCount(kind, session.far))
     // Answers may have moved the window meanwhile; what was read still fits unless one moved where to read.
     const window = this.#window
     if (window === undefined || session !== this.#session || window.scanned !== before.scanned) return 'nothing'
     if (entries.length === 0) return 'nothing'
     const suspicion = this.#suspicion
-    const cut = cutFrame(entries, {
+    const options = {
       after: window.scanned,
       peer: session.peer,
       frameBytes,
       single: suspicion !== undefined,
       unreadable: suspicion?.isProven && suspicion.at === window.sent ? suspicion.reason : undefined,
       choose: this.options.selection?.choose,
-    })
+    }
+    const place = { session: session.id, run: window.run, after: window.sent, head: this.#doors.store.head(table) }
+    const packed = packFrame(kind, entries, options, session.far, place)
+    const { cut } = packed
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
     this.#counts.parked += parkUnsendable(cut.parked, this.options, this.#doors)
     if (cut.parts.length === 0 && cut.last - window.sent < skippedMax && !this.#owesEnd(window, cut.last)) {
@@ -260,7 +264,8 @@ export class Sender {
       this.#saveCursor()
       return 'passed'
     }
-    this.#post(session, window, cut)
+    this.#toldHead = place.head
+    this.#post(session, window, packed)
     return 'sent'
   }
 
@@ -269,16 +274,9 @@ export class Sender {
     return this.#toldHead > window.sent && last >= this.#doors.store.head(this.options.table)
   }
 
-  #post(session: Session, window: Window, cut: Cut): void {
-    const { store, time } = this.#doors
-    const { table, kind } = this.options
-    const parts = cut.parts.length === 0 ? [[]] : cut.parts
-    const place = { session: session.id, run: window.run, after: window.sent, last: cut.last, head: store.head(table) }
-    this.#toldHead = place.head
-    const payloads = parts.map((sent, part) => {
-      const gaps = part === parts.length - 1 ? cut.gaps : []
-      return encodeFrame(kind, { ...place, part, parts: parts.length, gaps }, sent)
-    })
+  #post(session: Session, window: Window, { cut, payloads }: Packed): void {
+    const { time } = this.#doors
+    const { table } = this.options
     const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0)
     this.#counts.bytes += bytes
     if (cut.parts.some(sent => sent.length > 0)) this.#lastWithRows = cut.last

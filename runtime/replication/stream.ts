@@ -3,6 +3,7 @@ import type { Log } from '../log.ts'
 import type { Seq } from '../store/types.ts'
 import type { StreamMessage } from './protocol.ts'
 import type { StoreDoor } from './store-door.ts'
+import type { Takes } from './protocol.ts'
 import type { Time } from './time.ts'
 
 /** One conversation between two ends: from a hello until the connection is lost. */
@@ -10,6 +11,8 @@ export type Session = {
   readonly id: string
   /** The far side's id: what came from it does not go back to it. */
   readonly peer: string
+  /** What the far side takes. */
+  readonly far: Takes
   readonly post: (name: StreamMessage, table: string, payload: Buffer) => void
   /** May entries of this table be posted now? Left out: always. */
   readonly hasRoom?: (table: string) => boolean

@@ -221,7 +221,7 @@ describe('payloads', () => {
   })
 
   it('of an unknown form or compression are refused by their form', () => {
-    for (const first of [0x00, 0x13, 0x23, 0x30, 0x7f, 0xc0, 0xff]) {
+    for (const first of [0x00, 0x13, 0x23, 0x30, 0x3f]) {
       assert.equal(refusalOf(payloadOf(first, columns)), 'form')
     }
     assert.equal(refusalOf(Buffer.of(0x20, 1, 2)), 'form')

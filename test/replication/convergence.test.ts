@@ -5,6 +5,7 @@ import { Receiver } from '../../runtime/replication/receiver.ts'
 import { Sender } from '../../runtime/replication/sender.ts'
 import type { StreamMessage } from '../../runtime/replication/protocol.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
+import { ourTakes } from '../../runtime/replication/takes.ts'
 import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Seq, TableKind } from '../../runtime/store/types.ts'
@@ -74,7 +75,7 @@ class BadLink {
   ): void {
     const post = (name: StreamMessage, table: string, payload: Buffer): void =>
       this.#carry(there.exchange, name, table, payload)
-    const session: Session = { id, peer: there.store.origin, post }
+    const session: Session = { id, peer: there.store.origin, far: ourTakes, post }
     const epochs = new Map(['readings', 'thresholds'].map(table => [table, there.store.epoch]))
     here.exchange.begin({ session, positions, epochs, believedMs: systemTime.wallMs })
   }

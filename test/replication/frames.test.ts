@@ -19,7 +19,15 @@ const head = (after: number, last: number): FrameHead => ({
   gaps: [],
 })
 
-const options = { after: seqZero, peer: 'hub', frameBytes: 64 * 1024, single: false, unreadable: undefined }
+const options = {
+  after: seqZero,
+  peer: 'hub',
+  frameBytes: 64 * 1024,
+  rows: frameRowsMax,
+  rowsBytes: messageBytesMax - envelopeBytesMax,
+  single: false,
+  unreadable: undefined,
+}
 const cut = (entries: readonly Entry[], more: Partial<typeof options> = {}): Cut =>
   cutFrame(entries, { ...options, ...more })
 const seqsOf = (one: Cut): number[] => one.parts.flat().map(({ entry }) => entry.seq)
@@ -69,6 +77,7 @@ describe('frames', () => {
                   value: plain(entry.value),
                   deviceTimeMs: entry.deviceTimeMs,
                   id: entry.id,
+                  boot: undefined,
                 },
           )
           assert.deepEqual(rows, expected)

@@ -9,6 +9,7 @@ import type { PositionAnswer } from '../../runtime/replication/protocol.ts'
 import { Receiver } from '../../runtime/replication/receiver.ts'
 import type { StoreDoor } from '../../runtime/replication/store-door.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
+import { silentTakes } from '../../runtime/replication/takes.ts'
 import { systemTime } from '../../runtime/replication/time.ts'
 import { HoldfastError } from '../../runtime/errors.ts'
 import { stampAt } from '../../runtime/stamp.ts'
@@ -55,6 +56,7 @@ describe('a receiver', () => {
   const session = (id = 's1'): Session => ({
     id,
     peer: 'far',
+    far: silentTakes,
     post: (name, _table, payload) => {
       assert.equal(name, 'position')
       const decoded = decodePosition(payload)

@@ -13,6 +13,7 @@ import { Receiver } from '../../runtime/replication/receiver.ts'
 import { Sender } from '../../runtime/replication/sender.ts'
 import type { StoreDoor } from '../../runtime/replication/store-door.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
+import { silentTakes } from '../../runtime/replication/takes.ts'
 import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import { stampAt } from '../../runtime/stamp.ts'
 import type { Store } from '../../runtime/store/store.ts'
@@ -47,6 +48,7 @@ describe('a stream', () => {
   const session: Session = {
     id: 's1',
     peer: 'far',
+    far: silentTakes,
     post: (name, _table, payload) => {
       if (name === 'entries') frames.push(payload)
       if (name !== 'position') return

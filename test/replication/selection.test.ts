@@ -25,7 +25,16 @@ function sentOf(
   const sent: { entry: Entry; joined: boolean }[] = []
   for (let rest = entries; rest.length > 0; ) {
     const after = ((rest[0]?.seq ?? 1) - 1) as typeof seqZero
-    const options = { after, peer: 'hub', frameBytes, single: false, unreadable: undefined, choose: selection.choose }
+    const options = {
+      after,
+      peer: 'hub',
+      frameBytes,
+      rows: 1_000,
+      rowsBytes: 124 * 1024,
+      single: false,
+      unreadable: undefined,
+      choose: selection.choose,
+    }
     const cut = cutFrame(rest, options)
     assert.ok(cut.last > after, 'a cut moves on')
     sent.push(...cut.parts.flat())

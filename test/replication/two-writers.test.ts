@@ -6,6 +6,7 @@ import { Exchange } from '../../runtime/replication/exchange.ts'
 import { Receiver } from '../../runtime/replication/receiver.ts'
 import { Sender } from '../../runtime/replication/sender.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
+import { ourTakes } from '../../runtime/replication/takes.ts'
 import { systemTime } from '../../runtime/replication/time.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { doors, places, put, rowsOf, tables } from './rig.ts'
@@ -64,6 +65,7 @@ function connect(edge: Store, edgeEnd: Exchange, hub: Store, hubEnd: Exchange): 
   const sessionTo = (peer: string, far: Exchange): Session => ({
     id: 'session',
     peer,
+    far: ourTakes,
     post: (name, table, payload) => void setImmediate(() => far.handle(name, table, payload)),
   })
   const positions = new Map([['thresholds', edge.head('thresholds')]])
