@@ -204,6 +204,7 @@ export class Edge {
   readonly proxy: Proxy
   readonly #options: Partial<BridgeOptions>
   readonly #log: Log
+  readonly #time: Time
   store!: Store
   bridge!: Bridge
 
@@ -213,9 +214,10 @@ export class Edge {
     options: Partial<BridgeOptions> = {},
     place = memoryPlace(),
     log = silentLog,
+    time = systemTime,
   ): Promise<Edge> {
     const proxy = await openProxy({ target: { host: '127.0.0.1', port: cloud.port } })
-    const edge = new Edge(id, place, proxy, options, log)
+    const edge = new Edge(id, place, proxy, options, log, time)
     try {
       await edge.start()
     } catch (error) {
@@ -226,12 +228,13 @@ export class Edge {
     return edge
   }
 
-  private constructor(id: string, place: Place, proxy: Proxy, options: Partial<BridgeOptions>, log: Log) {
+  private constructor(id: string, place: Place, proxy: Proxy, options: Partial<BridgeOptions>, log: Log, time: Time) {
     this.id = id
     this.place = place
     this.proxy = proxy
     this.#options = options
     this.#log = log
+    this.#time = time
   }
 
   async start(): Promise<void> {
@@ -257,7 +260,7 @@ export class Edge {
       ...this.#options,
     }
     // A little jitter, so that tests don't wait and a refused connection is not a busy loop.
-    this.bridge = await Bridge.open(options, { ...doors(this.store, systemTime, this.#log), random: () => 0.02 })
+    this.bridge = await Bridge.open(options, { ...doors(this.store, this.#time, this.#log), random: () => 0.02 })
   }
 
   async stop(): Promise<void> {
