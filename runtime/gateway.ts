@@ -14,8 +14,17 @@ import { defaultBrokerLimits } from './broker/limits.ts'
 import { hybridClock } from './clock/hybrid.ts'
 import { monotonicMs, wallMs } from './clock/wall.ts'
 import { GatewayUsers } from './cloud/access.ts'
-import { Hub } from './cloud/hub.ts'
-import type { BridgeConfig, BrokerConfig, Config, HubConfig, RouteConfig, TableChoice } from './config/config.ts'
+import { BrokerTransport } from './cloud/broker-transport.ts'
+import { Hub, type Transport } from './cloud/hub.ts'
+import type {
+  BridgeConfig,
+  BrokerConfig,
+  Config,
+  HubBrokerConfig,
+  HubConfig,
+  RouteConfig,
+  TableChoice,
+} from './config/config.ts'
 import { messageOf } from './errors.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
@@ -56,7 +65,7 @@ export async function openGateway(config: Config, { log }: { readonly log: Log }
     await openControl(house, parts)
     return {
       store,
-      addresses: { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker.addresses() ?? [] },
+      addresses: { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker?.addresses() ?? [] },
       reload: () => rulebook.reload(),
       close: () => closeAll(house),
     }
@@ -142,7 +151,29 @@ function brokerLimits({ limits }: BrokerConfig) {
   return { ...defaultBrokerLimits, ...same, queuedMessagesPerSessionMax: queuedMessagesMax }
 }
 
-async function openCloud({ config, log, closers }: House, options: HubConfig, store: Store) {
+async function openCloud(house: House, options: HubConfig, store: Store) {
+  const { config, log, closers } = house
+  const way = options.broker
+    ? { link: openHubLink(house, options.broker), broker: undefined }
+    : { link: undefined, broker: await openHubBroker(house, options) }
+  const names = [...store.tables.keys()]
+  const hub = await Hub.open(
+    {
+      id: config.gateway.id,
+      accept: chosen(options.accept, names),
+      offer: chosen(options.offer, names),
+      frameBytes: undefined,
+    },
+    { store, time: systemTime, randomId: randomUUID, log: log.child({ room: 'hub' }) },
+    way.link ?? transportOf(way.broker),
+  )
+  way.link?.tellOf(hub)
+  closers.push(() => hub.close())
+  return { ...way, hub }
+}
+
+/** A listener of our own for the gateways. */
+async function openHubBroker({ log, closers }: House, options: HubConfig): Promise<Broker> {
   const users = new GatewayUsers(options.gateways)
   const broker: Broker = await openBroker({
     listen: options.listen,
@@ -160,22 +191,30 @@ async function openCloud({ config, log, closers }: House, options: HubConfig, st
     log: log.child({ room: 'hub' }),
   })
   closers.push(() => broker.close())
-  const names = [...store.tables.keys()]
-  const hub = await Hub.open(
+  return broker
+}
+
+/** Somebody else's broker between the gateways and the hub. */
+function openHubLink({ config, log, closers }: House, options: HubBrokerConfig): BrokerTransport {
+  const link = new BrokerTransport(
     {
-      id: config.gateway.id,
-      accept: chosen(options.accept, names),
-      offer: chosen(options.offer, names),
-      frameBytes: undefined,
+      hub: config.gateway.id,
+      url: options.farSide.url,
+      username: options.username,
+      password: options.password,
+      tls: undefined,
     },
-    { store, time: systemTime, randomId: randomUUID, log: log.child({ room: 'hub' }) },
-    {
-      publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
-      subscribe: (filter, handler) => broker.subscribe(filter, ({ topic, payload }) => handler(topic, payload)),
-    },
+    { time: systemTime, random: Math.random, log: log.child({ room: 'hub' }) },
   )
-  closers.push(() => hub.close())
-  return { broker, hub }
+  closers.push(() => link.close())
+  return link
+}
+
+function transportOf(broker: Broker): Transport {
+  return {
+    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    subscribe: (filter, handler) => broker.subscribe(filter, ({ topic, payload }) => handler(topic, payload)),
+  }
 }
 
 function chosen(choice: TableChoice, all: readonly string[]): readonly string[] {

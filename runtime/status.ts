@@ -9,6 +9,7 @@ import {
   storeSection,
 } from './api/status.ts'
 import type { Broker } from './broker/broker.ts'
+import type { BrokerTransport } from './cloud/broker-transport.ts'
 import type { Hub } from './cloud/hub.ts'
 import type { Config } from './config/config.ts'
 import type { Ingest } from './ingest/ingest.ts'
@@ -23,7 +24,9 @@ export type Parts = {
   readonly alerting: Alerting
   readonly rulebook: Rulebook
   readonly lan: { readonly broker: Broker; readonly ingest: Ingest } | undefined
-  readonly cloud: { readonly broker: Broker; readonly hub: Hub } | undefined
+  readonly cloud:
+    | { readonly broker: Broker | undefined; readonly link: BrokerTransport | undefined; readonly hub: Hub }
+    | undefined
   readonly bridges: readonly FarSide[]
   readonly startedMs: number
   readonly now: () => number
@@ -68,14 +71,19 @@ function bridgeSection(bridge: FarSide): BridgeSection {
   }
 }
 
-function hubSection(id: string, { broker, hub }: NonNullable<Parts['cloud']>): HubSection {
+function linkSection(link: BrokerTransport): NonNullable<HubSection['broker']> {
+  const status = link.status()
+  return { url: link.url, connected: status?.state === 'connected', reason: status?.reason }
+}
+
+function hubSection(id: string, { broker, link, hub }: NonNullable<Parts['cloud']>): HubSection {
   const gateways = hub.status().gateways.map(({ gateway, state, lastContactMs, streams }) => ({
     id: gateway,
     connected: state === 'talking',
     last_contact_ms: lastContactMs,
     streams: streams.map(streamSection),
   }))
-  return { id, listen: broker.addresses().map(hostAndPort), gateways }
+  return { id, listen: broker?.addresses().map(hostAndPort) ?? [], broker: link && linkSection(link), gateways }
 }
 
 function streamSection(stream: StreamStatus): StreamSection {

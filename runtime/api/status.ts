@@ -132,6 +132,10 @@ export type StreamSection = {
 export type HubSection = {
   readonly id: string
   readonly listen: readonly string[]
+  /** The broker through which it meets its gateways, where it does not listen. */
+  readonly broker?:
+    | { readonly url: string; readonly connected: boolean; readonly reason: string | undefined }
+    | undefined
   readonly gateways: readonly {
     readonly id: string
     readonly connected: boolean

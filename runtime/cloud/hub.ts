@@ -10,7 +10,7 @@
  */
 import { messageOf } from '../errors.ts'
 import { Exchange } from '../replication/exchange.ts'
-import { frameBytesDefault, gatewaysMax } from '../replication/limits.ts'
+import { frameBytesDefault, gatewaysMax, helloRefreshMs } from '../replication/limits.ts'
 import { decodeUpHello, encodeAgain, encodeDownHello, encodeRefused } from '../replication/messages.ts'
 import {
   type Direction,
@@ -38,6 +38,8 @@ export type HubOptions = {
 export type Transport = {
   publish(topic: string, payload: Buffer): Promise<void>
   subscribe(filter: string, handler: (topic: string, payload: Buffer) => void): Promise<void>
+  /** May a frame of entries be published now? Left out: always. */
+  hasRoom?(): boolean
 }
 
 export type GatewayStatus = {
@@ -60,6 +62,8 @@ type Refusal = DownHello['refused'][number]
 class Gateway {
   readonly id: string
   lastContactMs: number
+  /** By the monotonic clock of this process. */
+  heardAtMs = 0
   hello: UpHello | undefined
   exchange: Exchange | undefined
   /** The tables that `exchange` was made for. */
@@ -79,6 +83,8 @@ class Gateway {
 /** The state under which known gateways are kept. */
 const gatewaysOwner = 'gateways'
 const againEveryMs = 1_000
+/** Two hellos and some. */
+const silenceMs = 2.5 * helloRefreshMs
 
 export class Hub {
   readonly #options: HubOptions
@@ -88,10 +94,12 @@ export class Hub {
   readonly #headsAtStart: ReadonlyMap<string, Seq>
   #refused = 0
   #isClosed = false
+  #cancelLook: () => void = () => {}
 
   static async open(options: HubOptions, doors: Doors, transport: Transport): Promise<Hub> {
     const hub = new Hub(options, doors, transport)
     await transport.subscribe(filterOf('+', 'up'), (topic, payload) => hub.#message(topic, payload))
+    hub.#lookForSilence()
     return hub
   }
 
@@ -109,15 +117,37 @@ export class Hub {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#cancelLook()
     const gateways = [...this.#gateways.values()]
     for (const gateway of gateways) this.#endTalk(gateway)
     await Promise.all(gateways.map(gateway => gateway.turn))
   }
 
-  /** The transport may tell that a gateway's connection is gone; without it, silence tells, later. */
-  disconnected(id: string): void {
-    const gateway = this.#gateways.get(id)
-    if (gateway !== undefined) this.#endTalk(gateway)
+  /** The hub's own connection is lost, and every conversation with it. */
+  unreachable(): void {
+    for (const gateway of this.#gateways.values()) this.#endTalk(gateway)
+  }
+
+  /** It is back. Gateways have not noticed anything: they are asked to say hello, those that are there. */
+  reachable(): void {
+    for (const gateway of this.#gateways.values()) {
+      gateway.againAtMs = Number.NEGATIVE_INFINITY
+      this.#sayAgain(gateway)
+    }
+  }
+
+  /** The connection has room for frames again. */
+  roomCame(): void {
+    for (const { exchange } of this.#gateways.values()) if (exchange?.session !== undefined) exchange.rouse()
+  }
+
+  /** Nobody tells that a gateway is gone: one that has nothing to say still says hello every few minutes. */
+  #lookForSilence(): void {
+    const silentSinceMs = this.#doors.time.monotonicMs() - silenceMs
+    for (const gateway of this.#gateways.values()) {
+      if (gateway.exchange?.session !== undefined && gateway.heardAtMs < silentSinceMs) this.#endTalk(gateway)
+    }
+    this.#cancelLook = this.#doors.time.after(silenceMs / 10, () => this.#lookForSilence())
   }
 
   status(): HubStatus {
@@ -140,7 +170,7 @@ export class Hub {
       return
     }
     const gateway = this.#gateways.get(parsed.gateway)
-    if (gateway !== undefined) gateway.lastContactMs = this.#doors.time.wallMs()
+    if (gateway !== undefined) this.#heardOf(gateway)
     switch (parsed.name) {
       case 'hello':
         return this.#helloCame(parsed.gateway, payload)
@@ -156,6 +186,11 @@ export class Hub {
       case 'refused':
         this.#refused++
     }
+  }
+
+  #heardOf(gateway: Gateway): void {
+    gateway.lastContactMs = this.#doors.time.wallMs()
+    gateway.heardAtMs = this.#doors.time.monotonicMs()
   }
 
   #helloCame(id: string, payload: Buffer): void {
@@ -183,6 +218,7 @@ export class Hub {
       return undefined
     }
     const gateway = new Gateway(id, this.#doors.time.wallMs())
+    this.#heardOf(gateway)
     this.#gateways.set(id, gateway)
     return gateway
   }
@@ -202,6 +238,7 @@ export class Hub {
       peer: gateway.id,
       far: hello.takes,
       post: (name, table, payload) => this.#publish(topicOf(gateway.id, 'down', name, table), payload),
+      hasRoom: () => this.#transport.hasRoom?.() ?? true,
     }
     exchange.begin({
       session,

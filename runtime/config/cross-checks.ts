@@ -117,7 +117,8 @@ function idsAgree({ gateway, hub }: Sections): Finding[] {
 }
 
 function listenersDoNotOverlap({ broker, hub }: Sections): Finding[] {
-  const listeners = [...listenersOf('broker', broker?.listen), ...listenersOf('hub', hub?.listen)]
+  const hubListen = hub?.broker === undefined ? hub?.listen : []
+  const listeners = [...listenersOf('broker', broker?.listen), ...listenersOf('hub', hubListen)]
   return listeners.flatMap(({ path, address }, index) => {
     const other = listeners.slice(0, index).find(before => overlap(before.address, address))
     if (!other) return []
@@ -189,6 +190,7 @@ function hubTables({ hub }: Sections, tables: Tables): Finding[] {
 /** A hub that anybody on the network may write to is never what was meant. */
 function hubKnowsItsGateways({ hub }: Sections): Finding[] {
   if (!hub) return []
+  if (hub.broker !== undefined) return brokerKnowsTheGateways(hub)
   const open = hub.gateways === undefined ? hub.listen.findIndex(({ host }) => !isLoopback(host)) : -1
   const unnamed = Object.entries(hub.gateways ?? {}).filter(
     ([, keys]) => keys.password === undefined && keys.password_file === undefined,
@@ -209,6 +211,17 @@ function hubKnowsItsGateways({ hub }: Sections): Finding[] {
       onKey: true,
     })),
   ]
+}
+
+/** Behind a broker the hub sees topics, no connections: what would be about those must not look as if it were held to. */
+function brokerKnowsTheGateways(hub: NonNullable<ConfigFile['hub']>): Finding[] {
+  return (['gateways', 'tls'] as const)
+    .filter(key => hub[key] !== undefined)
+    .map(key => ({
+      path: ['hub', key],
+      message: `with hub.broker the hub does not listen: users, passwords and certificates are that broker's; leave ${key} out`,
+      onKey: true,
+    }))
 }
 
 function isLoopback(host: string): boolean {

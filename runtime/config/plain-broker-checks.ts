@@ -27,7 +27,12 @@ export function plainBrokerChecks(
       return { entry, path: [...path, 'publish', place], kind: tables?.get(entry.table) }
     })
     return bridge.target === 'broker'
-      ? [...nothingComesDown(bridge, path), ...notHeldTo(bridge, path), ...streams.flatMap(checkStream)]
+      ? [
+          ...nothingComesDown(bridge, path),
+          ...notHeldTo(bridge, path),
+          ...eachTableOnce(streams),
+          ...streams.flatMap(checkStream),
+        ]
       : streams.flatMap(templatesAreForBrokers)
   })
 }
@@ -47,6 +52,14 @@ function nothingComesDown({ subscribe }: Bridge, path: Path): Finding[] {
   const message =
     'tables come down from a hub alone: leave subscribe out with target: broker, or take the messages in with routes'
   return [{ path: [...path, 'subscribe'], message, onKey: true }]
+}
+
+function eachTableOnce(streams: readonly Check[]): Finding[] {
+  return streams.flatMap(({ entry: { table }, path }, index) => {
+    const isFirst = streams.findIndex(({ entry }) => entry.table === table) === index
+    const message = `"${table}" is here twice: for a second topic write a second bridge to the same broker`
+    return isFirst ? [] : [{ path, message }]
+  })
 }
 
 /** A key that would not be held to is refused, rather than taken and forgotten. */

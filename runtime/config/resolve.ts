@@ -126,7 +126,8 @@ function hubOf(hub: NonNullable<ConfigFile['hub']>, id: string, passwords: Passw
     },
     broker: broker && {
       farSide: broker.url,
-      username: broker.username,
+      // MQTT 3.1.1 has no password without a user [MQTT-3.1.2-22].
+      username: broker.username ?? (passwords.has('hub.broker') ? id : undefined),
       password: passwords.get('hub.broker'),
       tls: broker.tls && clientTlsOf(broker.tls, folder),
     },

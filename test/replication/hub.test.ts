@@ -136,7 +136,7 @@ describe('the hub', () => {
     const other = await stranger('gw-9')
     other.say('holdfast/v1/gw-9/up/hello', hello('gw-9'))
     await other.hears('/hello')
-    cloud.hub.disconnected('gw-9')
+    cloud.hub.unreachable()
     await until('silent', () => cloud.hub.status().gateways[0]?.state === 'silent')
     other.say('holdfast/v1/gw-9/up/entries/readings', frame('s1', 0, 1))
     await other.hears('/again')
@@ -146,7 +146,7 @@ describe('the hub', () => {
   it('goes on with a gateway after it has forgotten it', async () => {
     const edge = await openEdge()
     await until('talking', () => edge.bridge.status().state === 'talking')
-    cloud.hub.disconnected('gw-1')
+    cloud.hub.unreachable()
     await until('silent', () => cloud.hub.status().gateways[0]?.state === 'silent')
     await append(edge.store, 1)
     await until('the reading', () => cloud.store.head('readings') === 1)
