@@ -123,6 +123,12 @@ export class Hub {
     await Promise.all(gateways.map(gateway => gateway.turn))
   }
 
+  /** The transport may tell that a gateway's connection is gone; without it, silence tells, later. */
+  disconnected(id: string): void {
+    const gateway = this.#gateways.get(id)
+    if (gateway !== undefined) this.#endTalk(gateway)
+  }
+
   /** The hub's own connection is lost, and every conversation with it. */
   unreachable(): void {
     for (const gateway of this.#gateways.values()) this.#endTalk(gateway)
