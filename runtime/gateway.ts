@@ -32,9 +32,11 @@ import type { Log } from './log.ts'
 import { Bridge } from './replication/bridge.ts'
 import { BrokerBridge } from './replication/broker-bridge.ts'
 import type { FarSide } from './replication/far-side.ts'
+import { cursorOf } from './replication/source.ts'
 import { systemTime } from './replication/time.ts'
+import { Rollup } from './rollup/rollup.ts'
 import { type Parts, statusOf } from './status.ts'
-import { selectionOf } from './streams.ts'
+import { rollupOf, selectionOf } from './streams.ts'
 import { Store } from './store/store.ts'
 
 export type Gateway = {
@@ -230,28 +232,36 @@ async function openBridges({ config, log, closers }: House, store: Store): Promi
     log: log.child({ room: 'bridge' }),
   }
   const bridges: FarSide[] = []
-  for (const options of config.bridges) {
+  for (const bridgeConfig of config.bridges) {
+    const options = { ...bridgeConfig, publish: await openSources({ config, log, closers }, store, bridgeConfig) }
     const bridge =
       options.target === 'broker'
         ? await BrokerBridge.open(brokerBridgeOptions(options, config.gateway.id), doors)
-        : await Bridge.open(bridgeOptions(options, config), doors)
+        : await Bridge.open(bridgeOptions(options, config.gateway.id), doors)
     closers.push(() => bridge.close())
     bridges.push(bridge)
   }
   return bridges
 }
 
-function bridgeOptions(
-  { farSide, frameBytesMax, mqttVersion, ...same }: BridgeConfig,
-  { gateway: { id: gateway }, tables }: Config,
-) {
+/** What each stream of a bridge reads. Summaries are followed from here on, and closed after the bridge that sends them. */
+async function openSources({ config, log, closers }: House, store: Store, { name, publish }: BridgeConfig) {
+  const { commitIntervalMs } = config.store
+  const opened = publish.map(async stream => {
+    const kind = config.tables.get(stream.table)?.kind ?? 'series'
+    const options = rollupOf(stream, cursorOf(name, stream.every?.log ?? stream.table), commitIntervalMs)
+    if (options === undefined) return { ...stream, selection: selectionOf(stream, kind) }
+    const rollup = await Rollup.open(options, { store, time: systemTime, log: log.child({ room: 'rollup' }) })
+    closers.push(() => rollup.close())
+    return { ...stream, summaries: { log: options.log, undecided: () => rollup.undecided } }
+  })
+  return Promise.all(opened)
+}
+
+function bridgeOptions({ farSide, frameBytesMax, mqttVersion, ...same }: Sourced, gateway: string) {
   return {
     ...same,
     mqtt: mqttVersion,
-    publish: same.publish.map(stream => {
-      const kind = tables.get(stream.table)?.kind ?? 'series'
-      return { ...stream, selection: selectionOf(stream, kind) }
-    }),
     gateway,
     url: farSide.url,
     username: same.username ?? gateway,
@@ -259,9 +269,10 @@ function bridgeOptions(
     tls: undefined,
   }
 }
+type Sourced = Omit<BridgeConfig, 'publish'> & { readonly publish: Awaited<ReturnType<typeof openSources>> }
 
 /** A plain broker may take anybody: only a hub needs to be told who we are. */
-function brokerBridgeOptions({ farSide, mqttVersion, ...same }: BridgeConfig, gateway: string) {
+function brokerBridgeOptions({ farSide, mqttVersion, ...same }: Sourced, gateway: string) {
   return { ...same, mqtt: mqttVersion, gateway, url: farSide.url, tls: undefined }
 }
 

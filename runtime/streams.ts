@@ -5,6 +5,7 @@
 import { compileReadingWhere, compileRowWhere } from '../rules/where.ts'
 import type { PublishConfig } from './config/config.ts'
 import type { SelectionOptions } from './replication/selection.ts'
+import type { RollupOptions } from './rollup/rollup.ts'
 import { stampMs } from './stamp.ts'
 import { type ReadingEntry, type RecordEntry, type TableKind, timeOf } from './store/types.ts'
 
@@ -16,6 +17,26 @@ export function selectionOf({ where, columns }: PublishConfig, kind: TableKind):
   return { ...chosen, columns }
 }
 
+/** How the summaries of a stream come about; undefined if it has none. */
+export function rollupOf(
+  stream: PublishConfig,
+  sentCursor: string,
+  commitIntervalMs: number,
+): RollupOptions | undefined {
+  const { table, start, where, every } = stream
+  if (every === undefined) return undefined
+  // A reading that arrived is on the disk one commit interval later.
+  const commitMs = commitIntervalMs + 100
+  return {
+    table,
+    ...every,
+    start,
+    where: where === undefined ? undefined : readingChooser(where),
+    sentCursor,
+    commitMs,
+  }
+}
+
 type Where = Pick<SelectionOptions, 'where' | 'byKeyAlone'>
 
 function ofReadings(text: string): Where {
@@ -23,7 +44,7 @@ function ofReadings(text: string): Where {
   return { where: entry => entry.kind === 'reading' && chooses(entry), byKeyAlone: false }
 }
 
-export function readingChooser(text: string): (entry: ReadingEntry) => boolean | undefined {
+function readingChooser(text: string): (entry: ReadingEntry) => boolean | undefined {
   const compiled = compileReadingWhere(text)
   if (!compiled.ok) throw new Error(compiled.fault.message)
   return entry => {

@@ -103,7 +103,11 @@ const published = z.strictObject({
     .describe(
       'Only these keys go up: of each row, or of each value that is an object; what is no object goes up whole.',
     ),
-  every: every.optional().describe('Instead of the readings, their summary of each period goes up.'),
+  every: every
+    .optional()
+    .describe(
+      'Instead of the readings, their summary of each period goes up: temperature:avg, temperature:max and so on, with its start as time.',
+    ),
   live_first: z
     .boolean()
     .default(false)

@@ -98,7 +98,7 @@ export type PublishConfig = {
   readonly start: 'beginning' | 'now' | number
   readonly where: string | undefined
   readonly columns: readonly string[] | undefined
-  readonly every: { readonly periodMs: number; readonly keep: readonly Keep[] } | undefined
+  readonly every: EveryConfig | undefined
   readonly liveFirst: boolean
   readonly window: WindowConfig | undefined
   /** With target `broker`. */
@@ -106,6 +106,9 @@ export type PublishConfig = {
   readonly format: 'json' | 'cbor'
   readonly payload: Json | undefined
 }
+
+/** `log` is a series table of our own, where the summaries stand until they are sent. */
+export type EveryConfig = { readonly periodMs: number; readonly keep: readonly Keep[]; readonly log: string }
 
 export type Keep = (typeof everyKeeps)[number]
 

@@ -16,6 +16,7 @@ import type {
   TableConfig,
 } from './config.ts'
 import { allTables } from './cross-checks.ts'
+import { formatDuration } from '../units.ts'
 import { type ConfigFile, type TableKind, defaultRoute } from './schema.ts'
 
 /** By the path of the section that has it, joined by dots. */
@@ -28,7 +29,7 @@ export function configOf(file: ConfigFile, folder: string, hostName: string, pas
     gateway: { id },
     store: { path: storePath, commitIntervalMs: file.store.commit_interval, ballastBytes: file.store.ballast },
     broker: file.broker && brokerOf(file.broker),
-    tables: new Map([...allTables(file.tables)].map(([name, kind]) => [name, tableOf(kind, file.tables[name])])),
+    tables: new Map([...tablesOf(file), ...summaryTablesOf(file)]),
     routes: (file.routes ?? [defaultRoute]).map(routeOf),
     rules: { folder: resolve(folder, file.rules.folder) },
     clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
@@ -72,6 +73,24 @@ function tableOf(kind: TableKind, keys: ConfigFile['tables'][string] | undefined
   return { kind, logBytesMax: keys?.max_bytes, logAgeMsMax: keys?.max_age }
 }
 
+function tablesOf(file: ConfigFile): [string, TableConfig][] {
+  return [...allTables(file.tables)].map(([name, kind]) => [name, tableOf(kind, file.tables[name])])
+}
+
+/** The logs of summaries: each is limited as the table is that it sums up. */
+function summaryTablesOf(file: ConfigFile): [string, TableConfig][] {
+  return file.bridges.flatMap(({ name, publish }) =>
+    publish.flatMap(({ table, every }): [string, TableConfig][] =>
+      every ? [[summaryLog(table, every.period, name), tableOf('series', file.tables[table])]] : [],
+    ),
+  )
+}
+
+/** With dots, which no table of a configuration has in its name. */
+function summaryLog(table: string, periodMs: number, bridge: string): string {
+  return `${table}.every-${formatDuration(periodMs)}.${bridge}`
+}
+
 type BridgeKeys = ConfigFile['bridges'][number]
 
 function bridgeOf(bridge: BridgeKeys, id: string, password: string | undefined, folder: string): BridgeConfig {
@@ -84,7 +103,7 @@ function bridgeOf(bridge: BridgeKeys, id: string, password: string | undefined, 
     username: bridge.username ?? (password === undefined ? undefined : id),
     password,
     tls: bridge.tls && clientTlsOf(bridge.tls, folder),
-    publish: bridge.publish.map(publishOf),
+    publish: bridge.publish.map(keys => publishOf(keys, bridge.name)),
     subscribe: bridge.subscribe,
     keepaliveMs: bridge.keepalive,
     frameBytesMax: bridge.frame_bytes,
@@ -98,14 +117,18 @@ function clientTlsOf(tls: NonNullable<BridgeKeys['tls']>, folder: string): Clien
   return { ca: path(tls.ca), cert: path(tls.cert), key: path(tls.key), serverName: tls.server_name }
 }
 
-function publishOf(keys: BridgeKeys['publish'][number]): PublishConfig {
+function publishOf(keys: BridgeKeys['publish'][number], bridge: string): PublishConfig {
   const { table, start, where, columns, every, live_first, window, topic, format, payload } = keys
   return {
     table,
     start,
     where,
     columns,
-    every: every && { periodMs: every.period, keep: every.keep },
+    every: every && {
+      periodMs: every.period,
+      keep: [...new Set(every.keep)],
+      log: summaryLog(table, every.period, bridge),
+    },
     liveFirst: live_first,
     window: window && { open: window.open, forMs: window.for, zone: window.zone },
     topic,

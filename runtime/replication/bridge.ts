@@ -10,7 +10,6 @@
  */
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { TableKind } from '../store/types.ts'
-import type { StreamStart } from './bookmark.ts'
 import { Exchange } from './exchange.ts'
 import type { FarSide, FarSideStatus } from './far-side.ts'
 import { frameBytesDefault, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
@@ -18,16 +17,10 @@ import { type BridgeLink, Link, type LinkOptions, type MakeLink, type TlsOptions
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
 import { Receiver } from './receiver.ts'
-import { Selection, type SelectionOptions } from './selection.ts'
 import { Sender } from './sender.ts'
+import { type SourceOptions, doorsTo, sourceOf } from './source.ts'
 import type { Doors, Session } from './stream.ts'
 import { ourTakes } from './takes.ts'
-
-export type PublishOptions = {
-  readonly table: string
-  readonly start: StreamStart
-  readonly selection?: SelectionOptions | undefined
-}
 
 export type BridgeOptions = {
   readonly name: string
@@ -36,7 +29,7 @@ export type BridgeOptions = {
   readonly gateway: string
   readonly username: string
   readonly password: string | undefined
-  readonly publish: readonly PublishOptions[]
+  readonly publish: readonly SourceOptions[]
   readonly subscribe: readonly string[]
   readonly keepaliveMs: number
   readonly frameBytes: number | undefined
@@ -78,10 +71,9 @@ export class Bridge implements FarSide {
     this.#options = options
     this.#doors = { ...doors, log }
     const { name, gateway, frameBytes = frameBytesDefault } = options
-    this.#senders = options.publish.map(({ table, start, selection }) => {
-      const stream = { table, kind: this.#kindOf(table), label: name, cursor: `bridge/${name}/${table}`, start }
-      const chosen = selection && new Selection(selection)
-      return new Sender({ ...stream, frameBytes, selection: chosen }, this.#doors)
+    this.#senders = options.publish.map(published => {
+      const stream = { kind: this.#kindOf(published.table), label: name, frameBytes, ...sourceOf(published, name) }
+      return new Sender(stream, doorsTo(this.#doors, published))
     })
     for (const sender of this.#senders) sender.onRestart = () => this.#greet()
     this.#receivers = options.subscribe.map(

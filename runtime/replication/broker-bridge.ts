@@ -12,19 +12,17 @@ import { HoldfastError, messageOf } from '../errors.ts'
 import type { Json } from '../reading.ts'
 import type { Seq, TableKind } from '../store/types.ts'
 import { compileTopicTemplate } from '../topic-template.ts'
-import type { StreamStart } from './bookmark.ts'
 import { type FarSide, type FarSideStatus, laneOf } from './far-side.ts'
 import { farewellMs, plainRetryMs, plainWindowKept, plainWindowMax, provenMs, tickMs } from './limits.ts'
 import { Link, type LinkOptions, type PublishAnswer, type TlsOptions } from './link.ts'
 import type { PlainFormat } from './plain-message.ts'
 import { PlainStream, type PlainStreamOptions } from './plain-stream.ts'
 import { RefusedTopics } from './refused-topics.ts'
+import { type SourceOptions, doorsTo, sourceOf } from './source.ts'
 import type { Doors } from './stream.ts'
 import { type Suspect, type Suspicion, acknowledged, aloneNow, hungUp, noSuspicion, proven } from './suspicion.ts'
 
-export type PlainPublish = {
-  readonly table: string
-  readonly start: StreamStart
+export type PlainPublish = SourceOptions & {
   /** Left out, the default of its kind. */
   readonly topic: string | undefined
   readonly format: PlainFormat
@@ -85,7 +83,7 @@ export class BrokerBridge implements FarSide {
     this.#doors = { ...doors, log }
     const refusedTopics = new RefusedTopics()
     this.#streams = options.publish
-      .map(published => new PlainStream(this.#streamOptions(published), this.#doors, refusedTopics))
+      .map(published => new PlainStream(this.#streamOptions(published), doorsTo(this.#doors, published), refusedTopics))
       .toSorted((a, b) => laneOf(a.options) - laneOf(b.options))
     this.#link = new Link(
       {
@@ -100,8 +98,9 @@ export class BrokerBridge implements FarSide {
     )
   }
 
-  #streamOptions({ table, start, topic, format, payload }: PlainPublish): PlainStreamOptions {
+  #streamOptions({ topic, format, payload, ...source }: PlainPublish): PlainStreamOptions {
     const { name, gateway } = this.#options
+    const { table } = source
     const spec = this.#doors.store.tables.get(table)
     if (spec === undefined) {
       const what = `bridge "${name}" names the table "${table}", which does not exist`
@@ -109,8 +108,8 @@ export class BrokerBridge implements FarSide {
     }
     const compiled = compileTopicTemplate(topic ?? defaultTopics[spec.kind])
     if (!compiled.ok) throw new HoldfastError('BAD_CONFIG', `bridge "${name}", table "${table}": ${compiled.reason}`)
-    const cursor = `bridge/${name}/${table}`
-    return { table, kind: spec.kind, label: name, cursor, start, gateway, topic: compiled.template, format, payload }
+    const message = { gateway, topic: compiled.template, format, payload }
+    return { ...sourceOf(source, name), kind: spec.kind, label: name, ...message }
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,7 @@ import { OldestUnsent } from './oldest-unsent.ts'
 import { type MessageOptions, messageOfEntry } from './plain-message.ts'
 import { type PlainWindow, entryDone, entryPassed, messageSent, openPlainWindow } from './plain-window.ts'
 import type { RefusedTopics } from './refused-topics.ts'
+import type { Chosen } from './source.ts'
 import type { Doors, StreamStatus } from './stream.ts'
 import { parkUnsendable } from './unsendable.ts'
 
@@ -24,6 +25,8 @@ export type PlainStreamOptions = MessageOptions & {
   readonly label: string
   readonly cursor: string
   readonly start: StreamStart
+  /** What of the table goes into this stream; left out, all. */
+  readonly selection?: Chosen | undefined
 }
 
 export type PlainStep =
@@ -48,7 +51,7 @@ export class PlainStream {
   #refusal: { readonly reason: string; readonly untilMs: number } | undefined
   #progressAtMs = 0
   #lastConfirmedAtMs: number | undefined
-  readonly #counts = { bytes: 0, parked: 0, refused: 0, undecided: 0 }
+  readonly #counts = { bytes: 0, parked: 0, refused: 0 }
 
   constructor(options: PlainStreamOptions, doors: Doors, refusedTopics: RefusedTopics) {
     this.options = options
@@ -152,7 +155,10 @@ export class PlainStream {
     const [entry, ...rest] = this.#ahead
     if (entry === undefined) return { kind: 'nothing' }
     this.#ahead = rest
-    return entry.kind === 'gap' ? this.#passGap(entry) : this.#send(this.#window ?? before, entry)
+    if (entry.kind === 'gap') return this.#passGap(entry)
+    const choose = this.options.selection?.choose
+    const chosen = choose === undefined ? entry : choose(entry)
+    return chosen === undefined ? this.#pass(entry.seq) : this.#send(this.#window ?? before, chosen)
   }
 
   #passGap(gap: Entry & { readonly kind: 'gap' }): PlainStep {
@@ -277,6 +283,7 @@ export class PlainStream {
       lastConfirmedAtMs: this.#lastConfirmedAtMs,
       framesInFlight: this.waiting,
       ...this.#counts,
+      undecided: this.options.selection?.undecided ?? 0,
       state: this.#state(behind),
       reason: this.#refusal?.reason,
     }

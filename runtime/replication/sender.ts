@@ -16,7 +16,7 @@ import { OldestUnsent } from './oldest-unsent.ts'
 import { type Packed, packFrame, readCount } from './packing.ts'
 import type { PositionAnswer } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
-import type { Selection } from './selection.ts'
+import type { Chosen } from './source.ts'
 import { parkUnsendable } from './unsendable.ts'
 import {
   type Window,
@@ -39,7 +39,7 @@ export type SenderOptions = {
   readonly start: StreamStart
   readonly frameBytes: number
   /** What of the table goes into this stream; left out, all. */
-  readonly selection?: Selection | undefined
+  readonly selection?: Chosen | undefined
   /** The log's head when this process started; left out, that of now. */
   readonly headAtStart?: Seq | undefined
 }

@@ -275,7 +275,7 @@ describe('bridges', () => {
         ...wholeStream,
         table: 'readings',
         where: 'value > 3',
-        every: { periodMs: 600_000, keep: ['avg', 'count'] },
+        every: { periodMs: 600_000, keep: ['avg', 'count'], log: 'readings.every-10m.up' },
         liveFirst: true,
         window: { open: '0 22 * * *', forMs: 4.5 * 3_600_000, zone: 'UTC' },
       },

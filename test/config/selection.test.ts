@@ -52,6 +52,16 @@ describe('the selection of a stream in the configuration', () => {
     )
   })
 
+  test('gives summaries a table of their own, with the limits of the table that they sum up', () => {
+    const text = `tables: {readings: {kind: series, max_bytes: 10MB}}
+bridges: [{name: cloud, url: mqtt://hub, publish: [{table: readings, every: {period: 90s, keep: [avg, avg]}}]}]`
+    const loaded = loadConfig('/etc/c.yaml', text, doors)
+    assert.ok(loaded.ok)
+    const log = 'readings.every-1m30s.cloud'
+    assert.deepEqual(loaded.config.bridges[0]?.publish[0]?.every, { periodMs: 90_000, keep: ['avg'], log })
+    assert.deepEqual(loaded.config.tables.get(log), loaded.config.tables.get('readings'))
+  })
+
   test('refuses periods of records, and columns that are none', () => {
     assert.match(
       problems('{table: alerts, every: {period: 1m}}')[0] ?? '',

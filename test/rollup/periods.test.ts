@@ -132,7 +132,7 @@ describe('the periods of a table', () => {
             bucket.trues,
           ])
         }
-        assert.deepEqual(new Map([...ours].toSorted()), new Map([...naive].toSorted()))
+        assert.deepEqual(ours, naive)
       }),
       { numRuns: 300 },
     )

@@ -41,6 +41,7 @@ export const house = {
     'runtime/ingest': { mayImport: ['runtime/store', 'adapters'] },
     'runtime/alerting': { mayImport: ['runtime/store', 'rules'] },
     'runtime/replication': { mayImport: ['runtime/store', 'runtime/clock'] },
+    'runtime/rollup': { mayImport: ['runtime/store'] },
     'runtime/retention': { mayImport: ['runtime/store'] },
     'runtime/api': { mayImport: ['runtime/store'] },
     'runtime/cloud': { mayImport: ['runtime/store', 'runtime/replication'] },
