@@ -155,7 +155,8 @@ async function bootOnFullDisk(
 }
 
 /** Takes every free byte, as a log that grew overnight does. */
-function fill(file: string): void {
+/** Takes the last byte of a disk. */
+export function fill(file: string): void {
   const chunk = Buffer.alloc(64 * 1024)
   const descriptor = openSync(file, 'a')
   for (let size = chunk.length; size > 0; ) {
