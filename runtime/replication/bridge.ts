@@ -9,6 +9,7 @@
  * is not there yet, is greeted until it answers; what the hub refuses stands in the status, by table and with its reason.
  */
 import { HoldfastError, messageOf } from '../errors.ts'
+import type { Window } from '../schedule.ts'
 import type { TableKind } from '../store/types.ts'
 import { Exchange } from './exchange.ts'
 import type { FarSide, FarSideStatus } from './far-side.ts'
@@ -21,6 +22,7 @@ import { Sender } from './sender.ts'
 import { type SourceOptions, doorsTo, sourceOf } from './source.ts'
 import type { Doors, Session } from './stream.ts'
 import { ourTakes } from './takes.ts'
+import { Valve, valveOptions } from './valve.ts'
 
 export type BridgeOptions = {
   readonly name: string
@@ -29,11 +31,13 @@ export type BridgeOptions = {
   readonly gateway: string
   readonly username: string
   readonly password: string | undefined
-  readonly publish: readonly SourceOptions[]
+  readonly publish: readonly (SourceOptions & { readonly window?: Window | undefined })[]
   readonly subscribe: readonly string[]
   readonly keepaliveMs: number
   readonly frameBytes: number | undefined
   readonly tls: TlsOptions | undefined
+  readonly rateBytes?: number | undefined
+  readonly dailyBytes?: number | undefined
 } & Pick<LinkOptions, 'mqtt' | 'clockTrusted'>
 
 /** A simulator brings its own link; left out, it is an MQTT connection. */
@@ -46,6 +50,8 @@ export class Bridge implements FarSide {
   readonly #senders: readonly Sender[]
   readonly #receivers: readonly Receiver[]
   readonly #exchange: Exchange
+  readonly #valve: Valve
+  #greetedAtMs = 0
   #sessionId: string | undefined
   #state: FarSideStatus['state'] = 'offline'
   #reason: string | undefined
@@ -80,7 +86,8 @@ export class Bridge implements FarSide {
       table => new Receiver({ table, kind: this.#kindOf(table), label: name }, this.#doors),
     )
     const onSilence = (): void => this.#link.reset('no answer from the hub for 30 s')
-    this.#exchange = new Exchange(this.#senders, this.#receivers, this.#doors, onSilence)
+    this.#valve = new Valve(valveOptions(options), this.#doors)
+    this.#exchange = new Exchange(this.#senders, this.#receivers, this.#doors, onSilence, this.#valve)
     const makeLink = doors.makeLink ?? ((...made) => new Link(...made))
     this.#link = makeLink(
       { ...options, clientId: `${gateway}-${name}`, filter: filterOf(gateway, 'down') },
@@ -101,6 +108,7 @@ export class Bridge implements FarSide {
     await this.#link.close()
     this.#silence('offline')
     await this.#turn
+    await this.#valve.close()
   }
 
   status(): FarSideStatus {
@@ -113,6 +121,7 @@ export class Bridge implements FarSide {
       hub: this.#hub?.hub,
       refused: this.#refused + this.#exchange.refused,
       streams: this.#exchange.status(),
+      valve: this.#valve.status(),
     }
   }
 
@@ -149,6 +158,7 @@ export class Bridge implements FarSide {
     const publish = this.#senders.map(({ options: { table, kind }, epoch }) => ({ table, kind, epoch }))
     const subscribe = this.#receivers.map(({ options: { table, kind } }) => ({ table, kind }))
     const hello = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), takes: ourTakes, publish, subscribe }
+    this.#greetedAtMs = time.monotonicMs()
     this.#link.publish(topicOf(gateway, 'up', 'hello'), encodeUpHello(hello))
     const nextMs =
       this.#state === 'talking' ? helloRefreshMs : this.#state === 'refused' ? helloRetryMs * 12 : helloRetryMs
@@ -210,7 +220,10 @@ export class Bridge implements FarSide {
       id: hello.session,
       peer: hello.hub,
       far: hello.takes,
-      post: (name, table, payload) => this.#link.publish(topicOf(gateway, 'up', name, table), payload),
+      post: (name, table, payload, onGone) =>
+        this.#link.publish(topicOf(gateway, 'up', name, table), payload, onGone && (() => onGone())),
+      tellsGone: true,
+      quietMs: time.monotonicMs() - this.#greetedAtMs,
       hasRoom: () => this.#link.room !== 0,
     }
     const aheadMs = hello.wallMs - time.monotonicMs()

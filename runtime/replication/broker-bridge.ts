@@ -10,10 +10,20 @@
  */
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { Json } from '../reading.ts'
+import type { Window } from '../schedule.ts'
 import type { Seq, TableKind } from '../store/types.ts'
 import { compileTopicTemplate } from '../topic-template.ts'
-import { type FarSide, type FarSideStatus, laneOf } from './far-side.ts'
-import { farewellMs, plainRetryMs, plainWindowKept, plainWindowMax, provenMs, tickMs } from './limits.ts'
+import type { FarSide, FarSideStatus } from './far-side.ts'
+import { laneOf, rankOf } from './lanes.ts'
+import {
+  farewellMs,
+  messageOverheadBytes,
+  plainRetryMs,
+  plainWindowKept,
+  plainWindowMax,
+  provenMs,
+  tickMs,
+} from './limits.ts'
 import { Link, type LinkOptions, type PublishAnswer, type TlsOptions } from './link.ts'
 import type { PlainFormat } from './plain-message.ts'
 import { PlainStream, type PlainStreamOptions } from './plain-stream.ts'
@@ -21,12 +31,14 @@ import { RefusedTopics } from './refused-topics.ts'
 import { type SourceOptions, doorsTo, sourceOf } from './source.ts'
 import type { Doors } from './stream.ts'
 import { type Suspect, type Suspicion, acknowledged, aloneNow, hungUp, noSuspicion, proven } from './suspicion.ts'
+import { Valve, valveOptions } from './valve.ts'
 
 export type PlainPublish = SourceOptions & {
   /** Left out, the default of its kind. */
   readonly topic: string | undefined
   readonly format: PlainFormat
   readonly payload: Json | undefined
+  readonly window?: Window | undefined
 }
 
 export type BrokerBridgeOptions = {
@@ -39,6 +51,8 @@ export type BrokerBridgeOptions = {
   readonly publish: readonly PlainPublish[]
   readonly keepaliveMs: number
   readonly tls: TlsOptions | undefined
+  readonly rateBytes?: number | undefined
+  readonly dailyBytes?: number | undefined
 } & Pick<LinkOptions, 'mqtt' | 'clockTrusted'>
 
 export type BrokerBridgeDoors = Doors & { readonly random: () => number }
@@ -57,6 +71,7 @@ export class BrokerBridge implements FarSide {
   readonly #link: Link
   /** In the order of their lanes. */
   readonly #streams: readonly PlainStream[]
+  readonly #valve: Valve
   readonly #watched = new Set<PlainStream>()
   #suspicion: Suspicion = noSuspicion
   #stop = new AbortController()
@@ -84,7 +99,9 @@ export class BrokerBridge implements FarSide {
     const refusedTopics = new RefusedTopics()
     this.#streams = options.publish
       .map(published => new PlainStream(this.#streamOptions(published), doorsTo(this.#doors, published), refusedTopics))
-      .toSorted((a, b) => laneOf(a.options) - laneOf(b.options))
+      .toSorted((a, b) => rankOf(laneOf(a.options)) - rankOf(laneOf(b.options)))
+    this.#valve = new Valve(valveOptions(options), this.#doors)
+    this.#valve.onRoom = () => this.#rouse()
     this.#link = new Link(
       {
         ...options,
@@ -117,10 +134,11 @@ export class BrokerBridge implements FarSide {
     await this.#link.close()
     this.#end()
     await Promise.all(this.#streams.map(stream => stream.close()))
+    await this.#valve.close()
   }
 
   status(): FarSideStatus {
-    const streams = this.#streams.map(stream => stream.status())
+    const streams = this.#streams.map(stream => this.#valve.marked(stream.status(), laneOf(stream.options)))
     const refused = streams.find(({ state }) => state === 'refused')
     return {
       bridge: this.#options.name,
@@ -131,6 +149,7 @@ export class BrokerBridge implements FarSide {
       hub: undefined,
       refused: 0,
       streams,
+      valve: this.#valve.status(),
     }
   }
 
@@ -206,6 +225,7 @@ export class BrokerBridge implements FarSide {
   }
 
   #hasRoomFor(stream: PlainStream): boolean {
+    if (!this.#valve.isOpen(stream.options.table, laneOf(stream.options))) return false
     const waiting = this.#streams.reduce((sum, { waiting: own }) => sum + own, 0)
     const alone = this.#alone()
     if (alone !== undefined) return waiting === 0 && stream === alone
@@ -223,6 +243,7 @@ export class BrokerBridge implements FarSide {
 
   #publish(stream: PlainStream, { seq, topic, payload }: { seq: Seq; topic: string; payload: Buffer }): void {
     const { signal } = this.#stop
+    this.#valve.spent(topic.length + payload.length + messageOverheadBytes)
     this.#link.publish(topic, payload, answer => {
       if (!signal.aborted) this.#answered(stream, seq, answer)
     })
@@ -289,6 +310,7 @@ export class BrokerBridge implements FarSide {
 
   #tick(): void {
     const { time, log } = this.#doors
+    this.#valve.tick()
     for (const stream of this.#streams) {
       stream.lookAtOldest().catch((error: unknown) => {
         log.debug({ table: stream.options.table, reason: messageOf(error) }, 'could not read the log')

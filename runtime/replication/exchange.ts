@@ -2,18 +2,28 @@
  * All streams with one peer: a sender for each table that goes there, a receiver for each that comes from there. Both
  * ends of a bridge have one; only who dials and how messages travel differs.
  *
- * Promises: lanes (alerts, then other records, then readings) are offered each free place in the window in that order,
- * and readings leave two places free, so that an alert never waits behind a backlog. Between conversations it holds
- * nothing but counts.
+ * Promises: lanes (lanes.ts) are offered each free place in the window in their order, and readings leave two places
+ * free; of the lower lanes little is on the road at a time (road.ts), so that an alert never waits behind a backlog.
+ * Between conversations it holds nothing but counts.
  */
 import { messageOf } from '../errors.ts'
-import { deadMs, tickMs, windowBytesMax, windowFramesForReadings, windowFramesMax } from './limits.ts'
+import {
+  deadMs,
+  messageOverheadBytes,
+  tickMs,
+  windowBytesMax,
+  windowFramesForReadings,
+  windowFramesMax,
+} from './limits.ts'
+import { isNeverHeld, rankOf } from './lanes.ts'
 import { decodeAsk, decodePosition } from './messages.ts'
 import type { StreamMessage } from './protocol.ts'
 import type { Receiver } from './receiver.ts'
 import type { Sender } from './sender.ts'
+import { type Road, arrived, emptyRoad, handedOver, hasRoom } from './road.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import { silentTakes } from './takes.ts'
+import type { Valve } from './valve.ts'
 import type { Seq } from '../store/types.ts'
 
 export type ExchangeStart = {
@@ -31,6 +41,8 @@ export class Exchange {
   readonly #receivers: ReadonlyMap<string, Receiver>
   readonly #doors: Doors
   readonly #onSilence: () => void
+  readonly #valve: Valve | undefined
+  #road: Road = emptyRoad
   #session: Session | undefined
   #stop = new AbortController()
   #wake: () => void = () => {}
@@ -41,8 +53,16 @@ export class Exchange {
   refused = 0
 
   /** `onSilence` is called when the far side has said nothing for 30 s although something waits for its answer. */
-  constructor(senders: readonly Sender[], receivers: readonly Receiver[], doors: Doors, onSilence: () => void) {
-    this.#senders = senders.toSorted((a, b) => lane(a) - lane(b))
+  constructor(
+    senders: readonly Sender[],
+    receivers: readonly Receiver[],
+    doors: Doors,
+    onSilence: () => void,
+    valve?: Valve,
+  ) {
+    this.#senders = senders
+    this.#valve = valve
+    if (valve !== undefined) valve.onRoom = () => this.#rouse()
     this.#receivers = new Map(receivers.map(receiver => [receiver.options.table, receiver]))
     this.#doors = doors
     this.#onSilence = onSilence
@@ -65,8 +85,10 @@ export class Exchange {
   }
 
   /** A conversation starts; the one before must have ended. */
-  begin({ session, positions, epochs, believedMs }: ExchangeStart): void {
+  begin({ session: given, positions, epochs, believedMs }: ExchangeStart): void {
+    const session = this.#counted(given)
     this.#session = session
+    this.#road = emptyRoad
     this.#stop = new AbortController()
     this.#heardAtMs = this.#doors.time.monotonicMs()
     for (const [table, receiver] of this.#receivers) {
@@ -77,7 +99,28 @@ export class Exchange {
     this.#pump(this.#stop.signal).catch((error: unknown) => {
       this.#doors.log.error({ reason: messageOf(error) }, 'nothing more is sent in this conversation')
     })
+    this.lookAtOldest()
     this.#cancelTick = this.#doors.time.after(tickMs, () => this.#tick())
+  }
+
+  /** The session, with an account of what is handed to it, and of what of it is still on the road. */
+  #counted(session: Session): Session {
+    const { monotonicMs } = this.#doors.time
+    return {
+      ...session,
+      post: (name, table, payload) => {
+        const bytes = payload.length + messageOverheadBytes
+        this.#valve?.spent(bytes)
+        if (name !== 'entries' || session.tellsGone !== true) return session.post(name, table, payload)
+        const { road, load } = handedOver(this.#road, bytes, monotonicMs())
+        this.#road = road
+        session.post(name, table, payload, () => {
+          if (this.#session?.id !== session.id) return
+          this.#road = arrived(this.#road, load, session.quietMs ?? 0, monotonicMs())
+          this.#rouse()
+        })
+      },
+    }
   }
 
   /**
@@ -109,6 +152,8 @@ export class Exchange {
       const decoded = decodePosition(payload)
       if (decoded.ok && decoded.value.session === session.id) {
         sender.position(decoded.value)
+        // Whatever the next hop told or did not tell: what the far side has is not on the road.
+        if (this.#senders.every(one => one.flyingFrames === 0)) this.#road = { ...this.#road, bytes: 0 }
         return this.#rouse()
       }
     }
@@ -120,7 +165,11 @@ export class Exchange {
   }
 
   status(): StreamStatus[] {
-    return [...this.#senders, ...this.#receivers.values()].map(stream => stream.status())
+    const sending = this.#senders.map(sender => {
+      const status = sender.status()
+      return this.#valve?.marked(status, sender.lane) ?? status
+    })
+    return [...sending, ...[...this.#receivers.values()].map(receiver => receiver.status())]
   }
 
   /** Also called while there is no conversation: how old the oldest unsent entry is must be known then too. */
@@ -141,12 +190,13 @@ export class Exchange {
 
   /** One frame of the first lane that has one. False if nobody has anything to send, or no room to send it. */
   async #sendOne(signal: AbortSignal): Promise<boolean> {
-    for (const sender of this.#senders) {
+    for (const sender of this.#senders.toSorted((a, b) => rankOf(a.lane) - rankOf(b.lane))) {
       if (signal.aborted) return false
       if (!sender.isReady || !this.#hasRoomFor(sender)) continue
       const { table } = sender.options
+      const frameBytesMax = Math.min(this.#road.frameBytesMax, this.#valve?.frameBytesMax ?? Number.POSITIVE_INFINITY)
       try {
-        if ((await sender.send()) !== 'nothing') return true
+        if ((await sender.send(frameBytesMax)) !== 'nothing') return true
       } catch (error) {
         if (signal.aborted) return false
         this.#doors.log.warn({ table, reason: messageOf(error) }, 'could not read the log; trying again')
@@ -156,14 +206,18 @@ export class Exchange {
   }
 
   #hasRoomFor(sender: Sender): boolean {
-    if (this.#session?.hasRoom?.(sender.options.table) === false) return false
+    const { table, kind } = sender.options
+    const { lane } = sender
+    if (this.#session?.hasRoom?.(table) === false) return false
+    if (this.#valve?.isOpen(table, lane) === false) return false
+    if (!isNeverHeld(lane) && !hasRoom(this.#road)) return false
     let frames = 0
     let bytes = 0
     for (const other of this.#senders) {
       frames += other.flyingFrames
       bytes += other.flyingBytes
     }
-    const framesMax = sender.options.kind === 'series' ? windowFramesForReadings : windowFramesMax
+    const framesMax = kind === 'series' && lane === 'series' ? windowFramesForReadings : windowFramesMax
     const credit = this.#session?.far ?? silentTakes
     if (sender.flyingFrames >= credit.frames || (sender.flyingFrames > 0 && sender.flyingBytes >= credit.bytes))
       return false
@@ -210,6 +264,7 @@ export class Exchange {
   #tick(): void {
     const nowMs = this.#doors.time.monotonicMs()
     for (const sender of this.#senders) sender.tick()
+    this.#valve?.tick()
     this.lookAtOldest()
     if (!this.#senders.some(sender => sender.isWaiting)) this.#heardAtMs = nowMs
     if (nowMs - this.#heardAtMs >= deadMs) {
@@ -219,9 +274,4 @@ export class Exchange {
     this.#rouse()
     if (!this.#stop.signal.aborted) this.#cancelTick = this.#doors.time.after(tickMs, () => this.#tick())
   }
-}
-
-function lane({ options }: Sender): number {
-  if (options.kind === 'series') return 2
-  return options.table === 'alerts' ? 0 : 1
 }

@@ -18,6 +18,7 @@
  */
 import type { LinkStatus } from './link.ts'
 import type { StreamStatus } from './stream.ts'
+import type { ValveStatus } from './valve.ts'
 
 export type FarSideStatus = {
   readonly bridge: string
@@ -30,6 +31,8 @@ export type FarSideStatus = {
   /** Messages that were not for us, could not be read, or belonged to an older session. */
   readonly refused: number
   readonly streams: readonly StreamStatus[]
+  /** What the configuration lets it use of the link, and what is left of it. */
+  readonly valve: ValveStatus
 }
 
 /** It was opened with its streams, and dials by itself for ever. */
@@ -37,10 +40,4 @@ export type FarSide = {
   status(): FarSideStatus
   /** Ends the conversation and the connection; resolves when nothing of it is on its way to the disk any more. */
   close(): Promise<void>
-}
-
-/** The order of the lanes: alerts, other records, readings. A free place in the window is offered to them in this order. */
-export function laneOf({ kind, table }: { readonly kind: 'series' | 'records'; readonly table: string }): number {
-  if (kind === 'series') return 2
-  return table === 'alerts' ? 0 : 1
 }

@@ -26,6 +26,8 @@ export const windowFramesMax = 8
 export const windowFramesForReadings = 6
 /** Bytes in flight per peer, beyond the first frame. */
 export const windowBytesMax = 512 * 1024
+/** What a message costs on the link beside its payload: MQTT's header, its topic, its acknowledgement. */
+export const messageOverheadBytes = 64
 /** What a receiver lets wait for its next commit; an honest sender's window is smaller. */
 export const waitingFramesMax = 64
 export const waitingBytesMax = 4 * 1024 * 1024

@@ -7,7 +7,7 @@ export class OldestUnsent {
   readonly #table: string
   readonly #doors: Doors
   #isLooking = false
-  #found: { readonly after: Seq; readonly stamp: Stamp } | undefined
+  #found: { readonly after: Seq; readonly stamp: Stamp; readonly isGap: boolean } | undefined
 
   constructor(table: string, doors: Doors) {
     this.#table = table
@@ -22,10 +22,15 @@ export class OldestUnsent {
     this.#isLooking = true
     try {
       const [entry] = await store.read(this.#table, after, 1)
-      if (entry !== undefined) this.#found = { after, stamp: entry.stamp }
+      if (entry !== undefined) this.#found = { after, stamp: entry.stamp, isGap: entry.kind === 'gap' }
     } finally {
       this.#isLooking = false
     }
+  }
+
+  /** True if the next thing to tell after a position is that entries will not come. */
+  isGap(after: Seq): boolean {
+    return this.#found?.after === after && this.#found.isGap
   }
 
   /** Milliseconds since the entry after a position was written; undefined if that is not known, or there is none. */

@@ -11,6 +11,7 @@ import { messageOf } from '../errors.ts'
 import { type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import { Bookmark, type StreamStart } from './bookmark.ts'
 import { skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
+import { type Lane, laneOf } from './lanes.ts'
 import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
 import { type Packed, packFrame, readCount } from './packing.ts'
@@ -225,6 +226,13 @@ export class Sender {
     return this.#window !== undefined && this.#window.confirmed < this.#window.sent
   }
 
+  /** A gap at the start of what the far side lacks goes first: until it is told, the far side takes silence for peace. */
+  get lane(): Lane {
+    const window = this.#window
+    const isGapNext = window !== undefined && window.flying.length === 0 && this.#oldest.isGap(settled(window))
+    return isGapNext ? 'control' : laneOf(this.options)
+  }
+
   /** Resolves when the log grows past what has been read, or the signal aborts. */
   async waitForMore(signal: AbortSignal): Promise<void> {
     const from = this.#window?.scanned ?? this.#doors.store.head(this.options.table)
@@ -232,12 +240,15 @@ export class Sender {
   }
 
   /** Reads on and sends one frame, if there is one to send. Rejects if the log can't be read. */
-  async send(): Promise<'sent' | 'passed' | 'nothing'> {
+  async send(frameBytesMax = Number.POSITIVE_INFINITY): Promise<'sent' | 'passed' | 'nothing'> {
     const session = this.#session
     const before = this.#window
     if (before === undefined || session === undefined) return 'nothing'
-    const { table, kind, frameBytes } = this.options
+    const { table, kind } = this.options
+    const frameBytes = Math.min(this.options.frameBytes, frameBytesMax)
     const isKept = this.#ahead.length > 0
+    // Only the gap is control: what follows it goes in its own lane.
+    const isGapAlone = this.lane === 'control' && kind === 'series'
     const entries = isKept
       ? this.#ahead
       : await this.#doors.store.read(table, before.scanned, readCount(kind, session.far))
@@ -255,7 +266,7 @@ export class Sender {
       choose: this.options.selection?.choose,
     }
     const place = { session: session.id, run: window.run, after: window.sent, head: this.#doors.store.head(table) }
-    const packed = packFrame(kind, entries, options, session.far, place)
+    const packed = packFrame(kind, isGapAlone ? entries.slice(0, 1) : entries, options, session.far, place)
     const { cut } = packed
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
     this.#counts.parked += parkUnsendable(cut.parked, this.options, this.#doors)

@@ -13,7 +13,11 @@ export type Session = {
   readonly peer: string
   /** What the far side takes. */
   readonly far: Takes
-  readonly post: (name: StreamMessage, table: string, payload: Buffer) => void
+  /** `onGone` is called when the next hop has taken or refused it, if this session can tell (`tellsGone`). */
+  readonly post: (name: StreamMessage, table: string, payload: Buffer, onGone?: () => void) => void
+  readonly tellsGone?: boolean
+  /** What a small message took there and back while the link was empty. */
+  readonly quietMs?: number
   /** May entries of this table be posted now? Left out: always. */
   readonly hasRoom?: (table: string) => boolean
 }
@@ -41,7 +45,12 @@ export type StreamStatus = {
   readonly refused: number
   /** Entries that `where` had no answer for, such as rows without the field that it looks at: not sent. */
   readonly undecided: number
-  /** moving and idle are green. stalled: connected, but the confirmed position does not move. */
-  readonly state: 'idle' | 'moving' | 'stalled' | 'offline' | 'refused' | 'restarting'
+  /**
+   * moving and idle are green. waiting: held back by a window or a budget, as configured. stalled: connected, but the
+   * confirmed position does not move.
+   */
+  readonly state: 'idle' | 'moving' | 'waiting' | 'stalled' | 'offline' | 'refused' | 'restarting'
   readonly reason: string | undefined
+  /** When a stream that waits goes on, by the wall clock; undefined if that is not known. */
+  readonly goesOnAtMs?: number | undefined
 }

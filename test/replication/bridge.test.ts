@@ -104,17 +104,17 @@ describe('a bridge', () => {
     }, everything)
   })
 
-  it('keeps a few frames in flight and no more, and lets an alert pass a backlog of readings', async () => {
+  it('has one frame of readings on a road that tells of no arrival, and lets an alert pass a backlog', async () => {
     await withEnds(
       async (cloud, edge) => {
         await until('talking', () => edge.bridge.status().state === 'talking')
         edge.proxy.stall('down')
         // Values that no compression makes small.
         await append(edge.store, ...range(4_000).map(Math.sin))
-        await until('frames in flight', () => edge.stream('readings').framesInFlight === 6)
+        await until('frames in flight', () => edge.stream('readings').framesInFlight === 1)
         await put(edge.store, 'fire', 1, 'alerts')
         await until('the alert at the hub', () => cloud.store.latest('alerts', 'fire') !== undefined)
-        assert.equal(cloud.messageCount('/up/entries/readings'), 6)
+        assert.equal(cloud.messageCount('/up/entries/readings'), 1)
         assert.ok(edge.stream('readings').behind > 1_000)
       },
       { frameBytes: 2_000 },
@@ -185,17 +185,17 @@ describe('a bridge', () => {
       // Everything the hub says is swallowed from here on: it commits, and its answers never arrive.
       await until('talking', () => edge.bridge.status().state === 'talking')
       edge.proxy.stall('down')
-      await append(edge.store, ...range(2_000))
-      await until('committed at the hub', () => cloud.store.head('readings') === 2_000)
+      await append(edge.store, ...range(500))
+      await until('committed at the hub', () => cloud.store.head('readings') === 500)
       assert.equal(edge.stream('readings').confirmed, 0)
       await cloud.stop()
       edge.proxy.restore()
       edge.proxy.dropConnections()
       await cloud.start()
-      await until('confirmed', () => edge.stream('readings').confirmed === 2_000)
-      await append(edge.store, 2_000)
-      await until('the next reading', () => cloud.store.head('readings') > 2_000)
-      assert.deepEqual(await values(cloud.store), range(2_001))
+      await until('confirmed', () => edge.stream('readings').confirmed === 500)
+      await append(edge.store, 500)
+      await until('the next reading', () => cloud.store.head('readings') > 500)
+      assert.deepEqual(await values(cloud.store), range(501))
     })
   })
 

@@ -46,6 +46,6 @@ it('goes on by itself when every third PUBACK is lost, and when all are: nothing
   proxy.lose(() => false)
   await until('all of it is there', () => cloud.store.head('readings') === written.length, 120_000)
   await until('and confirmed', () => edge.stream('readings').behind === 0, 120_000)
-  assert.ok(proxy.lost > 50, `${proxy.lost} were lost`)
+  assert.ok(proxy.lost > 30, `${proxy.lost} were lost`)
   assert.deepEqual(await values(cloud.store), written)
 })

@@ -87,6 +87,8 @@ export class Cloud {
   hub!: Hub
   /** Counts messages of gateways by topic. */
   readonly messages = new Map<string, number>()
+  /** The topics of those messages, in the order in which they came. */
+  readonly order: string[] = []
   /** Publishes and subscriptions that were denied. */
   denied = 0
   #broker!: Aedes
@@ -126,6 +128,7 @@ export class Cloud {
     }
     const user = (client: Client | null): string => (client as (Client & { user: string }) | null)?.user ?? ''
     this.#broker.authorizePublish = (client, packet, done) => {
+      this.order.push(packet.topic)
       this.messages.set(packet.topic, (this.messages.get(packet.topic) ?? 0) + 1)
       const may = client === null || gatewayMay(user(client), packet.topic, 'publish')
       if (!may) this.denied++
