@@ -131,6 +131,11 @@ export class Store {
     return this.#database.cursors.get(name)
   }
 
+  /** Every durable cursor, by its name. */
+  get cursors(): ReadonlyMap<string, Seq> {
+    return this.#database.cursors
+  }
+
   state(owner: string, key: string): Json | undefined {
     return this.#database.states.get(owner)?.get(key)
   }

@@ -1,0 +1,13 @@
+/** The bounds of retention, with their reasons [I6]. */
+
+/** Logs are looked at this often: a log at its limit is never longer by more than what a second brings, and the slack. */
+export const sweepEveryMs = 1_000
+/** Between two steps of one sweep: commits of readings come first. */
+export const stepPauseMs = 10
+/**
+ * A log is cut back to its limit once it is beyond it by this part of it. Each cut packs what it takes, and without slack
+ * there would be one every second, of a few readings each: an SD card would feel it.
+ */
+export const slack = 1 / 16
+/** A quiet time after which dropping anew is a new episode, with a line of its own in the log. */
+export const episodeMs = 600_000

@@ -1,0 +1,188 @@
+/**
+ * Holds the logs of tables to the limits that were declared for them, `max_bytes` and `max_age`.
+ *
+ * Promises: within its limits nothing of a log is dropped. Beyond them the oldest goes, in small steps between the
+ * commits of others, series before records. What every durable cursor has passed goes without a word. Readings that some
+ * cursor has not passed are lost to it: each loss is one commit of the trim and of the row in `gaps` that tells it
+ * [I4], is counted, and is logged once per episode. Rows of records tables are never lost: their readers are told what
+ * stands. It must never make a commit of readings wait for more than one step.
+ */
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { tellGaps } from '../store/gap-rows.ts'
+import type { Store } from '../store/store.ts'
+import { type Seq, type TableKind, type TrimChange, asSeq } from '../store/types.ts'
+import { episodeMs, slack, stepPauseMs, sweepEveryMs } from './limits.ts'
+
+export type LogLimit = {
+  readonly table: string
+  readonly bytesMax: number | undefined
+  readonly ageMsMax: number | undefined
+}
+
+export type RetentionDoors = {
+  readonly store: RetainedStore
+  /** The wall clock; undefined while it is not to be trusted: a wrong one would make everything too old. */
+  readonly trustedMs: () => number | undefined
+  readonly wallMs: () => number
+  /** Runs something once, later. Returns a function that calls it off. */
+  readonly after: (delayMs: number, run: () => void) => () => void
+  /** False for the cursor of somebody who will not come again: a bridge that was taken out of the configuration. */
+  readonly isLive: (cursor: string) => boolean
+  readonly log: Log
+}
+
+export type RetainedStore = Pick<
+  Store,
+  'origin' | 'epoch' | 'tables' | 'cursors' | 'logBytes' | 'firstSeq' | 'planTrim' | 'commit' | 'rows'
+>
+
+export type RetentionStatus = {
+  readonly table: string
+  readonly logBytes: number
+  readonly bytesMax: number | undefined
+  readonly ageMsMax: number | undefined
+  /** Entries lost to somebody since the start. */
+  readonly lost: number
+  readonly lastReason: string | undefined
+}
+
+class LimitedLog {
+  readonly limit: LogLimit
+  lost = 0
+  lastReason: string | undefined
+  /** The running episode: how much was lost when it began, and when something was lost last. */
+  episode: { readonly lostBefore: number; lastMs: number } | undefined
+
+  constructor(limit: LogLimit) {
+    this.limit = limit
+  }
+}
+
+export class Retention {
+  readonly #doors: RetentionDoors
+  readonly #logs: readonly LimitedLog[]
+  #cancel: () => void = () => {}
+  #sweeping: Promise<void> | undefined
+  #isClosed = false
+  #isFailing = false
+
+  /** Starts to sweep. Tables without a limit are left alone. */
+  static open(limits: readonly LogLimit[], doors: RetentionDoors): Retention {
+    const retention = new Retention(limits, doors)
+    retention.#wait()
+    return retention
+  }
+
+  private constructor(limits: readonly LogLimit[], doors: RetentionDoors) {
+    this.#doors = doors
+    const kindOf = (table: string): TableKind | undefined => doors.store.tables.get(table)?.kind
+    const held = limits.filter(({ bytesMax, ageMsMax }) => bytesMax !== undefined || ageMsMax !== undefined)
+    this.#logs = [
+      ...held.filter(({ table }) => kindOf(table) === 'series'),
+      ...held.filter(({ table }) => kindOf(table) === 'records'),
+    ].map(limit => new LimitedLog(limit))
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancel()
+    await this.#sweeping
+  }
+
+  status(): RetentionStatus[] {
+    return this.#logs.map(({ limit, lost, lastReason }) => ({
+      ...limit,
+      logBytes: this.#doors.store.logBytes(limit.table),
+      lost,
+      lastReason,
+    }))
+  }
+
+  #wait(): void {
+    if (this.#isClosed || this.#logs.length === 0) return
+    this.#cancel = this.#doors.after(sweepEveryMs, () => {
+      this.#sweeping = this.sweep().finally(() => this.#wait())
+    })
+  }
+
+  /** Brings every log within its limits. Never rejects: a store that cannot write is asked again at the next sweep. */
+  async sweep(): Promise<void> {
+    try {
+      for (const one of this.#logs) {
+        if (this.#isBeyond(one.limit) || (await this.#isTooOld(one.limit))) await this.#cutBack(one)
+        this.#endEpisode(one)
+      }
+      this.#isFailing = false
+    } catch (error) {
+      if (!this.#isFailing)
+        this.#doors.log.warn({ reason: messageOf(error) }, 'logs could not be trimmed: trying again')
+      this.#isFailing = true
+    }
+  }
+
+  #isBeyond({ table, bytesMax }: LogLimit): boolean {
+    return bytesMax !== undefined && this.#doors.store.logBytes(table) > bytesMax * (1 + slack)
+  }
+
+  async #isTooOld({ table, ageMsMax }: LogLimit): Promise<boolean> {
+    const keepFromMs = this.#keepFromMs(ageMsMax, 1 + slack)
+    if (keepFromMs === undefined) return false
+    return (await this.#doors.store.planTrim(table, { bytesMax: Number.POSITIVE_INFINITY, keepFromMs })) !== undefined
+  }
+
+  #keepFromMs(ageMsMax: number | undefined, share: number): number | undefined {
+    const nowMs = ageMsMax === undefined ? undefined : this.#doors.trustedMs()
+    return nowMs === undefined || ageMsMax === undefined ? undefined : nowMs - ageMsMax * share
+  }
+
+  async #cutBack(one: LimitedLog): Promise<void> {
+    const { store, wallMs } = this.#doors
+    const { table, bytesMax = Number.POSITIVE_INFINITY, ageMsMax } = one.limit
+    // Cursors wait for company on their way to the disk: what is confirmed must not be counted as lost.
+    await store.commit([], 'now')
+    while (!this.#isClosed) {
+      const trim = await store.planTrim(table, { bytesMax, keepFromMs: this.#keepFromMs(ageMsMax, 1) })
+      if (trim === undefined) return
+      const first = this.#firstLost(trim)
+      const { through: last, reason } = trim
+      const lost = first === undefined ? [] : [{ first, last, reason }]
+      const log = { who: store.origin, table, epoch: store.epoch }
+      await store.commit([trim, ...(await tellGaps(store, log, lost, wallMs()))])
+      if (first !== undefined) this.#note(one, last - first + 1, reason)
+      await new Promise<void>(resolve => this.#doors.after(stepPauseMs, resolve))
+    }
+  }
+
+  /** The first of the entries that somebody has not passed, if there is one. */
+  #firstLost({ table, first, through }: TrimChange): Seq | undefined {
+    const { store, isLive } = this.#doors
+    if (store.tables.get(table)?.kind === 'records') return undefined
+    let lowest: number = through
+    for (const [name, seq] of store.cursors) {
+      if (name.startsWith('pack/') || !name.endsWith(`/${table}`) || !isLive(name)) continue
+      lowest = Math.min(lowest, seq)
+    }
+    return lowest < through ? asSeq(Math.max(first, lowest + 1)) : undefined
+  }
+
+  #note(one: LimitedLog, count: number, reason: string): void {
+    const { log, wallMs } = this.#doors
+    if (one.episode === undefined) {
+      const { table } = one.limit
+      log.warn({ table, reason }, 'a log is at its limit: readings that a far side has not taken are being dropped')
+    }
+    one.episode = { lostBefore: one.episode?.lostBefore ?? one.lost, lastMs: wallMs() }
+    one.lost += count
+    one.lastReason = reason
+  }
+
+  #endEpisode(one: LimitedLog): void {
+    const { episode } = one
+    // Either way: a clock that was set back must not keep it open for as long.
+    if (episode === undefined || Math.abs(this.#doors.wallMs() - episode.lastMs) < episodeMs) return
+    one.episode = undefined
+    const { table } = one.limit
+    this.#doors.log.info({ table, lost: one.lost - episode.lostBefore }, 'a log is within its limits again')
+  }
+}
