@@ -11,7 +11,7 @@ import { Rulebook } from './alerting/rulebook.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
-import { hybridClock } from './clock/hybrid.ts'
+import { earliestHonestMs, hybridClock } from './clock/hybrid.ts'
 import { monotonicMs, wallMs } from './clock/wall.ts'
 import { GatewayUsers } from './cloud/access.ts'
 import { BrokerTransport } from './cloud/broker-transport.ts'
@@ -35,8 +35,9 @@ import type { FarSide } from './replication/far-side.ts'
 import { cursorOf } from './replication/source.ts'
 import { systemTime } from './replication/time.ts'
 import { Rollup } from './rollup/rollup.ts'
+import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
-import { rollupOf, selectionOf } from './streams.ts'
+import { rollupOf, selectionOf, tableRead } from './streams.ts'
 import { Store } from './store/store.ts'
 
 export type Gateway = {
@@ -58,6 +59,7 @@ export async function openGateway(config: Config, { log }: { readonly log: Log }
   const house: House = { config, log, closers: [] }
   try {
     const store = await openStore(house)
+    openRetention(house, store)
     // Rules before the broker: no reading may come before its table is watched.
     const { alerting, rulebook } = await openAlerting(house, store)
     const lan = config.broker && (await openLan(house, config.broker, store))
@@ -91,6 +93,23 @@ async function openStore({ config, log, closers }: House): Promise<Store> {
   })
   closers.push(() => store.close())
   return store
+}
+
+function openRetention({ config, log, closers }: House, store: Store): void {
+  const limits = [...config.tables].map(([table, { logBytesMax, logAgeMsMax }]) => ({
+    table,
+    bytesMax: logBytesMax,
+    ageMsMax: logAgeMsMax,
+  }))
+  const retention = Retention.open(limits, {
+    store,
+    trustedMs: () => (wallMs() >= earliestHonestMs ? wallMs() : undefined),
+    wallMs,
+    after: systemTime.after,
+    tableOf: tableRead(config),
+    log: log.child({ room: 'retention' }),
+  })
+  closers.push(() => retention.close())
 }
 
 async function openAlerting({ config, log, closers }: House, store: Store) {

@@ -3,9 +3,10 @@
  * `replication`, which knows nothing of it. Pure.
  */
 import { compileReadingWhere, compileRowWhere } from '../rules/where.ts'
-import type { PublishConfig } from './config/config.ts'
+import type { Config, PublishConfig } from './config/config.ts'
 import type { SelectionOptions } from './replication/selection.ts'
 import type { RollupOptions } from './rollup/rollup.ts'
+import { cursorOf } from './replication/source.ts'
 import { stampMs } from './stamp.ts'
 import { type ReadingEntry, type RecordEntry, type TableKind, timeOf } from './store/types.ts'
 
@@ -60,4 +61,20 @@ function ofRows(text: string): Where {
     compiled.choose({ key, value, origin, timeMs: stampMs(stamp) })
   const byKeyAlone = [...compiled.mentions].every(name => name === 'key')
   return { where: entry => entry.kind === 'record' && chooses(entry), byKeyAlone }
+}
+
+/** Which table is read by a cursor; undefined for one that nobody in this configuration moves on any more. */
+export function tableRead({ bridges }: Pick<Config, 'bridges'>): (cursor: string) => string | undefined {
+  const known = new Map<string, string>()
+  for (const { name, publish } of bridges) {
+    for (const { table, every } of publish) {
+      known.set(cursorOf(name, every?.log ?? table), every?.log ?? table)
+      if (every !== undefined) known.set(`every/${every.log}`, table)
+    }
+  }
+  return cursor => {
+    const [owner = '', ...rest] = cursor.split('/')
+    if (owner === 'pack') return undefined
+    return ['bridge', 'every'].includes(owner) ? known.get(cursor) : rest.at(-1)
+  }
 }

@@ -7,7 +7,7 @@ export class OldestUnsent {
   readonly #table: string
   readonly #doors: Doors
   #isLooking = false
-  #found: { readonly after: Seq; readonly stamp: Stamp; readonly isGap: boolean } | undefined
+  #found: { readonly after: Seq; readonly stamp: Stamp } | undefined
 
   constructor(table: string, doors: Doors) {
     this.#table = table
@@ -21,16 +21,12 @@ export class OldestUnsent {
     // One look at a time: while the disk does not answer, they would pile up.
     this.#isLooking = true
     try {
-      const [entry] = await store.read(this.#table, after, 1)
-      if (entry !== undefined) this.#found = { after, stamp: entry.stamp, isGap: entry.kind === 'gap' }
+      // A gap has no age: the oldest is what can still be sent.
+      const entry = (await store.read(this.#table, after, 1)).find(({ kind }) => kind !== 'gap')
+      if (entry !== undefined) this.#found = { after, stamp: entry.stamp }
     } finally {
       this.#isLooking = false
     }
-  }
-
-  /** True if the next thing to tell after a position is that entries will not come. */
-  isGap(after: Seq): boolean {
-    return this.#found?.after === after && this.#found.isGap
   }
 
   /** Milliseconds since the entry after a position was written; undefined if that is not known, or there is none. */

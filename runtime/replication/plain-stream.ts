@@ -16,6 +16,7 @@ import { type MessageOptions, messageOfEntry } from './plain-message.ts'
 import { type PlainWindow, entryDone, entryPassed, messageSent, openPlainWindow } from './plain-window.ts'
 import type { RefusedTopics } from './refused-topics.ts'
 import type { Chosen } from './source.ts'
+import { SentGaps } from './sent-gaps.ts'
 import type { Doors, StreamStatus } from './stream.ts'
 import { parkUnsendable } from './unsendable.ts'
 
@@ -41,6 +42,7 @@ export class PlainStream {
   readonly #refusedTopics: RefusedTopics
   readonly #bookmark: Bookmark
   readonly #oldest: OldestUnsent
+  readonly #gaps: SentGaps
   #window: PlainWindow | undefined
   /** What is confirmed, though the cursor on the disk may be older for some seconds. */
   #confirmed: Seq | undefined
@@ -59,6 +61,7 @@ export class PlainStream {
     this.#refusedTopics = refusedTopics
     this.#bookmark = new Bookmark(options, doors)
     this.#oldest = new OldestUnsent(options.table, doors)
+    this.#gaps = new SentGaps(options, doors)
   }
 
   /** Makes the stream's beginning durable, once. */
@@ -164,7 +167,11 @@ export class PlainStream {
   #passGap(gap: Entry & { readonly kind: 'gap' }): PlainStep {
     const { table, label } = this.options
     const { firstSeq, seq, count, reason } = gap
-    const said = { table, stream: label, first: firstSeq, last: seq, count, reason }
+    // Rows that were written again later are no loss.
+    if (count === 0) return this.#pass(seq)
+    const first = asSeq(Math.max(firstSeq, (this.#window?.scanned ?? 0) + 1))
+    this.#gaps.note([{ first, last: seq, reason }], this.#bookmark.epoch)
+    const said = { table, stream: label, first, last: seq, reason }
     this.#doors.log.warn(said, 'these entries were dropped here before they could be sent')
     return this.#pass(seq)
   }
@@ -283,6 +290,7 @@ export class PlainStream {
       lastConfirmedAtMs: this.#lastConfirmedAtMs,
       framesInFlight: this.waiting,
       ...this.#counts,
+      ...this.#gaps.status,
       undecided: this.options.selection?.undecided ?? 0,
       state: this.#state(behind),
       reason: this.#refusal?.reason,

@@ -9,8 +9,9 @@
  */
 import { crc32 } from 'node:zlib'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
+import { tellGaps } from '../store/gap-rows.ts'
 import { type Change, type Seq, type TableKind, type Urgency, seqZero } from '../store/types.ts'
-import { type Frame, type FrameReading, type FrameRecord, type FrameRow } from './frames.ts'
+import { type Frame, type FrameReading, type FrameRecord, type FrameRow, type Gap } from './frames.ts'
 import { Assembly } from './assembly.ts'
 import { commitRetryMaxMs, commitRetryMs, epochsPerPeerMax, waitingBytesMax, waitingFramesMax } from './limits.ts'
 import { encodePosition } from './messages.ts'
@@ -25,11 +26,24 @@ export type ReceiverOptions = {
   readonly label: string
 }
 
-type Waiting = { readonly rows: readonly FrameRow[]; readonly last: Seq; readonly bytes: number }
+type Waiting = {
+  readonly rows: readonly FrameRow[]
+  readonly gaps: readonly Gap[]
+  readonly last: Seq
+  readonly bytes: number
+}
+
+type Step = {
+  readonly rows: readonly FrameRow[]
+  readonly last: Seq
+  readonly unfit: readonly Unfit[]
+  readonly gaps: readonly Gap[]
+}
 
 type Unfit = { readonly row: FrameRow; readonly reason: string }
 
-type StoredPosition = { readonly seq: Seq; readonly atMs: number }
+/** With how many entries will never come, and why the last of them will not. */
+type StoredPosition = { readonly seq: Seq; readonly atMs: number; readonly gaps?: number; readonly lastGap?: string }
 
 /** These errors are about the rows, not about the disk: trying again will not help. */
 const rowErrors: ReadonlySet<string> = new Set([
@@ -141,12 +155,10 @@ export class Receiver {
     }
     const rows = this.#assembly.add(frame, bytes)
     if (rows === undefined) return
-    for (const gap of frame.gaps) {
-      this.#doors.log.warn({ table: this.options.table, from: this.options.label, ...gap }, 'entries will not come')
-    }
     // Sent again after going back, frames may be cut elsewhere and overlap with what already waits.
     const fresh = rows.filter(row => row.seq > this.#accepted)
-    this.#waiting.push({ rows: fresh, last: frame.last, bytes })
+    const gaps = frame.gaps.filter(gap => gap.last > this.#accepted)
+    this.#waiting.push({ rows: fresh, gaps, last: frame.last, bytes })
     this.#waitingBytes += bytes
     this.#accepted = frame.last
     this.#working ??= this.#work()
@@ -173,12 +185,13 @@ export class Receiver {
 
   async #commitBatch(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.flatMap(waiting => waiting.rows)
+    const gaps = batch.flatMap(waiting => waiting.gaps)
     const last = batch.at(-1)?.last ?? this.#accepted
     try {
-      await this.#commit(rows, last, [], this.options.kind === 'records' ? 'now' : 'interval')
+      await this.#commit({ rows, last, unfit: [], gaps }, this.options.kind === 'records' ? 'now' : 'interval')
     } catch (error) {
       if (!isAboutRows(error)) throw error
-      await this.#commitApart(rows, last)
+      await this.#commitApart(rows, last, gaps)
     }
   }
 
@@ -186,12 +199,12 @@ export class Receiver {
    * Something in it can't be applied: halved until only what is wrong is left over, which is parked with the next
    * commit. Whole transactions, in order. At once, because a group's interval for each of them would add up.
    */
-  async #commitApart(rows: readonly FrameRow[], last: Seq): Promise<void> {
+  async #commitApart(rows: readonly FrameRow[], last: Seq, gaps: readonly Gap[]): Promise<void> {
     let unfit: Unfit[] = []
     const commit = async (transactions: readonly FrameRow[][]): Promise<void> => {
       const part = transactions.flat()
       try {
-        await this.#commit(part, part.at(-1)?.seq ?? last, unfit, 'now')
+        await this.#commit({ rows: part, last: part.at(-1)?.seq ?? last, unfit, gaps: [] }, 'now')
         unfit = []
       } catch (error) {
         if (!isAboutRows(error)) throw error
@@ -205,11 +218,12 @@ export class Receiver {
       }
     }
     await commit(transactionsOf(rows))
-    await this.#commit([], last, unfit, 'now')
+    // Gaps last: a position between them says nothing about those that are told.
+    await this.#commit({ rows: [], last, unfit, gaps }, 'now')
   }
 
-  /** One transaction: rows, position, and what had to be parked. */
-  async #commit(rows: readonly FrameRow[], last: Seq, unfit: readonly Unfit[], urgency: Urgency): Promise<void> {
+  /** One transaction: rows, position, what had to be parked, and what will never come. */
+  async #commit({ rows, last, unfit, gaps }: Step, urgency: Urgency): Promise<void> {
     const { store, time } = this.#doors
     const { table } = this.options
     const stored = this.position
@@ -228,8 +242,10 @@ export class Receiver {
       store,
       parked.map(({ row, reason }) => ({ row, reason, table, stream, wallMs: time.wallMs() })),
     )
-    const changes = [...this.#applied(fit), ...kept, ...this.#moved(last > stored ? last : stored)]
-    await store.commit(changes, urgency)
+    const told = await tellGaps(store, { who: this.#peer, table, epoch: this.#epoch }, gaps, time.wallMs())
+    const moved = this.#moved(last > stored ? last : stored, gaps)
+    await store.commit([...this.#applied(fit), ...kept, ...told, ...moved], urgency)
+    this.#logGaps(gaps)
     this.#counts.parked += parked.length
     if (parked.length === 0) return
     const reason = parked[0]?.reason
@@ -245,12 +261,27 @@ export class Receiver {
       : [{ kind: 'apply-readings', table, via, readings: rows as readonly FrameReading[] }]
   }
 
-  #moved(seq: Seq): Change[] {
+  #logGaps(gaps: readonly Gap[]): void {
+    const entries = countOf(gaps)
+    const reason = gaps.at(-1)?.reason
+    if (entries > 0) {
+      this.#doors.log.warn(
+        { table: this.options.table, from: this.options.label, entries, reason },
+        'entries will not come',
+      )
+    }
+  }
+
+  #moved(seq: Seq, gaps: readonly Gap[]): Change[] {
     const { store, time } = this.#doors
     const owner = this.#owner
-    const value: StoredPosition = { seq, atMs: time.wallMs() }
+    const stored = this.#stored()
+    const lastGap = gaps.at(-1)?.reason ?? stored?.lastGap
+    const lost = (stored?.gaps ?? 0) + countOf(gaps)
+    const atMs = time.wallMs()
+    const value: StoredPosition = lastGap === undefined ? { seq, atMs } : { seq, atMs, gaps: lost, lastGap }
     const moved: Change = { kind: 'state', owner, key: this.#epoch, value }
-    if (this.#stored() !== undefined) return [moved]
+    if (stored !== undefined) return [moved]
     const others = [...store.states(owner)] as unknown as [string, StoredPosition][]
     const oldest = others
       .toSorted(([, a], [, b]) => a.atMs - b.atMs)
@@ -329,6 +360,8 @@ export class Receiver {
       framesInFlight: this.#waiting.length,
       ...this.#counts,
       undecided: 0,
+      gaps: this.#stored()?.gaps ?? 0,
+      lastGap: this.#stored()?.lastGap,
       state: this.#state(behind),
       reason: this.#refusal,
     }
@@ -341,6 +374,8 @@ export class Receiver {
     return behind === 0 ? 'idle' : 'moving'
   }
 }
+
+const countOf = (gaps: readonly Gap[]): number => gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0)
 
 const isAboutRows = (error: unknown): boolean => error instanceof HoldfastError && rowErrors.has(error.code)
 

@@ -16,6 +16,7 @@ import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
 import { type Packed, packFrame, readCount } from './packing.ts'
 import type { PositionAnswer } from './protocol.ts'
+import { SentGaps } from './sent-gaps.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import type { Chosen } from './source.ts'
 import { parkUnsendable } from './unsendable.ts'
@@ -59,6 +60,7 @@ export class Sender {
   readonly #doors: Doors
   readonly #bookmark: Bookmark
   readonly #oldest: OldestUnsent
+  readonly #gaps: SentGaps
   #session: Session | undefined
   #window: Window | undefined
   /** Nothing after this can have reached the far side: the head at the start, and what was sent since. */
@@ -83,6 +85,7 @@ export class Sender {
     this.#doors = doors
     this.#bookmark = new Bookmark(options, doors)
     this.#oldest = new OldestUnsent(options.table, doors)
+    this.#gaps = new SentGaps(options, doors)
     this.#mostSent = options.headAtStart ?? doors.store.head(options.table)
   }
 
@@ -209,6 +212,13 @@ export class Sender {
     return window.scanned < this.#doors.store.head(this.options.table)
   }
 
+  /** True if the next thing to tell is that entries were dropped from the log's beginning. */
+  get isGapNext(): boolean {
+    const window = this.#window
+    if (window === undefined || this.options.kind === 'records') return false
+    return window.scanned < this.#doors.store.firstSeq(this.options.table) - 1
+  }
+
   /** True while everything in the log has been sent or passed over. */
   get isCaughtUp(): boolean {
     return this.#window !== undefined && this.#window.scanned >= this.#doors.store.head(this.options.table)
@@ -228,9 +238,7 @@ export class Sender {
 
   /** A gap at the start of what the far side lacks goes first: until it is told, the far side takes silence for peace. */
   get lane(): Lane {
-    const window = this.#window
-    const isGapNext = window !== undefined && window.flying.length === 0 && this.#oldest.isGap(settled(window))
-    return isGapNext ? 'control' : laneOf(this.options)
+    return this.isGapNext ? 'control' : laneOf(this.options)
   }
 
   /** Resolves when the log grows past what has been read, or the signal aborts. */
@@ -247,8 +255,6 @@ export class Sender {
     const { table, kind } = this.options
     const frameBytes = Math.min(this.options.frameBytes, frameBytesMax)
     const isKept = this.#ahead.length > 0
-    // Only the gap is control: what follows it goes in its own lane.
-    const isGapAlone = this.lane === 'control' && kind === 'series'
     const entries = isKept
       ? this.#ahead
       : await this.#doors.store.read(table, before.scanned, readCount(kind, session.far))
@@ -266,7 +272,7 @@ export class Sender {
       choose: this.options.selection?.choose,
     }
     const place = { session: session.id, run: window.run, after: window.sent, head: this.#doors.store.head(table) }
-    const packed = packFrame(kind, isGapAlone ? entries.slice(0, 1) : entries, options, session.far, place)
+    const packed = packFrame(kind, this.isGapNext ? gapsFirst(entries) : entries, options, session.far, place)
     const { cut } = packed
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
     this.#counts.parked += parkUnsendable(cut.parked, this.options, this.#doors)
@@ -297,6 +303,7 @@ export class Sender {
     this.#window = frameSent(window, { last: cut.last, bytes }, time.monotonicMs())
     this.#mostSent = asSeq(Math.max(this.#mostSent, cut.last))
     for (const payload of payloads) session.post('entries', table, payload)
+    this.#gaps.note(cut.gaps, this.epoch)
   }
 
   /** Called every second or so: asks the far side where it is when it is silent. */
@@ -345,6 +352,7 @@ export class Sender {
       framesInFlight: this.flyingFrames,
       ...this.#counts,
       undecided: this.options.selection?.undecided ?? 0,
+      ...this.#gaps.status,
       state: this.#state(behind),
       reason: this.#refusal,
     }
@@ -359,4 +367,10 @@ export class Sender {
       ? 'stalled'
       : 'moving'
   }
+}
+
+/** Only gaps are control: what follows those that stand first goes in its own lane. */
+function gapsFirst(entries: readonly Entry[]): readonly Entry[] {
+  const end = entries.findIndex(({ kind }) => kind !== 'gap')
+  return end > 0 ? entries.slice(0, end) : entries
 }

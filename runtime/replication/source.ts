@@ -65,6 +65,8 @@ function renamed(store: StoreDoor, table: string, log: string): StoreDoor {
     },
     commit: (changes, urgency) => store.commit(changes, urgency),
     head: name => store.head(logOf(name)),
+    firstSeq: name => store.firstSeq(logOf(name)),
+    rows: (name, options) => store.rows(name, options),
     cursor: name => store.cursor(name),
     state: (owner, key) => store.state(owner, key),
     states: owner => store.states(owner),

@@ -1,6 +1,6 @@
 /** What replication needs of the store, and no more. `Store` fits; a simulator brings its own. */
 import type { Json } from '../reading.ts'
-import type { Change, Entry, Receipt, Seq, TableSpec, Urgency } from '../store/types.ts'
+import type { Change, Entry, Receipt, Row, Seq, TableSpec, Urgency } from '../store/types.ts'
 
 export type StoreDoor = {
   readonly origin: string
@@ -8,6 +8,10 @@ export type StoreDoor = {
   readonly tables: ReadonlyMap<string, TableSpec>
   commit(changes: readonly Change[], urgency?: Urgency): Promise<Receipt>
   head(table: string): Seq
+  /** The first position that is still in the log. */
+  firstSeq(table: string): Seq
+  /** The rows of a records table in the order of their keys. */
+  rows(table: string, options: { readonly prefix?: string; readonly limit?: number }): AsyncIterable<Row>
   cursor(name: string): Seq | undefined
   state(owner: string, key: string): Json | undefined
   states(owner: string): ReadonlyMap<string, Json>

@@ -45,6 +45,9 @@ export type StreamStatus = {
   readonly refused: number
   /** Entries that `where` had no answer for, such as rows without the field that it looks at: not sent. */
   readonly undecided: number
+  /** Entries that the receiving side will never get, and why the last of them will not come. */
+  readonly gaps: number
+  readonly lastGap: string | undefined
   /**
    * moving and idle are green. waiting: held back by a window or a budget, as configured. stalled: connected, but the
    * confirmed position does not move.

@@ -11,6 +11,7 @@ import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { tellGaps } from '../store/gap-rows.ts'
 import type { Store } from '../store/store.ts'
+import { trimStepBytes } from '../store/trim.ts'
 import { type Seq, type TableKind, type TrimChange, asSeq } from '../store/types.ts'
 import { episodeMs, slack, stepPauseMs, sweepEveryMs } from './limits.ts'
 
@@ -27,8 +28,8 @@ export type RetentionDoors = {
   readonly wallMs: () => number
   /** Runs something once, later. Returns a function that calls it off. */
   readonly after: (delayMs: number, run: () => void) => () => void
-  /** False for the cursor of somebody who will not come again: a bridge that was taken out of the configuration. */
-  readonly isLive: (cursor: string) => boolean
+  /** Which table somebody reads by this cursor; undefined for a bridge that was taken out of the configuration. */
+  readonly tableOf: (cursor: string) => string | undefined
   readonly log: Log
 }
 
@@ -150,18 +151,19 @@ export class Retention {
       const log = { who: store.origin, table, epoch: store.epoch }
       await store.commit([trim, ...(await tellGaps(store, log, lost, wallMs()))])
       if (first !== undefined) this.#note(one, last - first + 1, reason)
+      // A smaller step was the last one; what comes meanwhile is for a later sweep.
+      if (trim.bytes < trimStepBytes) return
       await new Promise<void>(resolve => this.#doors.after(stepPauseMs, resolve))
     }
   }
 
   /** The first of the entries that somebody has not passed, if there is one. */
   #firstLost({ table, first, through }: TrimChange): Seq | undefined {
-    const { store, isLive } = this.#doors
+    const { store, tableOf } = this.#doors
     if (store.tables.get(table)?.kind === 'records') return undefined
     let lowest: number = through
     for (const [name, seq] of store.cursors) {
-      if (name.startsWith('pack/') || !name.endsWith(`/${table}`) || !isLive(name)) continue
-      lowest = Math.min(lowest, seq)
+      if (tableOf(name) === table) lowest = Math.min(lowest, seq)
     }
     return lowest < through ? asSeq(Math.max(first, lowest + 1)) : undefined
   }

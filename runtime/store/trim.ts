@@ -20,7 +20,7 @@ export type LogLimits = {
 }
 
 /** One step: so many bytes are read to be dropped, some milliseconds of a slow card; the next commit waits no longer. */
-const stepBytes = 1 << 20
+export const trimStepBytes = 1 << 20
 
 /** Ranges of one log that are told apart; beyond it the oldest two become one. */
 const gapsMax = 16
@@ -54,7 +54,7 @@ async function planBlocks(
   database: Database,
   table: Table,
   reasonOf: (key: Buffer, sealed: Buffer, dropped: number) => string | undefined,
-  bytesMax = stepBytes,
+  bytesMax = trimStepBytes,
 ): Promise<TrimChange | undefined> {
   const { first, head } = table
   let plan: TrimChange | undefined

@@ -22,6 +22,8 @@ export const tables: readonly TableSpec[] = [
   { name: 'readings', kind: 'series' },
   { name: 'thresholds', kind: 'records' },
   { name: 'alerts', kind: 'records' },
+  { name: 'gaps', kind: 'records' },
+  { name: 'parked', kind: 'records' },
 ]
 
 export const openTestStore = (place: Place, origin: string, more: { home?: Home } = {}): Promise<Store> =>
