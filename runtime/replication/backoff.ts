@@ -13,11 +13,10 @@ export function backoffMs(attempt: number, random: number): number {
   return Math.floor(random * Math.min(backoffFirstMs * 2 ** Math.min(attempt, 30), backoffMaxMs))
 }
 
-export function pauseMs(kind: MishapKind, attempt: number, random: number): number {
+/** `takeovers`: how often another client has taken over our id. */
+export function pauseMs(kind: MishapKind, attempt: number, takeovers: number, random: number): number {
   if (kind === 'login') return slowFirstMs + Math.floor(random * slowFirstMs)
-  if (kind === 'taken-over') {
-    const boundMs = Math.min(slowFirstMs * 2 ** Math.min(attempt, 30), takenOverMaxMs)
-    return Math.floor((boundMs * (1 + random)) / 2)
-  }
-  return backoffMs(attempt, random)
+  if (kind !== 'taken-over') return backoffMs(attempt, random)
+  const boundMs = Math.min(slowFirstMs * 2 ** Math.min(takeovers, 30), takenOverMaxMs)
+  return Math.floor((boundMs * (1 + random)) / 2)
 }

@@ -13,7 +13,8 @@ import type { Window } from '../schedule.ts'
 import type { TableKind } from '../store/types.ts'
 import { Exchange } from './exchange.ts'
 import type { FarSide, FarSideStatus } from './far-side.ts'
-import { frameBytesDefault, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
+import { unanswered, withAccess } from './kept-from-us.ts'
+import { frameBytesDefault, hellosInSilence, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
 import { type BridgeLink, Link, type LinkOptions, type MakeLink, type TlsOptions } from './link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
@@ -57,6 +58,8 @@ export class Bridge implements FarSide {
   #reason: string | undefined
   #hub: DownHello | undefined
   #refused = 0
+  /** How often we have said hello in this session. */
+  #hellos = 0
   /** Greetings and endings, one after the other. */
   #turn: Promise<void> = Promise.resolve()
   #cancelHello: () => void = () => {}
@@ -112,15 +115,16 @@ export class Bridge implements FarSide {
   }
 
   status(): FarSideStatus {
+    const link = this.#link.status()
     return {
       bridge: this.#options.name,
       url: this.#options.url,
-      link: this.#link.status(),
+      link,
       state: this.#state,
       reason: this.#reason,
       hub: this.#hub?.hub,
       refused: this.#refused + this.#exchange.refused,
-      streams: this.#exchange.status(),
+      streams: withAccess(this.#exchange.status(), this.#options.gateway, link),
       valve: this.#valve.status(),
     }
   }
@@ -137,6 +141,7 @@ export class Bridge implements FarSide {
     if (this.#link.status().state !== 'connected') return
     this.#silence('greeting')
     this.#sessionId = this.#doors.randomId()
+    this.#hellos = 0
     this.#sayHello()
   }
 
@@ -160,10 +165,17 @@ export class Bridge implements FarSide {
     const hello = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), takes: ourTakes, publish, subscribe }
     this.#greetedAtMs = time.monotonicMs()
     this.#link.publish(topicOf(gateway, 'up', 'hello'), encodeUpHello(hello))
+    if (this.#state === 'greeting' && ++this.#hellos > hellosInSilence) this.#noAnswer()
     const nextMs =
       this.#state === 'talking' ? helloRefreshMs : this.#state === 'refused' ? helloRetryMs * 12 : helloRetryMs
     this.#cancelHello()
     this.#cancelHello = time.after(nextMs, () => this.#sayHello())
+  }
+
+  #noAnswer(): void {
+    const reason = unanswered(this.#options.gateway, this.#link.status().denied ?? [])
+    if (this.#reason !== reason) this.#doors.log.warn({ reason }, 'nobody answers our greeting')
+    this.#reason = reason
   }
 
   #message(topic: string, payload: Buffer): void {
@@ -184,8 +196,9 @@ export class Bridge implements FarSide {
       case 'entries':
       case 'position':
       case 'ask':
-        if (this.#state !== 'talking') this.#refused++
-        else this.#exchange.handle(parsed.name, parsed.table, payload)
+        if (this.#state !== 'talking') return void this.#refused++
+        if (parsed.name === 'position') this.#link.answered?.(topicOf(parsed.gateway, 'up', 'entries', parsed.table))
+        this.#exchange.handle(parsed.name, parsed.table, payload)
     }
   }
 
@@ -201,6 +214,7 @@ export class Bridge implements FarSide {
       this.#refused++
       return
     }
+    this.#link.answered?.(topicOf(this.#options.gateway, 'up', 'hello'))
     // The answer to a repeated hello: a hub that was restarted needs our positions again.
     if (this.#hub !== undefined && isSameTalk(this.#hub, hello)) {
       if (this.#state === 'talking') this.#exchange.announce()
@@ -224,7 +238,8 @@ export class Bridge implements FarSide {
         this.#link.publish(topicOf(gateway, 'up', name, table), payload, onGone && (() => onGone())),
       tellsGone: true,
       quietMs: time.monotonicMs() - this.#greetedAtMs,
-      hasRoom: () => this.#link.room !== 0,
+      hasRoom: table =>
+        this.#link.room !== 0 && this.#link.isDenied?.(topicOf(gateway, 'up', 'entries', table)) !== true,
     }
     const aheadMs = hello.wallMs - time.monotonicMs()
     this.#state = 'talking'

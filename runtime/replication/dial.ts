@@ -5,6 +5,8 @@
 import { isIP, connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { type IClientOptions, MqttClient } from 'mqtt'
+import { messageOf } from '../errors.ts'
+import type { Carrier, PublishAnswer } from './outbox.ts'
 import type { MqttVersion } from './version-choice.ts'
 
 export type TlsOptions = {
@@ -62,4 +64,17 @@ function openSocket({ url, tls }: DialOptions): Socket {
     ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
     ...(tls?.key === undefined ? {} : { key: tls.key }),
   })
+}
+
+/** What an outbox sends with. */
+export function carrierOf(client: MqttClient): Carrier {
+  return (topic, payload, onAnswer) => {
+    client.publish(topic, payload, { qos: 1 }, error => onAnswer(answerOf(error)))
+  }
+}
+
+function answerOf(error: Error | null | undefined): PublishAnswer {
+  if (!error) return { isTaken: true }
+  const { code } = error as Error & { code?: unknown }
+  return { isTaken: false, code: typeof code === 'number' ? code : undefined, reason: messageOf(error) }
 }

@@ -65,6 +65,8 @@ export const deadMs = 30_000
 export const provenMs = 30_000
 /** A hello that nobody answered is said again; it is repeated from time to time on a healthy link too. */
 export const helloRetryMs = 5_000
+/** Hellos without an answer, after which the status says what may be wrong. */
+export const hellosInSilence = 2
 export const helloRefreshMs = 300_000
 /** After a commit that failed, so long before frames are asked for again; doubles up to the cap. */
 export const commitRetryMs = 1_000

@@ -13,10 +13,12 @@ import type { IConnackPacket, MqttClient } from 'mqtt'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { pauseMs } from './backoff.ts'
-import { dial, type TlsOptions } from './dial.ts'
+import { Breaker, type DeniedTopic } from './breaker.ts'
+import { carrierOf, dial, type TlsOptions } from './dial.ts'
 import { deadMs } from './limits.ts'
-import { type Mishap, type MishapKind, closedByFarSide, mishapOf, mishapOfCode } from './mishap.ts'
-import { type OnAnswer, Outbox, type PublishAnswer, windowMax } from './outbox.ts'
+import { type Mishap, type MishapKind, closedAgainAndAgain, closedByFarSide, mishapOf, mishapOfCode } from './mishap.ts'
+import { OutageLog } from './outage-log.ts'
+import { type OnAnswer, Outbox, windowMax } from './outbox.ts'
 import type { Time } from './time.ts'
 import { type MqttChoice, type MqttVersion, VersionChoice, versionNames } from './version-choice.ts'
 
@@ -60,13 +62,17 @@ export type LinkStatus = {
   readonly nextAttemptInMs: number | undefined
   /** The version of MQTT that is spoken, or that is tried next. */
   readonly mqtt: '3.1.1' | '5'
+  /** Topics that the far side's access rules keep from us, each with what to do. */
+  readonly denied: readonly DeniedTopic[]
+  /** What is wrong although it may be connected. */
+  readonly warnings: readonly string[]
   /** By the wall clock. */
   readonly connectedAtMs: number | undefined
 }
 
 /** What a bridge asks of its link. */
 export type BridgeLink = Pick<Link, 'open' | 'close' | 'publish' | 'reset' | 'settled' | 'status'> &
-  Partial<Pick<Link, 'room'>>
+  Partial<Pick<Link, 'room' | 'isDenied' | 'answered'>>
 
 export type MakeLink = (...made: ConstructorParameters<typeof Link>) => BridgeLink
 
@@ -74,17 +80,20 @@ const answerTimeoutMs = 10_000
 const acceptable = 128
 /** How often the oldest unanswered message is looked at. */
 const watchMs = 5_000
-/** Ups and downs that are logged one by one before the link has held. */
-const flapsLogged = 3
+/** So many ends in a row that nothing explains are blamed on another client with our id. */
+const closesUnexplained = 3
+/** A link that was up for so long has its id for itself again. */
+const undisputedMs = 900_000
 
 export class Link {
   readonly #options: LinkOptions
   readonly #events: LinkEvents
   readonly #time: Time
   readonly #random: () => number
-  readonly #log: Log
+  readonly #outages: OutageLog
   readonly #version: VersionChoice
   readonly #outbox: Outbox
+  readonly #breaker: Breaker
   #client: MqttClient | undefined
   #state: LinkStatus['state'] = 'closed'
   #mishap: Mishap | undefined
@@ -93,31 +102,52 @@ export class Link {
   #connectedAtMs: number | undefined
   #nextAttemptAtMs: number | undefined
   #receiveMaximum = windowMax
-  /** What was logged of this outage, and how often the link came and went without having held. */
-  readonly #told = new Set<MishapKind>()
-  #flaps = 0
+  /** Closed for no reason that we know, in a row; and what is thought of it, and how often. */
+  #upAtMs = 0
+  #closes = 0
+  #takeovers = 0
+  #takeover: string | undefined
   /** The one timer: of an answer while connecting, of the watch while connected, of the back-off while waiting. */
   #cancelTimer: () => void = () => {}
+  #cancelTrial: () => void = () => {}
 
   constructor(options: LinkOptions, events: LinkEvents, time: Time, random: () => number, log: Log) {
     this.#options = options
     this.#events = events
     this.#time = time
     this.#random = random
-    this.#log = log
+    this.#outages = new OutageLog(log, options.url)
     this.#version = new VersionChoice(options.mqtt ?? 'auto')
-    this.#outbox = new Outbox(time.monotonicMs, () => events.onRoom?.())
+    this.#breaker = new Breaker({
+      onDenied: (topic, reason) => log.error({ topic, reason }, 'a topic is kept from us; the others go on'),
+      onAllowed: topic => log.info({ topic }, 'a topic is open to us again'),
+    })
+    const { monotonicMs } = time
+    this.#outbox = new Outbox({
+      monotonicMs,
+      permission: (topic, isIdle) => this.#breaker.permission(topic, monotonicMs(), isIdle),
+      onSent: topic => {
+        this.#breaker.published(topic, monotonicMs())
+        this.#awaitBreaker()
+      },
+      onAnswer: (topic, code) => {
+        this.#breaker.acknowledged(topic, code, monotonicMs())
+        this.#awaitBreaker()
+      },
+      onRoom: () => events.onRoom?.(),
+    })
   }
 
   open(): void {
     if (this.#state !== 'closed') return
     this.#sinceMs = this.#time.wallMs()
-    this.#log.info({ url: this.#options.url }, 'connecting')
+    this.#outages.connecting()
     this.#connect()
   }
 
   async close(): Promise<void> {
     this.#cancelTimer()
+    this.#cancelTrial()
     const wasUp = this.#state === 'connected'
     this.#state = 'closed'
     this.#outbox.end()
@@ -140,6 +170,17 @@ export class Link {
     return this.#state === 'connected' ? this.#outbox.room : 0
   }
 
+  /** Does the far side keep this topic from us, for now? */
+  isDenied(topic: string): boolean {
+    return this.#breaker.isDenied(topic, this.#time.monotonicMs())
+  }
+
+  /** The far side has answered what was published there: it is not kept from us. */
+  answered(topic: string): void {
+    this.#breaker.answered(topic)
+    this.#outbox.pump()
+  }
+
   /** How many messages the broker lets us have unacknowledged, and we let ourselves. */
   get receiveMaximum(): number {
     return this.#receiveMaximum
@@ -154,8 +195,10 @@ export class Link {
   /** The connection has proved itself: the next back-off starts from its beginning. */
   settled(): void {
     this.#attempts = 0
-    if (this.#flaps >= flapsLogged) this.#log.info({ url: this.#options.url }, 'the link holds')
-    this.#flaps = 0
+    this.#closes = 0
+    this.#breaker.settled()
+    this.#outbox.pump()
+    this.#outages.holds()
   }
 
   status(): LinkStatus {
@@ -169,6 +212,8 @@ export class Link {
       attempts: this.#attempts,
       nextAttemptInMs: atMs === undefined ? undefined : Math.max(0, atMs - monotonicMs()),
       mqtt: versionNames[this.#version.next],
+      denied: this.#breaker.status(monotonicMs()),
+      warnings: this.#takeover === undefined ? [] : [this.#takeover],
       connectedAtMs: this.#connectedAtMs,
     }
   }
@@ -190,7 +235,7 @@ export class Link {
       client = dial({ ...this.#options, version }, error => (ending ??= mishapOf(error, around())))
       this.#client = client
       client.on('error', error => {
-        ending ??= mishapOfAny(error, around())
+        ending ??= mishapOf(error, around())
         lost(ending)
       })
       client.on('disconnect', ({ reasonCode = 0 }) => {
@@ -242,11 +287,11 @@ export class Link {
     this.#mishap = undefined
     this.#connectedAtMs = this.#time.wallMs()
     this.#sinceMs = this.#connectedAtMs
-    this.#told.clear()
-    if (this.#flaps < flapsLogged) {
-      this.#log.info({ url: this.#options.url, mqtt: versionNames[this.#version.next] }, 'connected')
-    }
+    this.#upAtMs = this.#time.monotonicMs()
+    this.#outages.connected(versionNames[this.#version.next])
     this.#watch()
+    this.#breaker.began(this.#upAtMs)
+    this.#awaitBreaker()
     this.#events.onUp()
   }
 
@@ -254,8 +299,27 @@ export class Link {
   #watch(): void {
     this.#cancelTimer = this.#time.after(watchMs, () => {
       const { oldestSentMs } = this.#outbox
+      if (this.#time.monotonicMs() - this.#upAtMs >= undisputedMs) this.#undisputed()
       if (oldestSentMs === undefined || this.#time.monotonicMs() - oldestSentMs < deadMs) return this.#watch()
       this.reset(`the broker did not acknowledge a message for ${deadMs / 1_000} s`)
+    })
+  }
+
+  #undisputed(): void {
+    this.#takeovers = 0
+    this.#takeover = undefined
+  }
+
+  /** What waits for the breaker is sent as soon as that lets it. */
+  #awaitBreaker(): void {
+    const dueInMs = this.#breaker.dueInMs(this.#time.monotonicMs())
+    if (dueInMs === undefined) return
+    this.#cancelTrial()
+    this.#cancelTrial = this.#time.after(Math.ceil(dueInMs), () => {
+      this.#breaker.tick(this.#time.monotonicMs())
+      this.#outbox.pump()
+      this.#awaitBreaker()
+      this.#events.onRoom?.()
     })
   }
 
@@ -273,11 +337,28 @@ export class Link {
     this.#client = undefined
     this.#outbox.end()
     const wasUp = this.#state === 'connected'
+    this.#cancelTrial()
     void this.#discard(client)
     if (this.#state === 'closed') return
     if (wasUp) this.#sinceMs = this.#time.wallMs()
-    this.#retry(mishap)
+    this.#retry(wasUp ? this.#explained(mishap) : mishap)
     if (wasUp) this.#events.onDown()
+  }
+
+  /** What a connection that was up was lost by, as far as the ones before it tell. */
+  #explained(mishap: Mishap): Mishap {
+    // A cable that was pulled, a broker that was killed: neither ends in good order.
+    const inOrder = mishap === closedByFarSide
+    const isByTopic = mishap.kind === 'closed' && this.#breaker.closed(inOrder, this.#time.monotonicMs())
+    this.#breaker.lost()
+    if (inOrder && !isByTopic) this.#closes++
+    const isRepeated = inOrder && this.#closes >= closesUnexplained
+    const explained = isRepeated ? closedAgainAndAgain(this.#options.clientId) : mishap
+    if (explained.kind === 'taken-over') {
+      this.#takeovers++
+      this.#takeover = explained.reason
+    }
+    return explained
   }
 
   /** Ends a client at once. Its listeners stay, because its own are among them; ours know that it is not ours any more. */
@@ -288,22 +369,10 @@ export class Link {
   #retry(mishap: Mishap): void {
     this.#state = 'waiting'
     this.#mishap = mishap
-    this.#tell(mishap)
-    const waitMs = pauseMs(mishap.kind, this.#attempts++, this.#random())
+    this.#outages.lost(mishap)
+    const waitMs = pauseMs(mishap.kind, this.#attempts++, this.#takeovers - 1, this.#random())
     this.#nextAttemptAtMs = this.#time.monotonicMs() + waitMs
     this.#cancelTimer = this.#time.after(waitMs, () => this.#connect())
-  }
-
-  /** One line for each kind of trouble in an outage; of a link that comes and goes, a last line that says so. */
-  #tell({ kind, reason }: Mishap): void {
-    const isFirst = this.#told.size === 0
-    if (this.#told.has(kind)) return
-    this.#told.add(kind)
-    if (!isFirst) return this.#log.warn({ url: this.#options.url, kind, reason }, 'still lost, for another reason')
-    if (this.#flaps++ < flapsLogged) return this.#log.warn({ url: this.#options.url, kind, reason }, 'lost')
-    if (this.#flaps === flapsLogged + 1) {
-      this.#log.warn({ url: this.#options.url, kind, reason }, 'lost again and again; no more lines until it holds')
-    }
   }
 
   #around(): Parameters<typeof mishapOf>[1] {
@@ -311,21 +380,4 @@ export class Link {
     const host = URL.canParse(url) ? new URL(url).host : url
     return { host, clientId, wallMs: this.#time.wallMs(), clockTrusted: clockTrusted?.() ?? true }
   }
-}
-
-function mishapOfAny(error: Error, around: Parameters<typeof mishapOf>[1]): Mishap {
-  const { code } = error as Error & { code?: unknown }
-  return typeof code === 'number' ? mishapOfCode(code, error.message, around) : mishapOf(error, around)
-}
-
-function carrierOf(client: MqttClient): Parameters<Outbox['begin']>[0] {
-  return (topic, payload, onAnswer) => {
-    client.publish(topic, payload, { qos: 1 }, error => onAnswer(answerOf(error)))
-  }
-}
-
-function answerOf(error: Error | null | undefined): PublishAnswer {
-  if (!error) return { isTaken: true }
-  const { code } = error as Error & { code?: unknown }
-  return { isTaken: false, code: typeof code === 'number' ? code : undefined, reason: messageOf(error) }
 }

@@ -36,6 +36,12 @@ export type Surroundings = {
 
 export const closedByFarSide: Mishap = { kind: 'closed', reason: 'the connection was closed by the far side' }
 
+/** Closed again and again though nothing was said that could be the cause: 3.1.1 has no other words for a takeover. */
+export function closedAgainAndAgain(clientId: string): Mishap {
+  const reason = `the far side closes our connection again and again: does another client use our client id "${clientId}"?`
+  return { kind: 'taken-over', reason }
+}
+
 const versionCodes = new Set([1, 132])
 const loginCodes = new Set([4, 5, 134, 135, 138, 140])
 export const takenOverCode = 142
@@ -55,9 +61,11 @@ export function mishapOfCode(code: number, words: string, { clientId }: Surround
 }
 
 /** What the socket, TLS or mqtt.js threw. */
-export function mishapOf(error: unknown, around: Surroundings): Mishap {
-  const code = systemCode(error) ?? ''
+export function mishapOf(error: Error, around: Surroundings): Mishap {
   const message = messageOf(error)
+  const { code: number } = error as { code?: unknown }
+  if (typeof number === 'number') return mishapOfCode(number, message, around)
+  const code = systemCode(error) ?? ''
   const { host } = around
   if (message === 'connack timeout') return { kind: 'timeout', reason: `no answer from ${host} within the time limit` }
   if (code === 'CERT_NOT_YET_VALID' || code === 'CERT_HAS_EXPIRED') return validity(code, around)

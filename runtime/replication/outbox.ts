@@ -6,6 +6,7 @@
  * for each topic waits for room, the newest, because it says what the older ones said. It is no queue for entries:
  * those wait in their log, and their sender asks for room first.
  */
+import { type Permission, notAuthorizedCode } from './breaker.ts'
 
 /** What the broker said of one message: taken, or refused with the reason code of MQTT 5. */
 export type PublishAnswer =
@@ -29,34 +30,42 @@ export type OutboxLimits = {
 
 export type Carrier = (topic: string, payload: Buffer, onAnswer: OnAnswer) => void
 
-type Flight = { readonly sentMs: number }
+export type OutboxDoors = {
+  readonly monotonicMs: () => number
+  /** May this be sent now? `isIdle` if nothing is on its way. */
+  readonly permission: (topic: string, isIdle: boolean) => Permission
+  readonly onSent: (topic: string) => void
+  readonly onAnswer: (topic: string, code: number | undefined) => void
+  /** There is room again after there was none. */
+  readonly onRoom: () => void
+}
+
+type Message = { readonly topic: string; readonly payload: Buffer; readonly onAnswer: OnAnswer | undefined }
 
 export class Outbox {
-  readonly #nowMs: () => number
-  readonly #onRoom: () => void
+  readonly #doors: OutboxDoors
   #carry: Carrier | undefined
   #limits: OutboxLimits = { window: windowMax, packetBytesMax: undefined }
-  readonly #flying = new Set<Flight>()
+  /** Sent and not answered, with when. */
+  readonly #flying = new Map<Message, number>()
+  /** Taken into the window, but their topic may not be sent to yet. */
+  #held: Message[] = []
+  /** Beyond the window: the newest of each topic. */
   readonly #waiting = new Map<string, Buffer>()
 
-  /** `onRoom` is called when there is room again after there was none. */
-  constructor(nowMs: () => number, onRoom: () => void) {
-    this.#nowMs = nowMs
-    this.#onRoom = onRoom
+  constructor(doors: OutboxDoors) {
+    this.#doors = doors
   }
 
   /** How many more may be published now. */
   get room(): number {
-    return this.#carry === undefined ? 0 : Math.max(0, this.#limits.window - this.#flying.size - this.#waiting.size)
-  }
-
-  get packetBytesMax(): number | undefined {
-    return this.#carry === undefined ? undefined : this.#limits.packetBytesMax
+    if (this.#carry === undefined) return 0
+    return Math.max(0, this.#limits.window - this.#flying.size - this.#held.length - this.#waiting.size)
   }
 
   /** When the oldest message that is not answered was sent. */
   get oldestSentMs(): number | undefined {
-    for (const { sentMs } of this.#flying) return sentMs
+    for (const sentMs of this.#flying.values()) return sentMs
     return undefined
   }
 
@@ -69,45 +78,56 @@ export class Outbox {
   end(): void {
     this.#carry = undefined
     this.#waiting.clear()
+    this.#held = []
     this.#flying.clear()
   }
 
   /** Sends if there is room. Without, what nobody waits for the answer of waits for it; the rest is refused. */
   publish(topic: string, payload: Buffer, onAnswer: OnAnswer | undefined): void {
-    const carry = this.#carry
-    if (carry === undefined) return
-    if (this.room > 0) return this.#send(carry, topic, payload, onAnswer)
+    if (this.#carry === undefined) return
+    if (this.room > 0) return this.#send({ topic, payload, onAnswer })
     if (onAnswer !== undefined) {
-      const reason = `${this.#flying.size} messages wait for their answer: no room for another`
+      const reason = `${this.#limits.window} messages wait for their answer: no room for another`
       return onAnswer({ isTaken: false, code: undefined, reason })
     }
     if (this.#waiting.has(topic) || this.#waiting.size < waitingMax) this.#waiting.set(topic, payload)
   }
 
-  #send(carry: Carrier, topic: string, payload: Buffer, onAnswer: OnAnswer | undefined): void {
+  /** Sends what may be sent by now. */
+  pump(): void {
+    for (const message of this.#held.splice(0)) this.#send(message)
+    for (const [topic, payload] of this.#waiting) {
+      if (this.#flying.size + this.#held.length >= this.#limits.window) return
+      this.#waiting.delete(topic)
+      this.#send({ topic, payload, onAnswer: undefined })
+    }
+  }
+
+  #send(message: Message): void {
+    const { topic, payload, onAnswer } = message
+    const permission = this.#doors.permission(topic, this.#flying.size === 0)
+    if (permission === 'later') return void this.#held.push(message)
+    if (permission === 'never') {
+      return onAnswer?.({ isTaken: false, code: notAuthorizedCode, reason: 'the far side keeps this topic from us' })
+    }
     const { packetBytesMax } = this.#limits
     const bytes = packetBytes(topic, payload)
     if (packetBytesMax !== undefined && bytes > packetBytesMax) {
       const reason = `the far side takes messages of at most ${packetBytesMax} bytes, this one has ${bytes}`
       return onAnswer?.({ isTaken: false, code: tooLargeCode, reason })
     }
-    const flight: Flight = { sentMs: this.#nowMs() }
-    this.#flying.add(flight)
-    carry(topic, payload, answer => {
-      const wasFull = this.room === 0
-      if (!this.#flying.delete(flight)) return
-      onAnswer?.(answer)
-      this.#sendWaiting()
-      if (wasFull && this.room > 0) this.#onRoom()
-    })
+    this.#flying.set(message, this.#doors.monotonicMs())
+    this.#doors.onSent(topic)
+    this.#carry?.(topic, payload, answer => this.#answered(message, answer))
   }
 
-  #sendWaiting(): void {
-    for (const [topic, payload] of this.#waiting) {
-      if (this.#carry === undefined || this.#flying.size >= this.#limits.window) return
-      this.#waiting.delete(topic)
-      this.#send(this.#carry, topic, payload, undefined)
-    }
+  #answered(message: Message, answer: PublishAnswer): void {
+    const wasFull = this.room === 0
+    if (!this.#flying.delete(message)) return
+    this.#doors.onAnswer(message.topic, answer.isTaken ? undefined : answer.code)
+    message.onAnswer?.(answer)
+    this.pump()
+    if (wasFull && this.room > 0) this.#doors.onRoom()
   }
 }
 

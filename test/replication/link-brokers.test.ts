@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
+import { Aedes } from 'aedes'
 import { silentLog } from '../../runtime/log.ts'
 import { Link, type LinkOptions, type PublishAnswer } from '../../runtime/replication/link.ts'
 import { systemTime } from '../../runtime/replication/time.ts'
@@ -147,5 +148,75 @@ describe('a far side that speaks MQTT 3.1.1 alone', () => {
     await up(events)
     assert.deepEqual(versions, [5, 4, 5, 4])
     assert.equal(link.status().mqtt, '3.1.1')
+  })
+})
+
+describe('a broker that closes after what it may not take', () => {
+  test('acknowledged or not, the topic is found and stayed away from, and the others go on', async () => {
+    const aedes = await Aedes.createBroker()
+    const taken = new Map<string, number>()
+    let connections = 0
+    aedes.on('client', () => connections++)
+    aedes.authorizePublish = (client, { topic }, done) => {
+      taken.set(topic, (taken.get(topic) ?? 0) + 1)
+      done(null)
+      if (topic === 'bad') setImmediate(() => client?.close())
+    }
+    const server = createServer(socket => aedes.handle(socket))
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    closers.push(async () => {
+      await new Promise<void>(resolve => aedes.close(() => resolve()))
+      await new Promise(resolve => server.close(resolve))
+    })
+    const { link } = openLink((server.address() as { port: number }).port)
+    const talk = setInterval(() => {
+      for (const topic of ['good', 'bad', 'fair']) if (!link.isDenied(topic)) link.publish(topic, Buffer.from('x'))
+    }, 20)
+    closers.push(async () => clearInterval(talk))
+    await until('denied', () => link.isDenied('bad'))
+    const [before, good] = [connections, taken.get('good') ?? 0]
+    await until('the others go on', () => (taken.get('good') ?? 0) > good + 20 && (taken.get('fair') ?? 0) > 20)
+    assert.ok(before <= 5, `${before} connections`)
+    assert.equal(connections, before + 1)
+    assert.deepEqual(
+      link.status().denied.map(({ topic }) => topic),
+      ['bad'],
+    )
+  })
+})
+
+describe('another client with our id', () => {
+  test('is named where MQTT 5 says so, and given more and more time', async () => {
+    let connections = 0
+    const server = createServer(socket => {
+      connections++
+      socket.on('error', () => undefined)
+      // CONNACK, and a DISCONNECT with reason 142.
+      socket.once('data', () => socket.end(Buffer.from([0x20, 3, 0, 0, 0, 0xe0, 1, 142])))
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    closers.push(() => new Promise(resolve => server.close(() => resolve())))
+    const { link } = openLink((server.address() as { port: number }).port)
+    await until('taken over', () => link.status().kind === 'taken-over')
+    const { reason, nextAttemptInMs, warnings } = link.status()
+    assert.match(reason ?? '', /another client has taken over our client id "gw-1-cloud"/)
+    assert.ok((nextAttemptInMs ?? 0) > 14_000)
+    assert.deepEqual([warnings, connections], [[reason], 1])
+  })
+
+  test('is guessed after ends that nothing explains', async () => {
+    const server = createServer(socket => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => {
+        socket.write(Buffer.from([0x20, 2, 0, 0]))
+        setTimeout(() => socket.end(), 20)
+      })
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    closers.push(() => new Promise(resolve => server.close(() => resolve())))
+    const { link, events } = openLink((server.address() as { port: number }).port, { mqtt: '3.1.1' })
+    await until('guessed', () => link.status().kind === 'taken-over')
+    assert.match(link.status().reason ?? '', /again and again: does another client use our client id "gw-1-cloud"\?/)
+    assert.equal(events.ups, 3)
   })
 })
