@@ -93,7 +93,7 @@ export class Bridge implements FarSide {
     this.#exchange = new Exchange(this.#senders, this.#receivers, this.#doors, onSilence, this.#valve)
     const makeLink = doors.makeLink ?? ((...made) => new Link(...made))
     this.#link = makeLink(
-      { ...options, clientId: `${gateway}-${name}`, filter: filterOf(gateway, 'down') },
+      { ...options, clientId: `${gateway}-${name}`, filter: filterOf(gateway, 'down'), findsDenied: true },
       {
         onUp: () => this.#greet(),
         onDown: () => this.#silence('offline'),

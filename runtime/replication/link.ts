@@ -37,6 +37,8 @@ export type LinkOptions = {
   readonly tls: TlsOptions | undefined
   /** Left out: MQTT 5 where the far side speaks it, else 3.1.1. */
   readonly mqtt?: MqttChoice
+  /** Finds topics that the far side's access rules keep from us (breaker.ts); left out, whoever publishes does. */
+  readonly findsDenied?: boolean
   /** Can the wall clock be believed? Left out: yes. */
   readonly clockTrusted?: () => boolean
 }
@@ -127,10 +129,12 @@ export class Link {
       monotonicMs,
       permission: (topic, isIdle) => this.#breaker.permission(topic, monotonicMs(), isIdle),
       onSent: topic => {
+        if (options.findsDenied !== true) return
         this.#breaker.published(topic, monotonicMs())
         this.#awaitBreaker()
       },
       onAnswer: (topic, code) => {
+        if (options.findsDenied !== true) return
         this.#breaker.acknowledged(topic, code, monotonicMs())
         this.#awaitBreaker()
       },
@@ -348,7 +352,7 @@ export class Link {
   /** What a connection that was up was lost by, as far as the ones before it tell. */
   #explained(mishap: Mishap): Mishap {
     // A cable that was pulled, a broker that was killed: neither ends in good order.
-    const inOrder = mishap === closedByFarSide
+    const inOrder = mishap === closedByFarSide && this.#options.findsDenied === true
     const isByTopic = mishap.kind === 'closed' && this.#breaker.closed(inOrder, this.#time.monotonicMs())
     this.#breaker.lost()
     if (inOrder && !isByTopic) this.#closes++

@@ -30,6 +30,7 @@ function openLink(port: number, more: Partial<LinkOptions> = {}) {
     filter: undefined,
     keepaliveMs: 5_000,
     tls: undefined,
+    findsDenied: true,
     ...more,
   }
   const link = new Link(

@@ -134,6 +134,8 @@ describe('a recorded end of the version before', () => {
               attempts: 0,
               nextAttemptInMs: undefined,
               mqtt: '3.1.1',
+              denied: [],
+              warnings: [],
               connectedAtMs: 0,
             }),
           }

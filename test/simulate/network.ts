@@ -315,6 +315,8 @@ class PretendLink implements BridgeLink {
       attempts: this.#attempts,
       nextAttemptInMs: undefined,
       mqtt: '3.1.1',
+      denied: [],
+      warnings: [],
       connectedAtMs: this.#connectedAtMs,
     }
   }
