@@ -76,6 +76,7 @@ export class BrokerBridge implements FarSide {
   #suspicion: Suspicion = noSuspicion
   #stop = new AbortController()
   #isConnected = false
+  #beganAtMs = 0
   #pausedUntilMs = 0
   #wake: () => void = () => {}
   #isWoken = false
@@ -156,6 +157,7 @@ export class BrokerBridge implements FarSide {
   #begin(): void {
     this.#isConnected = true
     this.#stop = new AbortController()
+    this.#beganAtMs = this.#doors.time.monotonicMs()
     for (const stream of this.#streams) stream.begin()
     this.#pump(this.#stop.signal).catch((error: unknown) => {
       this.#doors.log.error({ reason: messageOf(error) }, 'nothing more is sent over this connection')
@@ -181,7 +183,7 @@ export class BrokerBridge implements FarSide {
     const { after, condemned } = hungUp(this.#suspicion, kind === 'closed' ? this.#firstWaiting() : undefined)
     this.#suspicion = after
     if (condemned === undefined) return
-    this.#streamOf(condemned)?.condemn(condemned.seq as Seq, 'the broker closes the connection over it')
+    this.#streamOf(condemned)?.condemn(condemned)
   }
 
   #firstWaiting(): Suspect | undefined {
@@ -228,7 +230,7 @@ export class BrokerBridge implements FarSide {
     if (!this.#valve.isOpen(stream.options.table, laneOf(stream.options))) return false
     const waiting = this.#streams.reduce((sum, { waiting: own }) => sum + own, 0)
     const alone = this.#alone()
-    if (alone !== undefined) return waiting === 0 && stream === alone
+    if (alone !== undefined) return waiting === 0 && stream === alone && this.#isInPeace()
     const max = Math.min(plainWindowMax, this.#link.receiveMaximum)
     const kept = stream.options.kind === 'series' ? Math.min(plainWindowKept, max - 1) : 0
     return waiting < max - kept
@@ -239,6 +241,11 @@ export class BrokerBridge implements FarSide {
     const suspect = aloneNow(this.#suspicion)
     const stream = suspect && this.#streamOf(suspect)
     return stream?.hasStill(suspect?.seq ?? 0) === true ? stream : undefined
+  }
+
+  #isInPeace(): boolean {
+    const peaceMs = aloneNow(this.#suspicion)?.peaceMs ?? 0
+    return this.#doors.time.monotonicMs() - this.#beganAtMs >= peaceMs
   }
 
   #publish(stream: PlainStream, { seq, topic, payload }: { seq: Seq; topic: string; payload: Buffer }): void {

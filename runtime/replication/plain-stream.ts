@@ -18,6 +18,7 @@ import type { RefusedTopics } from './refused-topics.ts'
 import type { Chosen } from './source.ts'
 import { SentGaps } from './sent-gaps.ts'
 import type { Doors, StreamStatus } from './stream.ts'
+import type { Condemned } from './suspicion.ts'
 import { parkUnsendable } from './unsendable.ts'
 
 export type PlainStreamOptions = MessageOptions & {
@@ -48,7 +49,7 @@ export class PlainStream {
   #confirmed: Seq | undefined
   #ahead: readonly Entry[] = []
   readonly #flights = new Map<Seq, Flight>()
-  #condemned: { readonly seq: Seq; readonly reason: string } | undefined
+  #condemned: Condemned | undefined
   #refusedInARow: { entries: number; readonly topics: Set<string> } = { entries: 0, topics: new Set() }
   #refusal: { readonly reason: string; readonly untilMs: number } | undefined
   #progressAtMs = 0
@@ -190,10 +191,14 @@ export class PlainStream {
     }
     const { topic, payload } = message
     const nowMs = this.#doors.time.monotonicMs()
-    const condemned = this.#condemned?.seq === seq ? this.#condemned.reason : undefined
-    if (condemned !== undefined) {
+    if (this.#condemned?.seq === seq) {
+      const { wasAcknowledged } = this.#condemned
       this.#condemned = undefined
-      this.#refusedTopics.refuse(topic, condemned, nowMs)
+      if (!wasAcknowledged) {
+        this.#park(entry, 'the broker closes the connection without a word when it is sent this')
+        return this.#pass(seq)
+      }
+      this.#refusedTopics.refuse(topic, 'the broker closes the connection over this topic: its access rules?', nowMs)
     }
     const refused = this.#refusedTopics.reasonFor(topic, nowMs)
     if (refused !== undefined) {
@@ -256,8 +261,8 @@ export class PlainStream {
   }
 
   /** The connection ends over this entry each time: it is parked when it is read again. */
-  condemn(seq: Seq, reason: string): void {
-    this.#condemned = { seq, reason }
+  condemn(condemned: Condemned): void {
+    this.#condemned = condemned
   }
 
   #moved(window: PlainWindow): void {

@@ -38,11 +38,9 @@ export const messageSent = (window: PlainWindow, seq: Seq): PlainWindow => ({
   waiting: window.waiting + 1,
 })
 
-/** The entry has no message: nothing to wait for but what is before it. A long run of them takes one place. */
-export function entryPassed(window: PlainWindow, seq: Seq): PlainWindow {
-  const before = window.flying.at(-1)?.isDone === true ? window.flying.slice(0, -1) : window.flying
-  return settled({ ...window, scanned: seq, flying: [...before, { seq, isDone: true }] })
-}
+/** The entry has no message: nothing to wait for but what is before it. */
+export const entryPassed = (window: PlainWindow, seq: Seq): PlainWindow =>
+  settled({ ...window, scanned: seq, flying: [...window.flying, { seq, isDone: true }] })
 
 /** The entry's journey has ended. An answer for an entry that is not on its way changes nothing. */
 export function entryDone(window: PlainWindow, seq: Seq): PlainWindow {
@@ -51,9 +49,9 @@ export function entryDone(window: PlainWindow, seq: Seq): PlainWindow {
   return settled({ ...window, flying, waiting })
 }
 
+/** A run of entries that are done takes one place, that of its last; a run at the beginning is confirmed. */
 function settled(window: PlainWindow): PlainWindow {
-  const firstWaiting = window.flying.findIndex(({ isDone }) => !isDone)
-  const done = firstWaiting === -1 ? window.flying : window.flying.slice(0, firstWaiting)
-  const confirmed = done.at(-1)?.seq ?? window.confirmed
-  return { ...window, confirmed, flying: window.flying.slice(done.length) }
+  const runs = window.flying.filter(({ isDone }, index) => !isDone || window.flying[index + 1]?.isDone !== true)
+  const [first, ...rest] = runs
+  return first?.isDone === true ? { ...window, confirmed: first.seq, flying: rest } : { ...window, flying: runs }
 }

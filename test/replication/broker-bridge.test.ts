@@ -4,13 +4,13 @@ import { type TestContext, describe, it } from 'node:test'
 import { silentLog } from '../../runtime/log.ts'
 import { BrokerBridge, type BrokerBridgeOptions } from '../../runtime/replication/broker-bridge.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
-import { systemTime } from '../../runtime/replication/time.ts'
+import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { type BrokerKind, type BrokerOptions, type Heard, RealBroker } from '../rigs/brokers.ts'
 import { missing } from '../rigs/mosquitto.ts'
 import { type Proxy, openProxy } from '../rigs/proxy.ts'
 import { memoryPlace } from '../store/homes.ts'
-import { append, arrival, doors, openTestStore, until } from './rig.ts'
+import { append, arrival, doors, fasterBy, openTestStore, put, remove, sleep, until } from './rig.ts'
 
 type Setting = {
   readonly broker: RealBroker
@@ -25,6 +25,7 @@ async function setUp(
   kind: BrokerKind,
   options: Partial<BrokerBridgeOptions> = {},
   brokerOptions: BrokerOptions = {},
+  time: Time = systemTime,
 ): Promise<Setting> {
   const broker = await RealBroker.open(kind, brokerOptions)
   t.after(() => broker.close())
@@ -44,7 +45,7 @@ async function setUp(
       tls: undefined,
       ...options,
     },
-    { ...doors(store, systemTime, silentLog), random: () => 0.02 },
+    { ...doors(store, time, silentLog), random: () => 0.02 },
   )
   t.after(async () => {
     await bridge.close()
@@ -92,6 +93,35 @@ for (const [kind, program] of [
       assert.deepEqual([stream().state, stream().parked], ['idle', 0])
     })
 
+    it('takes names that no topic may have, rows and their deletions, and parks a row beyond 124 KiB', async t => {
+      const twice = { key: '{key}', value: '{value}', again: '{value}', deleted: '{deleted}' }
+      const { broker, store, stream } = await setUp(t, kind, {
+        publish: [publish('readings'), publish('thresholds', { payload: twice })],
+      })
+      const heard = await broker.listen('holdfast/#')
+      const device = 'hall/freezer 1.°C+#'
+      await store.commit([{ kind: 'append', table: 'readings', readings: [arrival(1, { device })] }])
+      await put(store, 'large', 'x'.repeat(60_000))
+      await put(store, 'too large', 'x'.repeat(70_000))
+      await remove(store, 'large')
+      await until('confirmed', () => stream().behind === 0 && stream('thresholds').behind === 0)
+      await until('heard', () => heard.length === 3)
+      const said = heard.map(
+        ({ topic, payload }) => [topic, JSON.parse(String(payload)) as Record<string, unknown>] as const,
+      )
+      const of = (topic: string) => said.filter(([own]) => own === topic).map(([, body]) => body)
+      assert.equal(of('holdfast/gw-1/readings/hall_freezer_1__C__/temperature')[0]?.['device'], device)
+      const rows = of('holdfast/gw-1/thresholds/large')
+      assert.deepEqual(
+        rows.map(({ key, value, deleted }) => [key, typeof value, deleted]),
+        [
+          ['large', 'string', false],
+          ['large', 'undefined', true],
+        ],
+      )
+      assert.deepEqual([stream('thresholds').parked, stream('thresholds').state], [1, 'idle'])
+    })
+
     it('goes on after cuts, and after the broker was killed: each reading is there, in order', async t => {
       const { broker, proxy, store, stream } = await setUp(t, kind)
       const heard = await broker.listen('holdfast/#')
@@ -129,20 +159,57 @@ describe('a bridge to mosquitto with access rules', { skip: missing('mosquitto',
   const access = 'user gw-1\ntopic write holdfast/gw-1/readings/freezer-1/#\nuser listener\ntopic read #\n'
 
   for (const mqtt of ['auto', '3.1.1'] as const) {
+    const options = { username: 'gw-1', mqtt }
+
     it(`parks what a topic is refused for, says so, and the rest flows (mqtt: ${mqtt})`, async t => {
-      const { broker, store, stream, bridge } = await setUp(t, 'mosquitto', { username: 'gw-1', mqtt }, { access })
+      const { broker, store, stream, bridge } = await setUp(t, 'mosquitto', options, { access }, fasterBy(20))
       const heard = await broker.listen('holdfast/#', 'listener')
+      const other = (value: number) => [arrival(value, { device: 'freezer-2' })]
       await append(store, 1, 2)
-      await store.commit([{ kind: 'append', table: 'readings', readings: [arrival(3, { device: 'freezer-2' })] }])
+      await store.commit([{ kind: 'append', table: 'readings', readings: other(3) }])
       await append(store, 4, 5)
-      await until('confirmed', () => stream().behind === 0, 30_000)
+      await until('confirmed', () => stream().behind === 0, 60_000)
       await until('heard', () => firstTimes(heard).length === 4)
       assert.deepEqual(firstTimes(heard), [1, 2, 4, 5])
       assert.equal(stream().parked, 1)
-      const attempts = bridge.status().link.attempts
-      await store.commit([{ kind: 'append', table: 'readings', readings: [arrival(6, { device: 'freezer-2' })] }])
+      const { connectedAtMs } = bridge.status().link
+      await store.commit([{ kind: 'append', table: 'readings', readings: other(6) }])
       await until('confirmed', () => stream().behind === 0)
-      assert.deepEqual([stream().parked, bridge.status().link.attempts], [2, attempts])
+      // The refused topic is left alone: no connection is lost over it again.
+      assert.deepEqual([stream().parked, bridge.status().link.connectedAtMs], [2, connectedAtMs])
+    })
+
+    it(`waits where all of a table is refused, parks nothing, and goes on once it is let in (mqtt: ${mqtt})`, async t => {
+      const all = { ...options, publish: [publish('readings', { topic: 'plant/all' })] }
+      const { broker, store, stream, bridge } = await setUp(t, 'mosquitto', all, { access }, fasterBy(100))
+      const heard = await broker.listen('plant/#', 'listener')
+      await append(store, ...numbers(1, 50))
+      await until('refused', () => stream().state === 'refused', 60_000)
+      assert.equal(bridge.status().state, 'refused')
+      assert.match(stream().reason ?? '', /plant\/all/)
+      await sleep(200)
+      assert.deepEqual([stream().parked, stream().behind, heard.length], [0, 50, 0])
+      broker.allow(`${access}\nuser gw-1\ntopic write plant/all\n`)
+      await until('taken', () => stream().behind === 0, 60_000)
+      await until('heard', () => firstTimes(heard).length === 50)
+      assert.deepEqual([firstTimes(heard), stream().state, stream().parked], [numbers(1, 50), 'idle', 0])
     })
   }
+
+  it('sends an alert before a backlog of readings', async t => {
+    const { broker, proxy, store, stream } = await setUp(
+      t,
+      'mosquitto',
+      { publish: [publish('readings'), publish('alerts')] },
+      {},
+    )
+    const heard = await broker.listen('holdfast/#')
+    proxy.cut()
+    await append(store, ...numbers(1, 400))
+    await put(store, 'freezer-1', { state: 'firing' }, 'alerts')
+    proxy.restore()
+    await until('confirmed', () => stream().behind === 0 && stream('alerts').behind === 0)
+    await until('heard', () => heard.length >= 401)
+    assert.ok(heard.findIndex(({ topic }) => topic.includes('/alerts/')) < 30)
+  })
 })

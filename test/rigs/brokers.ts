@@ -26,10 +26,13 @@ export type BrokerOptions = {
 export class RealBroker {
   readonly kind: BrokerKind
   readonly port: number
-  readonly #folder: string
+  readonly folder: string
   readonly #command: readonly string[]
   #child: ChildProcess | undefined
   #said = ''
+  get said(): string {
+    return this.#said
+  }
   readonly #clients: MqttClient[] = []
 
   static async open(kind: BrokerKind, options: BrokerOptions = {}): Promise<RealBroker> {
@@ -44,7 +47,7 @@ export class RealBroker {
   private constructor(kind: BrokerKind, port: number, folder: string, command: readonly string[]) {
     this.kind = kind
     this.port = port
-    this.#folder = folder
+    this.folder = folder
     this.#command = command
   }
 
@@ -63,19 +66,43 @@ export class RealBroker {
     }
   }
 
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** In peace: it writes down what it has. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     this.#child = undefined
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'close')
-    child.kill('SIGKILL')
+    child.kill(signal)
     await ended
+  }
+
+  /** mosquitto alone: other access rules, from now on. */
+  allow(access: string): void {
+    writeFileSync(accessFile(this.folder), access)
+    this.#child?.kill('SIGHUP')
+  }
+
+  /** It does nothing any more, not even answer pings, and its connections stay, until `thaw`. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT')
   }
 
   async close(): Promise<void> {
     for (const client of this.#clients.splice(0)) client.end(true)
     await this.kill()
-    rmSync(this.#folder, { recursive: true, force: true })
+    rmSync(this.folder, { recursive: true, force: true })
   }
 
   /** A subscriber that keeps its session, so that it misses nothing while it or the broker is away. */
@@ -98,17 +125,16 @@ export class RealBroker {
 
 export type Heard = { readonly topic: string; readonly payload: Buffer; readonly dup: boolean }
 
+const accessFile = (folder: string): string => join(folder, 'access')
+
 function mosquitto(folder: string, port: number, { access, more = '' }: BrokerOptions): string[] {
-  const rules = join(folder, 'access')
+  const rules = accessFile(folder)
   if (access !== undefined) writeFileSync(rules, access)
   const config = join(folder, 'mosquitto.conf')
-  // Every message is on the disk before its PUBACK, as near as mosquitto comes to that.
   const lines = [
     `listener ${port} 127.0.0.1`,
     'allow_anonymous true',
     'persistence true',
-    'autosave_on_changes true',
-    'autosave_interval 1',
     `persistence_location ${folder}/`,
     'max_queued_messages 0',
     ...(process.getuid?.() === 0 ? ['user root'] : []),
