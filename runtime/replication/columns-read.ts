@@ -61,13 +61,12 @@ function readFrame(fields: Fields, read: ByteReader): Frame {
   const joined = readRuns(read, count)
   const places = readPlaces(read, count, seriesCount)
   const stamps = readSparse(read, count)
-  const arrivals = Array.from({ length: count }, () => read.signed())
-  for (let index = 1; index < count; index++)
-    arrivals[index] = (arrivals[index - 1] as number) + (arrivals[index] as number)
+  const arrivals = new Float64Array(count)
+  for (let index = 0; index < count; index++) arrivals[index] = (arrivals[index - 1] ?? 0) + read.signed()
   const times = readDeviceTimes(read, arrivals, places, series)
   const values = readValues(read, places, valueForms, series)
   const hasId = readRuns(read, count)
-  const ids = hasId.map(has => (has ? asText(read.text(), 'reading.id') : undefined))
+  const ids = readIds(read, hasId)
   const bootSteps = boots === undefined ? undefined : readSparse(read, count)
   if (!read.done) wrongShape('columns', 'ended where the last of them ends')
 
@@ -85,7 +84,7 @@ function readFrame(fields: Fields, read: ByteReader): Frame {
     const { origin, device, metric, unit } = series[places[index] as number] as Names
     rows.push({
       seq: seq as Seq,
-      joined: joined[index] as boolean,
+      joined: joined[index] === 1,
       stamp: stamp as Stamp,
       origin,
       device,
@@ -99,6 +98,11 @@ function readFrame(fields: Fields, read: ByteReader): Frame {
     })
   }
   return { ...head, rows }
+}
+
+function readIds(read: ByteReader, has: Uint8Array): (string | undefined)[] {
+  if (!has.includes(1)) return []
+  return Array.from(has, one => (one === 1 ? asText(read.text(), 'reading.id') : undefined))
 }
 
 function readSeries(fields: Fields, read: ByteReader, count: number): Names[] {
@@ -132,13 +136,14 @@ function readSparse(read: ByteReader, count: number): Float64Array {
   return numbers
 }
 
-function readRuns(read: ByteReader, count: number): boolean[] {
-  const flags: boolean[] = Array.from({ length: count }, () => false)
+/** 1 for yes, 0 for no. */
+function readRuns(read: ByteReader, count: number): Uint8Array {
+  const flags = new Uint8Array(count)
   let is = false
   for (let index = 0; index < count; is = !is) {
     const run = read.varint()
     if (run > count - index || (run === 0 && index > 0)) wrongShape('column', 'as long as there are rows')
-    if (is) flags.fill(true, index, index + run)
+    if (is) flags.fill(1, index, index + run)
     index += run
   }
   return flags
@@ -158,17 +163,17 @@ function readPlaces(read: ByteReader, count: number, series: number): Uint32Arra
 
 function readDeviceTimes(
   read: ByteReader,
-  arrivals: readonly number[],
+  arrivals: Float64Array,
   places: Uint32Array,
   series: readonly Names[],
 ): (number | undefined)[] {
   const has = readRuns(read, arrivals.length)
-  if (!has.includes(true)) return []
+  if (!has.includes(1)) return []
   const isChange = read.byte()
   if (isChange > 1) wrongShape('device times', 'told in a known way')
   const last = new Map<string, number>()
-  return has.map((hasTime, index) => {
-    if (!hasTime) return undefined
+  return Array.from(has, (hasTime, index) => {
+    if (hasTime === 0) return undefined
     const { device } = series[places[index] as number] as Names
     let lag = read.signed()
     if (isChange === 1) {

@@ -7,7 +7,7 @@
  * can't travel at all becomes a gap with its reason, so that it never holds up the rest [I4].
  */
 import { namesBytesMax, rowBytesMax, type Gap, type SentEntry } from './frames.ts'
-import { gapsPerFrameMax, transactionBytesMax, transactionPartsMax } from './limits.ts'
+import { gapsPerFrameMax, nameBytesMax, transactionBytesMax, transactionPartsMax } from './limits.ts'
 import type { Choose } from './selection.ts'
 import { type Entry, type Seq, asSeq } from '../store/types.ts'
 
@@ -69,8 +69,8 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
       const parts = splitParts(own, options)
       return { parts, gaps: transaction.gaps, parked: [], bytes, last: transaction.last }
     }
-    measure.take(own)
-    sent.push(...own)
+    measure.take(own, bytes)
+    for (const one of own) sent.push(one)
     gaps.push(...transaction.gaps)
     last = transaction.last
     if (options.single && own.length > 0) break
@@ -79,22 +79,26 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
   return { parts, gaps, parked: [], bytes: measure.bytes, last }
 }
 
+const noGaps: readonly Gap[] = []
+
 /** Whole transactions with what the far side shall see of them; a hole in the positions becomes a gap. */
 function* transactionsOf(entries: readonly Entry[], { after, peer, choose }: CutOptions): Generator<Transaction> {
   let expected = after + 1
   for (let start = 0; start < entries.length; ) {
     let end = start + 1
     while (end < entries.length && entries[end]?.joined === true) end++
-    const gaps: Gap[] = []
+    // Mostly there are none, and the rows of a backlog are many.
+    let gaps = noGaps
     const sent: SentEntry[] = []
     let first: Seq | undefined
-    for (const entry of entries.slice(start, end)) {
+    for (let index = start; index < end; index++) {
+      const entry = entries[index] as Entry
       const from = entry.kind === 'gap' ? Math.max(entry.firstSeq, expected) : entry.seq
       first ??= asSeq(from)
-      if (from > expected) gaps.push({ first: asSeq(expected), last: asSeq(from - 1), reason: 'missing' })
+      if (from > expected) gaps = [...gaps, { first: asSeq(expected), last: asSeq(from - 1), reason: 'missing' }]
       if (entry.kind === 'gap') {
         // Of a trimmed records log the rows that stand are told; what they superseded is no loss.
-        if (entry.count > 0) gaps.push({ first: asSeq(from), last: entry.seq, reason: entry.reason })
+        if (entry.count > 0) gaps = [...gaps, { first: asSeq(from), last: entry.seq, reason: entry.reason }]
       } else if (entry.via !== peer && entry.origin !== peer) {
         const chosen = choose === undefined ? entry : choose(entry)
         if (chosen !== undefined) sent.push({ entry: chosen, joined: sent.length > 0 })
@@ -106,9 +110,16 @@ function* transactionsOf(entries: readonly Entry[], { after, peer, choose }: Cut
   }
 }
 
+/** An origin, a device, a metric and a unit, each with its length before it. */
+const longestNamesBytes = 4 * (nameBytesMax + 5) + 4
+
 type Bounds = Pick<CutOptions, 'rows' | 'rowsBytes'>
 
 function reasonToPark(sent: readonly SentEntry[], { rows, rowsBytes }: Bounds): string | undefined {
+  const [only] = sent
+  // By far the most are one reading or row of usual size: no need to measure its names.
+  if (sent.length <= 1 && (only === undefined || rowBytesMax(only.entry) + longestNamesBytes <= rowsBytes))
+    return undefined
   const whole = new Measure().with(sent)
   if (whole <= rowsBytes) return undefined
   if (whole > transactionBytesMax || sent.length > rows * transactionPartsMax) return 'transaction-too-large'
@@ -126,12 +137,14 @@ function splitParts(sent: readonly SentEntry[], { rows, rowsBytes }: Bounds): Se
       part = []
       measure = new Measure()
     }
-    measure.take([one])
+    measure.take([one], measure.with([one]))
     part.push(one)
   }
   parts.push(part)
   return parts
 }
+
+const nameOf = ({ entry }: SentEntry): object | string => (entry.kind === 'reading' ? entry.series : entry.origin)
 
 /** How large a frame grows, names counted once. */
 class Measure {
@@ -139,20 +152,25 @@ class Measure {
   readonly #names = new Set<object | string>()
 
   with(sent: readonly SentEntry[]): number {
+    const [only] = sent
+    if (only === undefined) return this.bytes
+    if (sent.length === 1)
+      return this.bytes + rowBytesMax(only.entry) + (this.#names.has(nameOf(only)) ? 0 : namesBytesMax(only.entry))
     const fresh = new Set<object | string>()
     let bytes = this.bytes
-    for (const { entry } of sent) {
-      bytes += rowBytesMax(entry)
-      const name = entry.kind === 'reading' ? entry.series : entry.origin
+    for (const one of sent) {
+      bytes += rowBytesMax(one.entry)
+      const name = nameOf(one)
       if (this.#names.has(name) || fresh.has(name)) continue
       fresh.add(name)
-      bytes += namesBytesMax(entry)
+      bytes += namesBytesMax(one.entry)
     }
     return bytes
   }
 
-  take(sent: readonly SentEntry[]): void {
-    this.bytes = this.with(sent)
-    for (const { entry } of sent) this.#names.add(entry.kind === 'reading' ? entry.series : entry.origin)
+  /** `bytes` is what `with` said of them. */
+  take(sent: readonly SentEntry[], bytes: number): void {
+    this.bytes = bytes
+    for (const one of sent) this.#names.add(nameOf(one))
   }
 }

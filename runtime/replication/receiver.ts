@@ -8,17 +8,25 @@
  * followed by one that succeeds and leaves a hole. What cannot be applied is parked, and the rest flows.
  */
 import { crc32 } from 'node:zlib'
-import { HoldfastError, messageOf, systemCode } from '../errors.ts'
+import { messageOf, systemCode } from '../errors.ts'
 import { tellGaps } from '../store/gap-rows.ts'
 import { type Change, type Seq, type TableKind, type Urgency, seqZero } from '../store/types.ts'
 import { type Frame, type FrameReading, type FrameRecord, type FrameRow, type Gap } from './frames.ts'
 import { Assembly } from './assembly.ts'
-import { commitRetryMaxMs, commitRetryMs, epochsPerPeerMax, waitingBytesMax, waitingFramesMax } from './limits.ts'
+import {
+  commitRetryMaxMs,
+  commitRetryMs,
+  epochsPerPeerMax,
+  groupRows,
+  waitingBytesMax,
+  waitingFramesMax,
+} from './limits.ts'
 import { encodePosition } from './messages.ts'
 import { park, vet } from './parked.ts'
 import { decodePayload } from './payload.ts'
 import type { Ask, PositionAnswer } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
+import { isAboutRows, transactionsOf } from './unfit.ts'
 
 export type ReceiverOptions = {
   readonly table: string
@@ -44,15 +52,6 @@ type Unfit = { readonly row: FrameRow; readonly reason: string }
 
 /** With how many entries will never come, and why the last of them will not. */
 type StoredPosition = { readonly seq: Seq; readonly atMs: number; readonly gaps?: number; readonly lastGap?: string }
-
-/** These errors are about the rows, not about the disk: trying again will not help. */
-const rowErrors: ReadonlySet<string> = new Set([
-  'RECORD_TOO_LARGE',
-  'TABLE_KIND',
-  'TABLE_UNKNOWN',
-  'TOO_MANY_SERIES',
-  'BAD_ARGUMENT',
-])
 
 export class Receiver {
   readonly options: ReceiverOptions
@@ -156,7 +155,7 @@ export class Receiver {
     const rows = this.#assembly.add(frame, bytes)
     if (rows === undefined) return
     // Sent again after going back, frames may be cut elsewhere and overlap with what already waits.
-    const fresh = rows.filter(row => row.seq > this.#accepted)
+    const fresh = (rows[0]?.seq ?? 0) > this.#accepted ? rows : rows.filter(row => row.seq > this.#accepted)
     const gaps = frame.gaps.filter(gap => gap.last > this.#accepted)
     this.#waiting.push({ rows: fresh, gaps, last: frame.last, bytes })
     this.#waitingBytes += bytes
@@ -184,15 +183,20 @@ export class Receiver {
   }
 
   async #commitBatch(batch: readonly Waiting[]): Promise<void> {
-    const rows = batch.flatMap(waiting => waiting.rows)
+    const rows = batch.length === 1 ? (batch[0] as Waiting).rows : batch.flatMap(waiting => waiting.rows)
     const gaps = batch.flatMap(waiting => waiting.gaps)
     const last = batch.at(-1)?.last ?? this.#accepted
     try {
-      await this.#commit({ rows, last, unfit: [], gaps }, this.options.kind === 'records' ? 'now' : 'interval')
+      await this.#commit({ rows, last, unfit: [], gaps }, this.#urgencyOf(rows))
     } catch (error) {
       if (!isAboutRows(error)) throw error
       await this.#commitApart(rows, last, gaps)
     }
+  }
+
+  /** A full frame is a group of its own: to let it wait for the interval would be the whole speed of a backlog. */
+  #urgencyOf(rows: readonly FrameRow[]): Urgency {
+    return this.options.kind === 'records' || rows.length >= groupRows ? 'now' : 'interval'
   }
 
   /**
@@ -376,15 +380,3 @@ export class Receiver {
 }
 
 const countOf = (gaps: readonly Gap[]): number => gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0)
-
-const isAboutRows = (error: unknown): boolean => error instanceof HoldfastError && rowErrors.has(error.code)
-
-function transactionsOf(rows: readonly FrameRow[]): FrameRow[][] {
-  const transactions: FrameRow[][] = []
-  for (const row of rows) {
-    const open = transactions.at(-1)
-    if (row.joined && open !== undefined) open.push(row)
-    else transactions.push([row])
-  }
-  return transactions
-}

@@ -30,9 +30,13 @@ const { values } = parseArgs({
     count: { type: 'string', default: '300000' },
     rounds: { type: 'string', default: '1' },
     only: { type: 'string' },
+    /** A folder for CPU profiles of our two processes. */
+    profile: { type: 'string' },
   },
 })
 const count = Number(values.count)
+const on =
+  values.profile === undefined ? [] : ['sh', '-c', `exec "$0" --cpu-prof --cpu-prof-dir=${values.profile} "$@"`]
 const say = (text: string): void => {
   if (!values.json) console.error(text)
 }
@@ -81,11 +85,14 @@ async function ours(): Promise<Round> {
   try {
     const port = await freePort()
     const store = 'store: { path: ./data, ballast: 1MB }\n'
-    const hub = site.program('hub', { config: `gateway: { id: hub }\n${store}hub: { listen: '127.0.0.1:${port}' }\n` })
+    const hub = site.program(
+      'hub',
+      { config: `gateway: { id: hub }\n${store}hub: { listen: '127.0.0.1:${port}' }\n` },
+      on,
+    )
     const bridge = `bridges: [{ name: cloud, url: 'mqtt://127.0.0.1:${port}', publish: [readings] }]\n`
-    const edge = site.program('edge', {
-      config: `gateway: { id: edge }\n${store}broker: { listen: '127.0.0.1:${await freePort()}' }\n${bridge}`,
-    })
+    const devices = `broker: { listen: '127.0.0.1:${await freePort()}' }\n`
+    const edge = site.program('edge', { config: `gateway: { id: edge }\n${store}${devices}${bridge}` }, on)
     await fill(join(edge.folder, 'data'))
     await hub.start()
     // It answers nobody until the edge has started and its start is not measured any more.

@@ -210,6 +210,22 @@ describe('a receiver', () => {
     assert.deepEqual([...store.states(parkedOwner).keys()], ['from far/readings/2', 'from far/readings/3'])
   })
 
+  it('commits a full frame of readings at once, and a few readings with the next group', async () => {
+    const urgencies: unknown[] = []
+    const watching = proxied(store, {
+      commit: (changes: Parameters<Store['commit']>[0], urgency: Parameters<Store['commit']>[1]) => {
+        urgencies.push(urgency)
+        return store.commit(changes, urgency)
+      },
+    })
+    const receiver = open('series', watching)
+    receiver.frame(readings(1, 3))
+    await settledAt(receiver, 3)
+    receiver.frame(readings(4, 1_003))
+    await settledAt(receiver, 1_003)
+    assert.deepEqual(urgencies, ['interval', 'now'])
+  })
+
   it('refuses hostile frames by name, says so, and goes on with the next good one', async () => {
     const receiver = open('series')
     const bignum = Buffer.concat([Buffer.from([0xc2, 0x5a, 0, 1, 0xf0, 0]), Buffer.alloc(126_976, 0xff)])
