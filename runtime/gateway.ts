@@ -37,7 +37,7 @@ import { systemTime } from './replication/time.ts'
 import { Rollup } from './rollup/rollup.ts'
 import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
-import { rollupOf, selectionOf, tableRead } from './streams.ts'
+import { acceptedTables, rollupOf, selectionOf, streamsOf, tableRead } from './streams.ts'
 import { Store } from './store/store.ts'
 
 export type Gateway = {
@@ -181,7 +181,7 @@ async function openCloud(house: House, options: HubConfig, store: Store) {
   const hub = await Hub.open(
     {
       id: config.gateway.id,
-      accept: chosen(options.accept, names),
+      accept: acceptedTables(chosen(options.accept, names), config.tables),
       offer: chosen(options.offer, names),
       frameBytes: undefined,
     },
@@ -264,9 +264,10 @@ async function openBridges({ config, log, closers }: House, store: Store): Promi
 }
 
 /** What each stream of a bridge reads. Summaries are followed from here on, and closed after the bridge that sends them. */
-async function openSources({ config, log, closers }: House, store: Store, { name, publish }: BridgeConfig) {
+async function openSources({ config, log, closers }: House, store: Store, bridge: BridgeConfig) {
+  const { name } = bridge
   const { commitIntervalMs } = config.store
-  const opened = publish.map(async stream => {
+  const opened = streamsOf(bridge, config.tables).map(async stream => {
     const kind = config.tables.get(stream.table)?.kind ?? 'series'
     const options = rollupOf(stream, cursorOf(name, stream.every?.log ?? stream.table), commitIntervalMs)
     if (options === undefined) return { ...stream, selection: selectionOf(stream, kind) }

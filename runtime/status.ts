@@ -99,6 +99,7 @@ function streamSection(stream: StreamStatus): StreamSection {
     parked,
     refused,
     undecided,
+    gaps: stream.gaps,
     last_confirmed_ms: stream.lastConfirmedAtMs ?? null,
     reason,
   }

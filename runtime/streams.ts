@@ -3,7 +3,7 @@
  * `replication`, which knows nothing of it. Pure.
  */
 import { compileReadingWhere, compileRowWhere } from '../rules/where.ts'
-import type { Config, PublishConfig } from './config/config.ts'
+import type { BridgeConfig, Config, PublishConfig } from './config/config.ts'
 import type { SelectionOptions } from './replication/selection.ts'
 import type { RollupOptions } from './rollup/rollup.ts'
 import { cursorOf } from './replication/source.ts'
@@ -78,3 +78,40 @@ export function tableRead({ bridges }: Pick<Config, 'bridges'>): (cursor: string
     return ['bridge', 'every'].includes(owner) ? known.get(cursor) : rest.at(-1)
   }
 }
+
+/** What a hub needs to understand the readings of a gateway: when they were really taken, and which will never come. */
+const impliedTables = ['clock', 'gaps'] as const
+
+/** The streams of a bridge: those that are named, and to a hub that gets readings those that belong to them. */
+export function streamsOf(
+  { publish, target }: Pick<BridgeConfig, 'publish' | 'target'>,
+  tables: ReadonlyMap<string, { readonly kind: TableKind }>,
+): readonly (PublishConfig & { readonly isImplied?: boolean })[] {
+  const sendsReadings = publish.some(({ table }) => tables.get(table)?.kind === 'series')
+  if (target !== 'hub' || !sendsReadings) return publish
+  const named = new Set(publish.map(({ table }) => table))
+  return [...publish, ...impliedTables.filter(table => !named.has(table) && tables.has(table)).map(implied)]
+}
+
+/** The tables that a hub takes: with readings comes what belongs to them. */
+export function acceptedTables(
+  accept: readonly string[],
+  tables: ReadonlyMap<string, { readonly kind: TableKind }>,
+): readonly string[] {
+  const takesReadings = accept.some(table => tables.get(table)?.kind === 'series')
+  return takesReadings ? [...new Set([...accept, ...impliedTables])] : accept
+}
+
+const implied = (table: string) => ({
+  table,
+  start: 'beginning' as const,
+  where: undefined,
+  columns: undefined,
+  every: undefined,
+  liveFirst: false,
+  window: undefined,
+  topic: undefined,
+  format: 'json' as const,
+  payload: undefined,
+  isImplied: true,
+})

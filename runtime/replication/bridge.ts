@@ -21,7 +21,7 @@ import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
 import { Receiver } from './receiver.ts'
 import { Sender } from './sender.ts'
 import { type SourceOptions, doorsTo, sourceOf } from './source.ts'
-import type { Doors, Session } from './stream.ts'
+import type { Doors, Session, StreamStatus } from './stream.ts'
 import { ourTakes } from './takes.ts'
 import { Valve, valveOptions } from './valve.ts'
 
@@ -116,6 +116,7 @@ export class Bridge implements FarSide {
 
   status(): FarSideStatus {
     const link = this.#link.status()
+    const streams = this.#exchange.status().filter(stream => !this.#isNoTrouble(stream))
     return {
       bridge: this.#options.name,
       url: this.#options.url,
@@ -124,9 +125,18 @@ export class Bridge implements FarSide {
       reason: this.#reason,
       hub: this.#hub?.hub,
       refused: this.#refused + this.#exchange.refused,
-      streams: withAccess(this.#exchange.status(), this.#options.gateway, link),
+      streams: withAccess(streams, this.#options.gateway, link),
       valve: this.#valve.status(),
     }
+  }
+
+  /** An older hub does not take what no configuration names: nothing that a person could do anything about. */
+  #isNoTrouble({ table, direction, state }: Pick<StreamStatus, 'table' | 'direction' | 'state'>): boolean {
+    return (
+      direction === 'send' &&
+      state === 'refused' &&
+      this.#options.publish.some(one => one.isImplied && one.table === table)
+    )
   }
 
   #kindOf(table: string): TableKind {

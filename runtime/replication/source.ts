@@ -15,6 +15,8 @@ export type SourceOptions = {
   readonly table: string
   readonly start: StreamStart
   readonly selection?: SelectionOptions | undefined
+  /** True for what nobody named and a hub should have all the same: one that does not take it is no trouble. */
+  readonly isImplied?: boolean | undefined
   /** The log that is read instead of the table's. What is chosen was chosen before it was written. */
   readonly summaries?: { readonly log: string; readonly undecided: () => number } | undefined
 }

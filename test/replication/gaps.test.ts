@@ -80,6 +80,30 @@ describe('gaps', () => {
     assert.equal(received()?.gaps, last - 3)
   })
 
+  it('travel as rows too, in a stream that nobody names; a hub that does not take it is no trouble', async () => {
+    await edge.bridge.close()
+    const publish = ['readings', 'gaps'].map(table => ({
+      table,
+      start: 'beginning' as const,
+      isImplied: table === 'gaps',
+    }))
+    for (const accept of [['readings', 'gaps'], ['readings']]) {
+      const other = await Cloud.open({ accept })
+      const gateway = await Edge.open(other, 'gw-2', { publish, subscribe: [] })
+      await put(gateway.store, 'a gap', 1, gapsTable)
+      await append(gateway.store, 1)
+      await until('the reading is there', () => gateway.stream('readings').confirmed === 1)
+      const tables = gateway.bridge.status().streams.map(({ table }) => table)
+      if (accept.includes('gaps')) {
+        assert.deepEqual(tables.toSorted(), ['gaps', 'readings'])
+        await until('the row is there', () => other.store.latest(gapsTable, 'a gap')?.value === 1)
+      } else assert.deepEqual(tables, ['readings'])
+      await gateway.close()
+      await other.close()
+    }
+    await edge.dial()
+  })
+
   it('are told by a hub that trimmed its own log, to each gateway that was away', async () => {
     await until('the edge listens', () => edge.stream('readings', 'receive').state === 'idle')
     await edge.bridge.close()
