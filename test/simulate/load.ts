@@ -17,17 +17,17 @@ export type Written = {
   acknowledgedAtMs: number
 }
 
-export type Transaction = { readonly table: string; readonly keys: readonly string[] }
-
 type Batch = { readonly node: SimNode; readonly readings: readonly Arrival[]; readonly written: readonly Written[] }
 
 /** Readings that a device keeps for sending again; what is more it forgets. */
 const unansweredMax = 200
-const keysMax = 8
+const keysMax = 6
+export const transactionRowsMax = 4
 
 export class Load {
   readonly written: Written[] = []
-  readonly transactions = new Map<number, Transaction>()
+  /** The keys of each transaction, by the number that its rows carry. */
+  readonly transactions = new Map<number, readonly string[]>()
   /** Readings that were sent again: these stand in the log where the second try found room. */
   readonly sentAgain = new Set<number>()
   readonly #world: World
@@ -127,12 +127,13 @@ export class Load {
   #threshold(node: SimNode): void {
     const random = this.#random
     const table = 'thresholds'
-    const count = random.next() < 0.6 ? 1 : 2 + random.below(3)
-    const keys = [...new Set(Array.from({ length: count }, () => `key-${random.below(keysMax)}`))]
+    const count = random.next() < 0.6 ? 1 : 2 + random.below(transactionRowsMax - 1)
+    const name = count === 1 ? 'key' : 'row'
+    const keys = [...new Set(Array.from({ length: count }, () => `${name}-${random.below(keysMax)}`))]
     const pad = 'y'.repeat(random.next() < 0.05 ? 60_000 : random.below(200))
     const one = this.#begin(table, node)
-    if (keys.length > 1) this.transactions.set(one.n, { table, keys })
-    const isGone = keys.length === 1 && random.next() < 0.3
+    if (count > 1) this.transactions.set(one.n, keys)
+    const isGone = count === 1 && random.next() < 0.3
     const changes = keys.map(
       (key): Change =>
         isGone ? { kind: 'delete', table, key } : { kind: 'put', table, key, value: { n: one.n, pad } },

@@ -1,5 +1,10 @@
-/** npm run simulate -- --seed N --count K [--trace] [--json] */
+/**
+ * npm run simulate -- --seed N --count K [--trace] [--json] [--break 'NAME OF A BREAK']
+ *
+ * Runs K seeds from N on and says which of them failed. `--trace` tells the whole story of each.
+ */
 import { parseArgs } from 'node:util'
+import { type Break, breaks } from './breaks.ts'
 import { runSeed } from './run.ts'
 
 const { values } = parseArgs({
@@ -8,8 +13,11 @@ const { values } = parseArgs({
     count: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    break: { type: 'string' },
   },
 })
+const broken: Break | undefined = Object.entries(breaks).find(([name]) => name === values.break)?.[1]
+if (values.break !== undefined && broken === undefined) throw new Error(`breaks are: ${Object.keys(breaks).join(', ')}`)
 const first = Number(values.seed)
 const count = Number(values.count)
 const beganMs = performance.now()
@@ -20,7 +28,7 @@ const isTerminal = process.stderr.isTTY && !values.trace
 
 for (let seed = first; seed < first + count; seed++) {
   const trace = values.trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined
-  const outcome = await runSeed({ seed, trace })
+  const outcome = await runSeed({ seed, trace, broken })
   sums.writes += outcome.writes
   sums.acknowledged += outcome.acknowledged
   sums.messages += outcome.messages

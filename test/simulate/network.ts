@@ -92,10 +92,8 @@ export type NetworkOptions = {
   readonly random: Random
   readonly note: (line: string) => void
   readonly isBrokerInside: boolean
-  /** Every message that somebody sends, before anything happens to it. */
-  readonly seen: (way: Way, topic: string, payload: Buffer) => void
-  /** A break for a test of the tests: what goes out instead. */
-  readonly tamper: ((way: Way, topic: string, payload: Buffer) => Buffer) | undefined
+  /** Every message that somebody sends, before anything happens to it; what it returns goes out. */
+  readonly sent: (topic: string, payload: Buffer) => Buffer
 }
 
 export class Network {
@@ -198,8 +196,7 @@ export class Network {
   }
 
   fromGateway(connection: Connection, topic: string, sent: Buffer): void {
-    const payload = this.#options.tamper?.('up', topic, sent) ?? sent
-    this.#options.seen('up', topic, payload)
+    const payload = this.#options.sent(topic, sent)
     const arrive = (): void => {
       this.#toHub(topic, payload)
       if (this.#options.random.next() < this.weather(connection.gateway).repeatChance) this.#later(topic, payload)
@@ -217,8 +214,7 @@ export class Network {
   }
 
   #fromHub(topic: string, sent: Buffer): void {
-    const payload = this.#options.tamper?.('down', topic, sent) ?? sent
-    this.#options.seen('down', topic, payload)
+    const payload = this.#options.sent(topic, sent)
     const gateway = topic.split('/')[2] ?? ''
     const connection = this.#connections.get(gateway)
     if (connection === undefined) return

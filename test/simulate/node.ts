@@ -23,7 +23,7 @@ export type Role =
   | { readonly kind: 'gateway'; readonly bridge: BridgeOptions }
 
 /** A break for a test of the tests: the store as replication sees it, with something wrong. */
-export type WrapStore = (store: Store, node: SimNode) => StoreDoor
+type WrapStore = (store: Store) => StoreDoor
 
 export type NodeOptions = {
   readonly id: string
@@ -150,7 +150,7 @@ export class SimNode {
     })
     if (!life.isAlive) return
     life.store = store
-    const doors = { store: wrapStore?.(store, this) ?? store, time, randomId, log }
+    const doors = { store: wrapStore?.(store) ?? store, time, randomId, log }
     if (role.kind === 'hub') {
       const transport = this.#network.transport(
         () => life.isAlive,

@@ -1,21 +1,22 @@
 /** One seed from its beginning to the verdict. */
+import { crc32 } from 'node:zlib'
+import type { Break } from './breaks.ts'
 import { WallClock } from './clock.ts'
 import { Storm } from './faults.ts'
 import { Load } from './load.ts'
 import { Network } from './network.ts'
-import { type Role, SimNode, type WrapStore } from './node.ts'
+import { type Role, SimNode } from './node.ts'
 import { type Scenario, scenarioOf } from './scenario.ts'
-import { judge } from './verdict.ts'
+import { judge, judgeTransactions } from './verdict.ts'
 import { Watch } from './watch.ts'
+import { Wire } from './wire.ts'
 import { type Violation, World } from './world.ts'
-import { crc32 } from 'node:zlib'
 
 export type RunOptions = {
   readonly seed: number
   readonly trace?: ((line: string) => void) | undefined
-  /** Breaks, for tests of the simulator itself. */
-  readonly wrapStore?: WrapStore | undefined
-  readonly tamper?: ((way: 'up' | 'down', topic: string, payload: Buffer) => Buffer) | undefined
+  /** For tests of the simulator itself. */
+  readonly broken?: Break | undefined
 }
 
 export type Outcome = {
@@ -34,46 +35,50 @@ export type Outcome = {
 /** When the faults are over everything has drained within this: twice the longest back-off, and then some. */
 const drainMaxMs = 600_000
 const idleMs = 60_000
+/** What follows from the first violation is rarely worth waiting for. */
+const afterViolationMs = 5_000
 
-export async function runSeed({ seed, trace, wrapStore, tamper }: RunOptions): Promise<Outcome> {
+export async function runSeed({ seed, trace, broken }: RunOptions): Promise<Outcome> {
   const world = new World(seed, trace)
   const scenario = scenarioOf(seed)
   const { timeline } = world
-  let messages = 0
-  let entries = 0
+  const nodesById = new Map<string, SimNode>()
+  const wire = new Wire(world, nodesById)
+  const tamper = broken?.tamper?.(nodesById)
   const network = new Network({
     timeline,
     random: world.random(4),
     note: line => world.note(line),
     isBrokerInside: scenario.isBrokerInside,
-    seen: (way, topic, payload) => {
-      messages++
-      if (topic.includes('/entries/')) entries++
-      world.note(`${way} ${topic} ${payload.length} ${crc32(payload)}`)
+    sent: (topic, payload) => {
+      world.note(`${topic} ${payload.length} ${crc32(payload)}`)
+      wire.seen(topic, payload)
+      return tamper?.(topic, payload) ?? payload
     },
-    tamper,
   })
-  const nodes = nodesOf(world, scenario, network, wrapStore)
+  const nodes = nodesOf(world, scenario, network, broken?.wrapStore)
+  for (const node of nodes) nodesById.set(node.id, node)
   const load = new Load(world, scenario, nodes)
   const storm = new Storm(world, scenario, nodes, network)
-  const watch = new Watch(world, nodes, network)
+  const watch = new Watch(world, nodes, network, node => judgeTransactions({ world, load }, node))
   world.note(`scenario ${JSON.stringify({ ...scenario, gateways: scenario.gateways.length })}`)
   for (const node of nodes) timeline.after(world.random(5).below(3_000), () => node.boot())
   load.start()
   storm.start()
   watch.start()
-  await timeline.pass(scenario.stormMs)
+  const isOver = (): boolean => timeline.nowMs > world.firstViolationAtMs + afterViolationMs
+  await timeline.pass(scenario.stormMs, isOver)
   load.stop()
   storm.end()
   world.note('the storm is over')
-  await drain(world, nodes)
-  const before = entries
-  await timeline.pass(timeline.nowMs + idleMs)
-  if (entries > before) world.violate(`${entries - before} frames were sent though there was nothing to say`)
-  await judge({ world, scenario, nodes, load, storm })
+  await drain(world, nodes, isOver)
+  const before = wire.frames
+  await timeline.pass(timeline.nowMs + idleMs, isOver)
+  if (wire.frames > before) world.violate(`${wire.frames - before} frames were sent though there was nothing to say`)
+  if (!isOver()) await judge({ world, scenario, nodes, load, storm })
   const acknowledged = load.written.filter(({ state }) => state === 'acknowledged').length
   const lives = nodes.reduce((sum, node) => sum + node.lives, 0)
-  const counts = { lines: world.lines, writes: load.written.length, acknowledged, messages, lives }
+  const counts = { lines: world.lines, writes: load.written.length, acknowledged, messages: wire.messages, lives }
   return { seed, violations: world.violations, digest: world.digest(), tookMs: timeline.nowMs, ...counts }
 }
 
@@ -81,7 +86,7 @@ function nodesOf(
   world: World,
   scenario: Scenario,
   network: Network,
-  wrapStore: WrapStore | undefined,
+  wrapStore: Break['wrapStore'],
 ): readonly SimNode[] {
   const roles: readonly (readonly [string, Role])[] = [
     ['hub', { kind: 'hub', options: scenario.hub }],
@@ -96,7 +101,7 @@ function nodesOf(
 }
 
 /** Until every stream says of itself that nothing is behind, twice in a row. */
-async function drain(world: World, nodes: readonly SimNode[]): Promise<void> {
+async function drain(world: World, nodes: readonly SimNode[], isOver: () => boolean): Promise<void> {
   const { timeline } = world
   const beganMs = timeline.nowMs
   let calm = 0
@@ -105,7 +110,8 @@ async function drain(world: World, nodes: readonly SimNode[]): Promise<void> {
     timeline.after(500, look)
   }
   look()
-  await timeline.pass(beganMs + drainMaxMs, () => calm >= 2)
+  await timeline.pass(beganMs + drainMaxMs, () => calm >= 2 || isOver())
+  if (isOver()) return
   const left = whatIsLeft(nodes)
   if (left === undefined) world.note(`drained within ${timeline.nowMs - beganMs} ms`)
   else world.violate(`not drained ${drainMaxMs / 1_000} s after the faults were over: ${left}`)

@@ -4,7 +4,7 @@
  */
 import { type Entry, type ReadingEntry, type RecordEntry, type Row, seqZero } from '../../runtime/store/types.ts'
 import type { Storm } from './faults.ts'
-import type { Load, Written } from './load.ts'
+import { type Load, transactionRowsMax, type Written } from './load.ts'
 import type { SimNode } from './node.ts'
 import type { Scenario } from './scenario.ts'
 import type { World } from './world.ts'
@@ -33,7 +33,6 @@ export async function judge(run: Case): Promise<void> {
   }
   for (const node of nodes) {
     await judgeLedger(run, node, node, 'readings')
-    await judgeTransactions(run, node)
   }
   await judgeWinners(run, 'thresholds')
 }
@@ -123,14 +122,14 @@ async function judgeWinners({ world, nodes, storm }: Case, table: string): Promi
 }
 
 /** Entries that were committed together came together: no row of a transaction without the others, or later ones. */
-async function judgeTransactions({ world, load, storm }: Case, node: SimNode): Promise<void> {
-  if (storm.setBack.length > 0) return
+export async function judgeTransactions({ world, load }: Pick<Case, 'world' | 'load'>, node: SimNode): Promise<void> {
   const rows = await rowsOf(node, 'thresholds')
   for (const row of rows.values()) {
     const { n } = row.value as { n: number }
-    for (const key of load.transactions.get(n)?.keys ?? []) {
+    for (const key of load.transactions.get(n) ?? []) {
       const other = rows.get(key)
-      const isThere = other === undefined || other.stamp > row.stamp - 8
+      // Stamps of one transaction are neighbours; its rows are never deleted.
+      const isThere = other !== undefined && other.stamp > row.stamp - transactionRowsMax
       if (!isThere) world.violate(`transaction ${n} is not whole at ${node.id}: ${key} is ${told(other)}`)
     }
   }

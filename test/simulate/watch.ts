@@ -19,12 +19,14 @@ export class Watch {
   readonly #world: World
   readonly #nodes: readonly SimNode[]
   readonly #network: Network
+  readonly #lookAtRows: (node: SimNode) => Promise<void>
   readonly #positions = new Map<string, number>()
   readonly #moved = new Map<string, { readonly confirmed: number; readonly atMs: number }>()
   readonly #looked = new Map<string, Seq>()
 
-  constructor(world: World, nodes: readonly SimNode[], network: Network) {
+  constructor(world: World, nodes: readonly SimNode[], network: Network, lookAtRows: (node: SimNode) => Promise<void>) {
     this.#world = world
+    this.#lookAtRows = lookAtRows
     this.#nodes = nodes
     this.#network = network
   }
@@ -36,6 +38,8 @@ export class Watch {
         this.#lookAtPositions(node)
         this.#lookAtStreams(node)
         void this.#lookAtLogs(node)
+        // While a disk does not answer there are no rows to look at.
+        void this.#lookAtRows(node).catch(() => undefined)
       }
       void this.#lookAtCursors()
       this.start()

@@ -19,6 +19,7 @@ export class World {
   readonly #story = createHash('sha256')
   readonly #trace: ((line: string) => void) | undefined
   lines = 0
+  firstViolationAtMs = Number.POSITIVE_INFINITY
 
   constructor(seed: number, trace: ((line: string) => void) | undefined) {
     this.seed = seed
@@ -41,6 +42,7 @@ export class World {
 
   violate(what: string): void {
     this.note(`VIOLATION ${what}`)
+    this.firstViolationAtMs = Math.min(this.firstViolationAtMs, this.timeline.nowMs)
     if (this.violations.length < violationsMax) this.violations.push({ atMs: this.timeline.nowMs, what })
   }
 
