@@ -216,7 +216,8 @@ function fire(moment: Moment, violation: Violation, sinceMs: number): Outcome {
 
 function resolve(moment: Moment, episode: Episode, value: number): Outcome {
   return {
-    state: { kind: 'ok', floorMs: Math.max(moment.atMs, episode.firedMs + 1) },
+    // Not the greater of the two: a clock that was ahead when it fired must not put off the next hold for as long.
+    state: { kind: 'ok', floorMs: moment.atMs === episode.firedMs ? moment.atMs + 1 : moment.atMs },
     verdicts: [verdict('resolved', moment, episode, value)],
   }
 }

@@ -11,8 +11,7 @@ import { Rulebook } from './alerting/rulebook.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
-import { earliestHonestMs, hybridClock } from './clock/hybrid.ts'
-import { monotonicMs, wallMs } from './clock/wall.ts'
+import { monotonicMs } from './clock/wall.ts'
 import { GatewayUsers } from './cloud/access.ts'
 import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
@@ -39,6 +38,8 @@ import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
 import { acceptedTables, rollupOf, selectionOf, streamsOf, tableRead } from './streams.ts'
 import { Store } from './store/store.ts'
+import { type GatewayTime, type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
+import type { Timekeeper } from './timekeeping/keeper.ts'
 
 export type Gateway = {
   readonly store: Store
@@ -52,21 +53,45 @@ export type Gateway = {
 type Address = { readonly host: string; readonly port: number }
 
 /** The house while it opens: what is open so far is closed in reverse. */
-type House = { readonly config: Config; readonly log: Log; readonly closers: (() => Promise<void>)[] }
+type House = {
+  readonly config: Config
+  readonly log: Log
+  readonly closers: (() => Promise<void>)[]
+  readonly time: GatewayTime
+}
+
+export type GatewayDoors = { readonly log: Log; readonly time?: TimeDoors }
 
 /** Opens everything that the configuration names. Throws, with all of it closed again, if any part cannot open. */
-export async function openGateway(config: Config, { log }: { readonly log: Log }): Promise<Gateway> {
-  const house: House = { config, log, closers: [] }
+export async function openGateway(config: Config, doors: GatewayDoors): Promise<Gateway> {
+  const time = gatewayTime(doors.time ?? (await machineTime()), config.clock)
+  const house: House = { config, log: doors.log, closers: [], time }
   try {
     const store = await openStore(house)
+    // Before anything else looks at the time, or writes.
+    const keeper = await openKeeper(house, store)
     openRetention(house, store)
     // Rules before the broker: no reading may come before its table is watched.
-    const { alerting, rulebook } = await openAlerting(house, store)
+    const { alerting, rulebook } = await openAlerting(house, store, keeper)
     const lan = config.broker && (await openLan(house, config.broker, store))
-    const cloud = config.hub && (await openCloud(house, config.hub, store))
-    const bridges = await openBridges(house, store)
-    const parts: Parts = { config, store, alerting, rulebook, lan, cloud, bridges, startedMs: wallMs(), now: wallMs }
+    const cloud = config.hub && (await openCloud(house, config.hub, store, keeper))
+    const bridges = await openBridges(house, store, keeper)
+    const parts: Parts = {
+      config,
+      store,
+      alerting,
+      rulebook,
+      lan,
+      cloud,
+      bridges,
+      keeper,
+      startedAtMs: monotonicMs(),
+      monotonicMs,
+      now: house.time.clock.now,
+    }
     await openControl(house, parts)
+    // First of all to close: whoever waits for the time must not wait for a store that cannot write.
+    house.closers.push(() => keeper.close())
     return {
       store,
       addresses: { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker?.addresses() ?? [] },
@@ -79,23 +104,29 @@ export async function openGateway(config: Config, { log }: { readonly log: Log }
   }
 }
 
-async function openStore({ config, log, closers }: House): Promise<Store> {
+async function openKeeper({ config, log, closers, time }: House, store: Store): Promise<Timekeeper> {
+  const keeper = await keepTime(time, config.clock, store, log.child({ room: 'clock' }))
+  closers.push(() => keeper.close())
+  return keeper
+}
+
+async function openStore({ config, log, closers, time }: House): Promise<Store> {
   const store = await Store.open({
     path: config.store.path,
     tables: [...config.tables].map(([name, { kind }]) => ({ name, kind })),
-    stamps: hybridClock(wallMs),
+    stamps: time.stamps,
     origin: config.gateway.id,
     commitIntervalMs: config.store.commitIntervalMs,
     ballastBytes: config.store.ballastBytes,
     monotonicMs,
-    now: wallMs,
+    now: time.clock.now,
     log: log.child({ room: 'store' }),
   })
   closers.push(() => store.close())
   return store
 }
 
-function openRetention({ config, log, closers }: House, store: Store): void {
+function openRetention({ config, log, closers, time }: House, store: Store): void {
   const limits = [...config.tables].map(([table, { logBytesMax, logAgeMsMax }]) => ({
     table,
     bytesMax: logBytesMax,
@@ -103,8 +134,8 @@ function openRetention({ config, log, closers }: House, store: Store): void {
   }))
   const retention = Retention.open(limits, {
     store,
-    trustedMs: () => (wallMs() >= earliestHonestMs ? wallMs() : undefined),
-    wallMs,
+    trustedMs: () => (time.clock.isTrusted ? time.clock.now() : undefined),
+    wallMs: time.clock.now,
     after: systemTime.after,
     tableOf: tableRead(config),
     log: log.child({ room: 'retention' }),
@@ -112,10 +143,10 @@ function openRetention({ config, log, closers }: House, store: Store): void {
   closers.push(() => retention.close())
 }
 
-async function openAlerting({ config, log, closers }: House, store: Store) {
+async function openAlerting({ config, log, closers, time }: House, store: Store, keeper: Timekeeper) {
   // A reading that arrived before a deadline is on the disk one commit interval later.
   const graceMs = config.store.commitIntervalMs + 100
-  const alerting = new Alerting({ store, now: wallMs, log: log.child({ room: 'alerting' }), graceMs })
+  const alerting = new Alerting({ store, now: time.clock.now, log: log.child({ room: 'alerting' }), graceMs })
   let turn = Promise.resolve()
   const rulebook = new Rulebook(config.rules.folder, store.tables, log.child({ room: 'rules' }), rules => {
     turn = turn.then(() => alerting.use(rules))
@@ -127,12 +158,17 @@ async function openAlerting({ config, log, closers }: House, store: Store) {
     await turn
   })
   await turn
+  keeper.whileRulesPause = work => {
+    const paused = turn.then(() => alerting.pausedWhile(work))
+    turn = paused.catch(() => undefined)
+    return paused
+  }
   await rulebook.watch()
   return { alerting, rulebook }
 }
 
-async function openLan({ config, log, closers }: House, options: BrokerConfig, store: Store) {
-  const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store)
+async function openLan({ config, log, closers, time }: House, options: BrokerConfig, store: Store) {
+  const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, time.clock.boot)
   const broker = await openBroker({
     listen: options.listen,
     limits: brokerLimits(options),
@@ -143,7 +179,7 @@ async function openLan({ config, log, closers }: House, options: BrokerConfig, s
     },
     // What the gateway says of itself nobody else may say.
     mayPublish: (_client, topic) => !topic.startsWith('holdfast/'),
-    now: wallMs,
+    now: time.clock.now,
     log: log.child({ room: 'broker' }),
   })
   closers.push(() => broker.close())
@@ -172,7 +208,7 @@ function brokerLimits({ limits }: BrokerConfig) {
   return { ...defaultBrokerLimits, ...same, queuedMessagesPerSessionMax: queuedMessagesMax }
 }
 
-async function openCloud(house: House, options: HubConfig, store: Store) {
+async function openCloud(house: House, options: HubConfig, store: Store, keeper: Timekeeper) {
   const { config, log, closers } = house
   const way = options.broker
     ? { link: openHubLink(house, options.broker), broker: undefined }
@@ -185,7 +221,12 @@ async function openCloud(house: House, options: HubConfig, store: Store) {
       offer: chosen(options.offer, names),
       frameBytes: undefined,
     },
-    { store, time: systemTime, randomId: randomUUID, log: log.child({ room: 'hub' }) },
+    {
+      store,
+      ...replicationTime(house.time, config.clock, keeper),
+      randomId: randomUUID,
+      log: log.child({ room: 'hub' }),
+    },
     way.link ?? transportOf(way.broker),
   )
   way.link?.tellOf(hub)
@@ -194,7 +235,7 @@ async function openCloud(house: House, options: HubConfig, store: Store) {
 }
 
 /** A listener of our own for the gateways. */
-async function openHubBroker({ log, closers }: House, options: HubConfig): Promise<Broker> {
+async function openHubBroker({ log, closers, time }: House, options: HubConfig): Promise<Broker> {
   const users = new GatewayUsers(options.gateways)
   const broker: Broker = await openBroker({
     listen: options.listen,
@@ -208,7 +249,7 @@ async function openHubBroker({ log, closers }: House, options: HubConfig): Promi
     authenticate: (user, password, client) => users.admit(user, password, client, broker.connected()),
     mayPublish: (client, topic) => users.may(client, topic, 'publish'),
     maySubscribe: (client, filter) => users.may(client, filter, 'subscribe'),
-    now: wallMs,
+    now: time.clock.now,
     log: log.child({ room: 'hub' }),
   })
   closers.push(() => broker.close())
@@ -216,7 +257,7 @@ async function openHubBroker({ log, closers }: House, options: HubConfig): Promi
 }
 
 /** Somebody else's broker between the gateways and the hub. */
-function openHubLink({ config, log, closers }: House, options: HubBrokerConfig): BrokerTransport {
+function openHubLink({ config, log, closers, time }: House, options: HubBrokerConfig): BrokerTransport {
   const link = new BrokerTransport(
     {
       hub: config.gateway.id,
@@ -225,7 +266,7 @@ function openHubLink({ config, log, closers }: House, options: HubBrokerConfig):
       password: options.password,
       tls: undefined,
     },
-    { time: systemTime, random: Math.random, log: log.child({ room: 'hub' }) },
+    { time: time.board, random: Math.random, log: log.child({ room: 'hub' }) },
   )
   closers.push(() => link.close())
   return link
@@ -242,21 +283,23 @@ function chosen(choice: TableChoice, all: readonly string[]): readonly string[] 
   return choice === 'all' ? all : [...choice]
 }
 
-async function openBridges({ config, log, closers }: House, store: Store): Promise<readonly FarSide[]> {
+async function openBridges(house: House, store: Store, keeper: Timekeeper): Promise<readonly FarSide[]> {
+  const { config, log, closers } = house
   const doors = {
     store,
-    time: systemTime,
+    ...replicationTime(house.time, config.clock, keeper),
     randomId: randomUUID,
     random: Math.random,
     log: log.child({ room: 'bridge' }),
   }
+  const clockTrusted = (): boolean => house.time.clock.isTrusted
   const bridges: FarSide[] = []
   for (const bridgeConfig of config.bridges) {
-    const options = { ...bridgeConfig, publish: await openSources({ config, log, closers }, store, bridgeConfig) }
+    const options = { ...bridgeConfig, publish: await openSources(house, store, bridgeConfig) }
     const bridge =
       options.target === 'broker'
-        ? await BrokerBridge.open(brokerBridgeOptions(options, config.gateway.id), doors)
-        : await Bridge.open(bridgeOptions(options, config.gateway.id), doors)
+        ? await BrokerBridge.open({ ...brokerBridgeOptions(options, config.gateway.id), clockTrusted }, doors)
+        : await Bridge.open({ ...bridgeOptions(options, config.gateway.id), clockTrusted }, doors)
     closers.push(() => bridge.close())
     bridges.push(bridge)
   }
@@ -264,14 +307,15 @@ async function openBridges({ config, log, closers }: House, store: Store): Promi
 }
 
 /** What each stream of a bridge reads. Summaries are followed from here on, and closed after the bridge that sends them. */
-async function openSources({ config, log, closers }: House, store: Store, bridge: BridgeConfig) {
+async function openSources(house: House, store: Store, bridge: BridgeConfig) {
+  const { config, log, closers, time } = house
   const { name } = bridge
   const { commitIntervalMs } = config.store
   const opened = streamsOf(bridge, config.tables).map(async stream => {
     const kind = config.tables.get(stream.table)?.kind ?? 'series'
     const options = rollupOf(stream, cursorOf(name, stream.every?.log ?? stream.table), commitIntervalMs)
     if (options === undefined) return { ...stream, selection: selectionOf(stream, kind) }
-    const rollup = await Rollup.open(options, { store, time: systemTime, log: log.child({ room: 'rollup' }) })
+    const rollup = await Rollup.open(options, { store, time: time.board, log: log.child({ room: 'rollup' }) })
     closers.push(() => rollup.close())
     return { ...stream, summaries: { log: options.log, undecided: () => rollup.undecided } }
   })
@@ -296,13 +340,13 @@ function brokerBridgeOptions({ farSide, mqttVersion, ...same }: Sourced, gateway
   return { ...same, mqtt: mqttVersion, gateway, url: farSide.url, tls: undefined }
 }
 
-async function openControl({ config, log, closers }: House, parts: Parts): Promise<void> {
+async function openControl({ config, log, closers, time }: House, parts: Parts): Promise<void> {
   const api = await openApi({
     socket: config.api.socket,
     store: parts.store,
     status: () => statusOf(parts),
     reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
-    now: wallMs,
+    now: time.clock.now,
     log: log.child({ room: 'api' }),
   })
   closers.push(() => api.close())

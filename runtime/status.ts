@@ -3,6 +3,7 @@ import type { Alerting } from './alerting/alerting.ts'
 import type { Rulebook } from './alerting/rulebook.ts'
 import {
   type BridgeSection,
+  type ClockSection,
   type GatewayStatus,
   type HubSection,
   type StreamSection,
@@ -16,6 +17,7 @@ import type { Ingest } from './ingest/ingest.ts'
 import type { FarSide } from './replication/far-side.ts'
 import type { StreamStatus } from './replication/stream.ts'
 import type { Store } from './store/store.ts'
+import type { Timekeeper } from './timekeeping/keeper.ts'
 import { programVersion } from './version.ts'
 
 export type Parts = {
@@ -28,7 +30,10 @@ export type Parts = {
     | { readonly broker: Broker | undefined; readonly link: BrokerTransport | undefined; readonly hub: Hub }
     | undefined
   readonly bridges: readonly FarSide[]
-  readonly startedMs: number
+  readonly keeper: Timekeeper
+  /** By the monotonic clock: the other one may have been corrected since. */
+  readonly startedAtMs: number
+  readonly monotonicMs: () => number
   readonly now: () => number
 }
 
@@ -40,12 +45,21 @@ export function statusOf({
   lan,
   cloud,
   bridges,
-  startedMs,
+  keeper,
+  startedAtMs,
+  monotonicMs,
   now,
 }: Parts): GatewayStatus {
   const { firing, pending } = alerting.status()
+  const uptimeMs = Math.round(monotonicMs() - startedAtMs)
   return {
-    gateway: { id: config.gateway.id, version: programVersion(), started_ms: startedMs, uptime_ms: now() - startedMs },
+    gateway: {
+      id: config.gateway.id,
+      version: programVersion(),
+      started_ms: now() - uptimeMs,
+      uptime_ms: uptimeMs,
+    },
+    clock: clockSection(keeper),
     store: storeSection(store.status()),
     broker: lan && {
       listen: lan.broker.addresses().map(hostAndPort),
@@ -57,6 +71,11 @@ export function statusOf({
     bridges: bridges.map(bridgeSection),
     hub: cloud && hubSection(config.gateway.id, cloud),
   }
+}
+
+function clockSection(keeper: Timekeeper): ClockSection {
+  const { state, source, reason, offsetMs, boot } = keeper.status()
+  return { state, source: source ?? null, reason, offset_ms: offsetMs, boot: boot ?? null }
 }
 
 function bridgeSection(bridge: FarSide): BridgeSection {

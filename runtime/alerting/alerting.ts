@@ -23,6 +23,7 @@ export class Alerting {
   readonly #counts = { raised: 0, resolved: 0 }
   #stop = new AbortController()
   #isClosed = false
+  #rules: readonly Rule[] = []
   #watchers: readonly Watcher[] = []
   #running: Promise<unknown> = Promise.resolve()
 
@@ -42,6 +43,27 @@ export class Alerting {
       await this.#begin(tables)
     })
     if (signal.aborted) return
+    this.#rules = rules
+    this.#watch()
+  }
+
+  /** Nobody judges while `work` is at work; then judging goes on from what the store holds. */
+  async pausedWhile(work: () => Promise<void>): Promise<void> {
+    await this.#halt()
+    try {
+      await work()
+    } finally {
+      if (!this.#isClosed) {
+        this.#stop = new AbortController()
+        this.#watch()
+      }
+    }
+  }
+
+  #watch(): void {
+    const { signal } = this.#stop
+    const rules = this.#rules
+    const tables = new Set(rules.map(rule => rule.match.table))
     this.#watchers = [...tables].map(table => new Watcher(table, rules, this.#options, this.#counts))
     this.#running = Promise.all(this.#watchers.map(watcher => watcher.run(signal)))
   }

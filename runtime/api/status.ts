@@ -15,6 +15,8 @@ export type GatewayStatus = {
     readonly started_ms: number
     readonly uptime_ms: number
   }
+  /** Missing from a gateway of an earlier version. */
+  readonly clock?: ClockSection | undefined
   readonly store: StoreSection
   /** Missing where there is no broker. */
   readonly broker?: BrokerSection | undefined
@@ -23,6 +25,18 @@ export type GatewayStatus = {
   readonly bridges: readonly BridgeSection[]
   /** Missing unless this is the far side of other gateways. */
   readonly hub?: HubSection | undefined
+}
+
+export type ClockSection = {
+  /** `untrusted`: what arrives now is told with a time that may be wrong, until it can be corrected. */
+  readonly state: 'trusted' | 'untrusted'
+  /** Who vouches for the time: hub, timesyncd, chrony, kernel, battery or config; null while nobody does. */
+  readonly source: string | null
+  readonly reason: string
+  /** What the gateway adds to the wall clock of its machine. */
+  readonly offset_ms: number
+  /** The boot that readings name until their time is corrected; null while the time is known. */
+  readonly boot: string | null
 }
 
 export type StoreSection = {

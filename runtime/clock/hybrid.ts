@@ -13,7 +13,14 @@ export type HybridClock = {
   observe(stamp: Stamp): void
   /** The stamp that was persisted last: nothing taken from now on is earlier. */
   raiseFloor(stamp: Stamp): void
+  /**
+   * Goes back, if it is later. The one exception to "never backwards" [I5], for a floor that trusted time has disproved:
+   * without it one boot ten years ahead would win every conflict for ten years.
+   */
+  lower(stamp: Stamp): void
   readonly last: Stamp
+  /** No honest stamp is later than this one; undefined while nobody knows. */
+  readonly honestMax: Stamp | undefined
 }
 
 /**
@@ -22,7 +29,12 @@ export type HybridClock = {
  */
 const ceiling = stampPlus(stampMax, -366 * 86_400_000 * stampsPerMs)
 
-export function hybridClock(wallMs: () => number): HybridClock {
+/** `trustedMs` is the time if it can be trusted; no stamp is honest that is further ahead of it than `aheadMs`. */
+export function hybridClock(
+  wallMs: () => number,
+  trustedMs: () => number | undefined = () => undefined,
+  aheadMs: number = maxAheadMs,
+): HybridClock {
   let last = stampZero
   const seen = (stamp: Stamp): void => {
     if (stamp > last && stamp <= ceiling) last = stamp
@@ -36,13 +48,20 @@ export function hybridClock(wallMs: () => number): HybridClock {
     },
     observe: seen,
     raiseFloor: seen,
+    lower(stamp) {
+      if (stamp < last) last = stamp
+    },
+    get honestMax() {
+      const nowMs = trustedMs()
+      return nowMs === undefined ? undefined : stampAt(nowMs + aheadMs)
+    },
     get last() {
       return last
     },
   }
 }
 
-/** How far ahead of us a peer's stamp may be. More, and one bad clock would win every conflict for ever. */
+/** How far ahead of us a peer's stamp may be, unless `clock.max_ahead` says otherwise. More, and one bad clock would win every conflict for ever. */
 export const maxAheadMs = 3_600_000
 
 /** This program is younger than any clock that shows an earlier time: such a clock can judge nobody else's. */

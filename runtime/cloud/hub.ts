@@ -321,6 +321,7 @@ export class Hub {
       hub: this.#options.id,
       epoch: store.epoch,
       wallMs: time.wallMs(),
+      clockTrusted: this.#doors.clock?.isTrusted() ?? false,
       takes: ourTakes,
       positions,
       streams,

@@ -23,6 +23,7 @@ export function concernsOf(status: Told<GatewayStatus>): readonly Concern[] {
   const nowMs = nowOf(status)
   const all = [
     ...storeConcerns(status),
+    ...clockConcerns(status),
     ...rulesConcerns(status),
     ...(status.bridges ?? []).flatMap(bridge => bridgeConcerns(bridge, nowMs)),
     ...(status.hub ? hubConcerns(status.hub, nowMs) : []),
@@ -47,6 +48,12 @@ function storeConcerns({ store }: Told<GatewayStatus>): Concern[] {
     ...(damaged > 0 ? [red(`${counted(damaged, 'stored value')} cannot be read any more`)] : []),
     ...(repairs > 0 ? [yellow('the database was damaged and had to be repaired when it was opened')] : []),
   ]
+}
+
+function clockConcerns({ clock }: Told<GatewayStatus>): Concern[] {
+  if (clock?.state !== 'untrusted') return []
+  const what = 'readings are marked until their time can be corrected'
+  return [yellow(`the clock of this gateway is not trusted${because(clock.reason)}; ${what}`)]
 }
 
 function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {

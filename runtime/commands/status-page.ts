@@ -33,9 +33,10 @@ function verdict(status: Told<GatewayStatus>, terminal: Terminal): string {
 }
 
 /** One line for each room, and below it what is wrong there. */
-function overview({ gateway, store, broker, ingest, rules }: Told<GatewayStatus>, terminal: Terminal): string {
+function overview({ gateway, clock, store, broker, ingest, rules }: Told<GatewayStatus>, terminal: Terminal): string {
   const lines = [
     ...(gateway ? [gatewayLine(gateway, terminal)] : []),
+    ...(clock ? [clockLine(clock, terminal)] : []),
     ...(store ? [storeLine(store, terminal), ...faults([store.reason], terminal)] : []),
     ...(broker ? [brokerLine(broker), ...brokerCounts(broker)] : []),
     ...(ingest ? [ingestLine(ingest, terminal)] : []),
@@ -52,6 +53,14 @@ function gatewayLine({ id, uptime_ms, version }: NonNullable<Gateway>, terminal:
     up,
     version === undefined ? '' : `version ${shown(version)}`,
   )
+}
+
+function clockLine(clock: NonNullable<Told<GatewayStatus>['clock']>, terminal: Terminal): string {
+  const { state, source, reason, offset_ms: offset = 0 } = clock
+  const by = source === null || source === undefined ? '' : `by ${shown(source)}`
+  const off =
+    Math.abs(offset) < 1000 ? '' : `the machine's own is ${age(Math.abs(offset))} ${offset > 0 ? 'behind' : 'ahead'}`
+  return line('clock', paintState(state, terminal), by, shown(reason), off)
 }
 
 function storeLine(store: NonNullable<Told<GatewayStatus>['store']>, terminal: Terminal): string {
@@ -164,7 +173,7 @@ function faults(reasons: readonly (string | undefined)[], terminal: Terminal): s
 
 /** Green is only what is known to be well [I9]; a word that we do not know is not. */
 function styleOf(state: string | undefined): 'green' | 'yellow' | 'red' {
-  if (['open', 'talking', 'connected', 'idle', 'moving'].includes(state ?? '')) return 'green'
+  if (['open', 'trusted', 'talking', 'connected', 'idle', 'moving'].includes(state ?? '')) return 'green'
   return ['failed', 'full', 'refused', 'stalled'].includes(state ?? '') ? 'red' : 'yellow'
 }
 

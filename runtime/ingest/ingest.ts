@@ -49,15 +49,18 @@ const others = '(others)'
 export class Ingest {
   readonly #routes: Routes
   readonly #tables: Tables
+  readonly #boot: () => string | undefined
   #gathered = new Map<string, Arrival[]>()
   #waiting: Done[] = []
   #rejected = 0
   #isFlushDue = false
   readonly #counts = { publishes: 0, readings: 0, duplicates: 0, rejects: 0 }
 
-  constructor(routes: Routes, tables: Tables) {
+  /** `boot` names the boot while its clock is not trusted: what arrives then will have to be corrected. */
+  constructor(routes: Routes, tables: Tables, boot: () => string | undefined = () => undefined) {
     this.#routes = routes
     this.#tables = tables
+    this.#boot = boot
   }
 
   get counts(): IngestCounts {
@@ -121,9 +124,11 @@ export class Ingest {
       )
     }
     const gathered = this.#listOf(route.table)
+    // The broker hands over in the turn in which it looked at the clock.
+    const boot = this.#boot()
     let joined = false
     for (const reading of decoded.readings) {
-      gathered.push(arrived(reading, publish.arrivalMs, joined))
+      gathered.push(arrived(reading, publish.arrivalMs, joined, boot))
       joined = true
     }
   }
@@ -143,7 +148,7 @@ export class Ingest {
     const named = levels.get('device') ?? unnamed
     const device = this.#tables.hasRoomFor(rejectsTable, named, adapter, undefined) ? named : others
     const reading = { device, metric: adapter, value, deviceTimeMs: undefined, id: undefined, unit: undefined }
-    this.#listOf(rejectsTable).push(arrived(reading, arrivalMs, false))
+    this.#listOf(rejectsTable).push(arrived(reading, arrivalMs, false, this.#boot()))
   }
 
   #listOf(table: string): Arrival[] {
@@ -154,7 +159,7 @@ export class Ingest {
 }
 
 /** Spelled out, not spread: this runs for every reading. */
-function arrived(reading: Reading, arrivalMs: number, joined: boolean): Arrival {
+function arrived(reading: Reading, arrivalMs: number, joined: boolean, boot: string | undefined): Arrival {
   const { device, metric, value, deviceTimeMs, id, unit } = reading
-  return { device, metric, value, deviceTimeMs, id, unit, arrivalMs, joined }
+  return { device, metric, value, deviceTimeMs, id, unit, arrivalMs, joined, boot }
 }

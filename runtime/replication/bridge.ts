@@ -18,6 +18,7 @@ import { frameBytesDefault, hellosInSilence, helloRefreshMs, helloRetryMs, prove
 import { type BridgeLink, Link, type LinkOptions, type MakeLink, type TlsOptions } from './link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
+import { HubTime } from './hub-time.ts'
 import { Receiver } from './receiver.ts'
 import { Sender } from './sender.ts'
 import { type SourceOptions, doorsTo, sourceOf } from './source.ts'
@@ -57,6 +58,9 @@ export class Bridge implements FarSide {
   #state: FarSideStatus['state'] = 'offline'
   #reason: string | undefined
   #hub: DownHello | undefined
+  readonly #hubTime: HubTime
+  /** The session of the last hello. */
+  #greeted: string | undefined
   #refused = 0
   /** How often we have said hello in this session. */
   #hellos = 0
@@ -79,6 +83,7 @@ export class Bridge implements FarSide {
     const log = doors.log.child({ bridge: options.name })
     this.#options = options
     this.#doors = { ...doors, log }
+    this.#hubTime = new HubTime(this.#doors)
     const { name, gateway, frameBytes = frameBytesDefault } = options
     this.#senders = options.publish.map(published => {
       const stream = { kind: this.#kindOf(published.table), label: name, frameBytes, ...sourceOf(published, name) }
@@ -172,7 +177,11 @@ export class Bridge implements FarSide {
     const { gateway } = this.#options
     const publish = this.#senders.map(({ options: { table, kind }, epoch }) => ({ table, kind, epoch }))
     const subscribe = this.#receivers.map(({ options: { table, kind } }) => ({ table, kind }))
-    const hello = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), takes: ourTakes, publish, subscribe }
+    const clockTrusted = this.#doors.clock?.isTrusted() ?? false
+    const own = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), clockTrusted }
+    const hello = { ...own, takes: ourTakes, publish, subscribe }
+    this.#hubTime.asked(session !== this.#greeted)
+    this.#greeted = session
     this.#greetedAtMs = time.monotonicMs()
     this.#link.publish(topicOf(gateway, 'up', 'hello'), encodeUpHello(hello))
     if (this.#state === 'greeting' && ++this.#hellos > hellosInSilence) this.#noAnswer()
@@ -225,14 +234,17 @@ export class Bridge implements FarSide {
       return
     }
     this.#link.answered?.(topicOf(this.#options.gateway, 'up', 'hello'))
+    const seen = this.#hubTime.seen(hello)
     // The answer to a repeated hello: a hub that was restarted needs our positions again.
     if (this.#hub !== undefined && isSameTalk(this.#hub, hello)) {
+      void this.#hubTime.tell(seen)
       if (this.#state === 'talking') this.#exchange.announce()
       return
     }
     this.#hub = hello
     this.#inTurn(async () => {
       await this.#exchange.end()
+      await this.#hubTime.tell(seen)
       if (this.#sessionId === hello.session && this.#hub === hello) this.#talk(hello)
     })
   }
@@ -251,7 +263,6 @@ export class Bridge implements FarSide {
       hasRoom: table =>
         this.#link.room !== 0 && this.#link.isDenied?.(topicOf(gateway, 'up', 'entries', table)) !== true,
     }
-    const aheadMs = hello.wallMs - time.monotonicMs()
     this.#state = 'talking'
     this.#reason = undefined
     log.info({ hub: hello.hub, refused: hello.refused }, 'talking to the hub')
@@ -259,8 +270,7 @@ export class Bridge implements FarSide {
       session,
       positions: new Map(hello.positions.map(({ table, seq }) => [table, seq])),
       epochs: new Map(hello.streams.map(({ table, epoch }) => [table, epoch])),
-      // A board that booted in 1970 would call everything from the hub too far ahead.
-      believedMs: () => Math.max(time.wallMs(), time.monotonicMs() + aheadMs),
+      believedMs: this.#hubTime.believedMs(hello),
     })
     for (const { table, direction, reason } of hello.refused) {
       const streams: readonly (Sender | Receiver)[] = direction === 'up' ? this.#senders : this.#receivers

@@ -58,6 +58,7 @@ export const decodeUpHello = (bytes: Uint8Array): Decoded<UpHello> =>
     gateway: asPeer(fields['gateway'], 'gateway'),
     epoch: asText(fields['epoch'], 'epoch', 64),
     wallMs: asNumber(fields['wallMs'], 'wallMs'),
+    clockTrusted: fields['clockTrusted'] === true,
     takes: readTakes(fields),
     publish: each(fields['publish'], 'publish', stream => ({
       table: asTable(stream['table'], 'publish.table'),
@@ -77,6 +78,7 @@ export const decodeDownHello = (bytes: Uint8Array): Decoded<DownHello> =>
     hub: asPeer(fields['hub'], 'hub'),
     epoch: asText(fields['epoch'], 'epoch', 64),
     wallMs: asNumber(fields['wallMs'], 'wallMs'),
+    clockTrusted: fields['clockTrusted'] === true,
     takes: readTakes(fields),
     positions: each(fields['positions'], 'positions', stream => ({
       table: asTable(stream['table'], 'positions.table'),

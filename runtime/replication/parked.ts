@@ -67,8 +67,8 @@ type VettedRow = { readonly stamp: Stamp } & (
 )
 
 /** Why a peer's row must not be applied, or undefined if it may. `wallMs` is the latest time that can be believed. */
-export function vet(row: VettedRow, wallMs: number): string | undefined {
-  if (isTooFarAhead(row.stamp, wallMs)) return 'stamp-too-far-ahead'
+export function vet(row: VettedRow, wallMs: number, aheadMs?: number): string | undefined {
+  if (isTooFarAhead(row.stamp, wallMs, aheadMs)) return 'stamp-too-far-ahead'
   if ('key' in row) return undefined
   if (isLong(row.device, nameBytesMax) || isLong(row.metric, nameBytesMax)) return 'name-too-long'
   if (row.id !== undefined && isLong(row.id, readingIdBytesMax)) return 'id-too-long'

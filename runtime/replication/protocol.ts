@@ -60,6 +60,8 @@ export type UpHello = {
   /** Of the gateway's database. */
   readonly epoch: string
   readonly wallMs: number
+  /** Does the teller know that its clock is right? One that says nothing does not. */
+  readonly clockTrusted: boolean
   /** What this end can take; an end of before this was told says nothing. */
   readonly takes: Takes
   readonly publish: readonly StreamOffer[]
@@ -72,6 +74,8 @@ export type DownHello = {
   readonly hub: string
   readonly epoch: string
   readonly wallMs: number
+  /** Does the teller know that its clock is right? One that says nothing does not. */
+  readonly clockTrusted: boolean
   readonly takes: Takes
   /** What the hub has committed of each table that the gateway publishes. A table not listed here is not taken. */
   readonly positions: readonly { readonly table: string; readonly seq: Seq }[]

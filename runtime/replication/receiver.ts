@@ -237,7 +237,7 @@ export class Receiver {
     for (const row of rows) {
       // A commit that failed may be on disk all the same.
       if (row.seq <= stored) continue
-      const reason = vet(row, believedMs)
+      const reason = vet(row, believedMs, this.#doors.clock?.maxAheadMs)
       if (reason === undefined) fit.push(row)
       else parked.push({ row, reason })
     }

@@ -1,6 +1,7 @@
 /** What both ends of a stream share: the conversation it belongs to, the doors to the world, and what its status says. */
 import type { Log } from '../log.ts'
 import type { Seq } from '../store/types.ts'
+import type { ClockDoor } from './clock-door.ts'
 import type { StreamMessage } from './protocol.ts'
 import type { StoreDoor } from './store-door.ts'
 import type { Takes } from './protocol.ts'
@@ -27,6 +28,7 @@ export type Doors = {
   readonly time: Time
   readonly randomId: () => string
   readonly log: Log
+  readonly clock?: ClockDoor
 }
 
 export type StreamStatus = {

@@ -203,7 +203,7 @@ export class Group {
       case 'apply-records':
         return this.#applyRecords(this.#database.table(change.table), change.via, change.records, receipt)
       case 'repeat':
-        return this.#repeat(this.#database.table(change.table), change.key, begun)
+        return this.#repeat(this.#database.table(change.table), change, begun)
       case 'trim':
         return this.#trim(this.#database.table(change.table), change)
       case 'cursor':
@@ -272,11 +272,14 @@ export class Group {
     this.#pushRecord(table, '', { key, value, origin: this.#origin, stamp: this.#stamps.take(1), joined }, joined)
   }
 
-  #repeat(table: Table, key: string, begun: Set<Table>): void {
+  #repeat(table: Table, { key, restamp }: Extract<Change, { kind: 'repeat' }>, begun: Set<Table>): void {
     const row = this.#rows.get(`${table.id}/${key}`)?.row ?? this.#database.row(table, key)
     if (row === undefined) return
+    // Written again meanwhile, it has a right stamp by now.
+    if (restamp && (row.stamp !== restamp.from || row.origin !== this.#origin)) return
     const joined = joins(begun, table)
-    this.#pushRecord(table, '', { key, value: row.value, origin: row.origin, stamp: row.stamp, joined }, joined)
+    const stamp = restamp?.to ?? row.stamp
+    this.#pushRecord(table, '', { key, value: row.value, origin: row.origin, stamp, joined }, joined)
   }
 
   #trim(table: Table, trim: TrimChange): void {
@@ -290,7 +293,7 @@ export class Group {
       // The first of a transaction that is left is not joined to what a stranger committed before it.
       if (!record.joined) begun = false
       const holder = this.#rows.get(`${table.id}/${record.key}`)?.row ?? this.#database.row(table, record.key)
-      if (holder && !winsOver(record, holder)) {
+      if (holder && !winsOver(record, holder, this.#stamps.honestMax)) {
         receipt.superseded++
         continue
       }

@@ -84,10 +84,15 @@ export function decodeRowSeq(bytes: Buffer): Seq {
   return asSeq(read.varint())
 }
 
-/** Last writer wins on (stamp, origin): true if the first beats the second [I7]. */
+/**
+ * Last writer wins on (stamp, origin): true if the first beats the second [I7]. A stamp that is later than any honest one
+ * was let in while we did not know the time ourselves: it loses to any that is not.
+ */
 export function winsOver(
   challenger: { readonly stamp: Stamp; readonly origin: string },
   holder: { readonly stamp: Stamp; readonly origin: string },
+  honestMax?: Stamp,
 ): boolean {
+  if (honestMax !== undefined && holder.stamp > honestMax && challenger.stamp <= honestMax) return true
   return challenger.stamp !== holder.stamp ? challenger.stamp > holder.stamp : challenger.origin > holder.origin
 }

@@ -214,6 +214,14 @@ export class Store {
     }
   }
 
+  /** The stamp of every row of a records table, deleted ones too. */
+  async *rowStamps(table: string): AsyncGenerator<Pick<Row, 'key' | 'stamp' | 'origin'>> {
+    await this.#reopening
+    for await (const { key, row } of this.#database.scanRows(keys.rowRange(this.#database.table(table).id, ''))) {
+      yield { key, stamp: row.stamp, origin: row.origin }
+    }
+  }
+
   /** Readings by device, metric and time, oldest first. */
   async *query(table: string, query: ReadingQuery): AsyncGenerator<ReadingEntry> {
     await this.#reopening

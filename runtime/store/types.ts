@@ -118,8 +118,16 @@ export type Change =
       readonly records: readonly PeerRecord[]
     }
   | TrimChange
-  /** Writes the row or tombstone of a key at a new position as it is, stamp and all: its followers see it once more. */
-  | { readonly kind: 'repeat'; readonly table: string; readonly key: string }
+  /**
+   * Writes the row or tombstone of a key at a new position as it is, stamp and all: its followers see it once more. With
+   * `restamp` under another stamp, if it still has the old one and is our own: the old one was of a clock that was wrong.
+   */
+  | {
+      readonly kind: 'repeat'
+      readonly table: string
+      readonly key: string
+      readonly restamp?: { readonly from: Stamp; readonly to: Stamp }
+    }
   /** `undefined` forgets the cursor. */
   | { readonly kind: 'cursor'; readonly name: string; readonly seq: Seq | undefined }
   | { readonly kind: 'state'; readonly owner: string; readonly key: string; readonly value: Json | undefined }
@@ -173,4 +181,6 @@ export type Stamps = {
   observe(stamp: Stamp): void
   /** The latest stamp given or seen: persisted with every commit, and the floor after a restart. */
   readonly last: Stamp
+  /** No honest stamp is later: a row that has one loses to any that has not. Undefined while nobody knows the time. */
+  readonly honestMax?: Stamp | undefined
 }
