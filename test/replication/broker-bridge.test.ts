@@ -185,7 +185,7 @@ describe('a bridge to mosquitto with access rules', { skip: missing('mosquitto',
       const heard = await broker.listen('plant/#', 'listener')
       await append(store, ...numbers(1, 50))
       await until('refused', () => stream().state === 'refused', 60_000)
-      assert.equal(bridge.status().state, 'refused')
+      await until('told', () => bridge.status().state === 'refused')
       assert.match(stream().reason ?? '', /plant\/all/)
       await sleep(200)
       assert.deepEqual([stream().parked, stream().behind, heard.length], [0, 50, 0])
