@@ -27,12 +27,7 @@ export function plainBrokerChecks(
       return { entry, path: [...path, 'publish', place], kind: tables?.get(entry.table) }
     })
     return bridge.target === 'broker'
-      ? [
-          ...nothingComesDown(bridge, path),
-          ...notHeldTo(bridge, path),
-          ...eachTableOnce(streams),
-          ...streams.flatMap(checkStream),
-        ]
+      ? [...nothingComesDown(bridge, path), ...eachTableOnce(streams), ...streams.flatMap(checkStream)]
       : streams.flatMap(templatesAreForBrokers)
   })
 }
@@ -62,24 +57,16 @@ function eachTableOnce(streams: readonly Check[]): Finding[] {
   })
 }
 
-/** A key that would not be held to is refused, rather than taken and forgotten. */
-function notHeldTo({ rate, daily_bytes }: Bridge, path: Path): Finding[] {
-  return Object.entries({ rate, daily_bytes })
-    .filter(([, value]) => value !== undefined)
-    .map(([key]) => ({ path: [...path, key], message: `${key} is for a bridge to a hub`, onKey: true }))
-}
-
 function checkStream(check: Check): Finding[] {
-  return [...selectionIsForHubs(check), ...topicFaults(check), ...payloadFaults(check)]
+  return [...comesInOrder(check), ...topicFaults(check), ...payloadFaults(check)]
 }
 
-function selectionIsForHubs({ entry, path }: Check): Finding[] {
-  const keys = (['where', 'columns', 'every', 'window'] as const).filter(key => entry[key] !== undefined)
-  return [...keys, ...(entry.live_first ? (['live_first'] as const) : [])].map(key => ({
-    path: [...path, key],
-    message: `${key} is for a bridge to a hub; a payload template chooses what a message holds`,
-    onKey: true,
-  }))
+/** A key that would not be held to is refused, rather than taken and forgotten. */
+function comesInOrder({ entry, path }: Check): Finding[] {
+  if (!entry.live_first) return []
+  const message =
+    'a plain broker gets the entries of a table in their order, so that one cursor says what it has: leave live_first out'
+  return [{ path: [...path, 'live_first'], message, onKey: true }]
 }
 
 function topicFaults({ entry: { topic, table }, path, kind }: Check): Finding[] {

@@ -50,6 +50,13 @@ describe('a bridge to a plain broker', () => {
     assert.match(of(`table: alerts, payload: {d: '{device}'}`), /has no \{device\}/)
   })
 
+  test('is held to selection, windows and budgets like any other; the order is that of the table', () => {
+    const stream = `{table: readings, where: 'value > 8', every: {period: 1m}, window: '02:00-04:00'}`
+    const [one] = config(bridge(`rate: 10kB, daily_bytes: 5MB, publish: [${stream}]`)).bridges
+    assert.deepEqual([one?.rateBytes, one?.dailyBytes, one?.publish[0]?.where], [10_000, 5_000_000, 'value > 8'])
+    assert.match(problem(bridge('publish: [{table: readings, live_first: true}]')), /in their order/)
+  })
+
   test('is not confused with a hub', () => {
     const text = `bridges: [{name: a, url: 'mqtt://h', publish: [{table: readings, topic: x, payload: y}]}]`
     assert.match(problem(text), /a hub has topics of its own: topic is for a bridge with target: broker/)

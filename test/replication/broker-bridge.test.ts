@@ -196,6 +196,36 @@ describe('a bridge to mosquitto with access rules', { skip: missing('mosquitto',
     })
   }
 
+  it('sends what is chosen, and passes over the rest', async t => {
+    const chosen = {
+      where: (entry: { value?: unknown }) => Number(entry.value) > 2,
+      byKeyAlone: false,
+      columns: undefined,
+    }
+    const publishing = { publish: [publish('readings', { selection: chosen })] }
+    const { broker, store, stream } = await setUp(t, 'mosquitto', publishing)
+    const heard = await broker.listen('holdfast/#')
+    await append(store, 1, 2, 3, 4)
+    await until('confirmed', () => stream().behind === 0)
+    await until('heard', () => heard.length === 2)
+    assert.deepEqual(firstTimes(heard), [3, 4])
+  })
+
+  it('keeps to its daily budget, and an alert is not held back by it', async t => {
+    const options = { publish: [publish('readings'), publish('alerts')], dailyBytes: 2_000 }
+    const { broker, store, stream, bridge } = await setUp(t, 'mosquitto', options)
+    const heard = await broker.listen('holdfast/#')
+    await append(store, ...numbers(1, 100))
+    await until('waiting', () => stream().state === 'waiting')
+    const { behind } = stream()
+    assert.ok(behind > 50)
+    assert.equal(bridge.status().valve.daily?.leftBytes, 0)
+    await put(store, 'freezer-1', { state: 'firing' }, 'alerts')
+    await until('the alert', () => heard.some(({ topic }) => topic.includes('/alerts/')))
+    await until('confirmed', () => stream('alerts').behind === 0)
+    assert.match(stream().reason ?? '', /used up/)
+  })
+
   it('sends an alert before a backlog of readings', async t => {
     const { broker, proxy, store, stream } = await setUp(
       t,
