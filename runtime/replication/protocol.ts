@@ -1,5 +1,6 @@
 /**
- * The wire protocol, version 1: what the two ends of a bridge say to each other over any MQTT 3.1.1 broker.
+ * The wire protocol, version 1: what the two ends of a bridge say to each other over any MQTT 3.1.1 broker. This is its
+ * short form; docs/replication.md is the whole of it, byte for byte, and test/replication/vectors has examples.
  *
  *   holdfast/v1/<gateway>/up/...      gateway to hub          everything is QoS 1, not retained, clean session,
  *   holdfast/v1/<gateway>/down/...    hub to gateway          CBOR without tags, at most 128 KiB
@@ -27,6 +28,10 @@
  *
  * A frame that can't be read is answered with the reason and the CRC-32 of its bytes. The sender then sends what was in
  * it one transaction at a time, and tells the one that can't be read even alone as a gap, so that the rest flows.
+ *
+ * Hellos tell what each end takes: forms of frames, compressions, bounds, and the credit of a sender. To an end that
+ * takes them, frames of readings go in columns (columns.ts) and everything compressed (payload.ts); an end of the version
+ * before tells nothing, and is sent what it always was.
  *
  * Down-streams start when the gateway has sent its first position; up-streams start from the positions in down/hello.
  * Maps may grow keys: readers ignore keys that they do not know. A message of another version is refused by name.
