@@ -27,11 +27,18 @@ export type BoardClock = {
   readonly distrust: () => void
   /** How long the system has been running. */
   readonly uptimeMs: () => number
+  /** What the system itself says of that: a program's monotonic clock stands still while the machine sleeps. */
+  readonly wokeUp: (uptimeMs: number) => void
+  /** The time by uptime alone, once it is known for good. */
+  readonly knownMs: () => number | undefined
   readonly isTrusted: boolean
 }
 
+/** The two are read one after the other, and one of them tells hundredths of a second. */
+const napMs = 2_000
+
 export function boardClock({ wallMs, monotonicMs }: Clocks, boot: { id: string; uptimeMs: number }): BoardClock {
-  const uptimeAheadMs = boot.uptimeMs - monotonicMs()
+  let uptimeAheadMs = boot.uptimeMs - monotonicMs()
   let base: number | undefined
   /** What the provisional time needs added, once that is known for good. */
   let correctionMs: number | undefined
@@ -62,6 +69,10 @@ export function boardClock({ wallMs, monotonicMs }: Clocks, boot: { id: string; 
       heldMs = undefined
     },
     uptimeMs,
+    wokeUp: systemMs => {
+      if (systemMs - uptimeMs() > napMs) uptimeAheadMs = systemMs - monotonicMs()
+    },
+    knownMs: () => (correctionMs === undefined ? undefined : provisionalMs() + correctionMs),
     get isTrusted() {
       return isTrusted
     },

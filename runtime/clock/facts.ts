@@ -42,7 +42,13 @@ export async function machineFacts({ root, run }: FactDoors = machineDoors): Pro
     : ((hasChrony ? await askChrony(run) : undefined) ??
       (hasSystemd ? await askTimedatectl(run) : undefined) ??
       (hasTimesyncd ? ({ name: 'timesyncd', isSynchronised: false } as const) : undefined))
-  return { service, hasBatteryClock }
+  return { service, hasBatteryClock, uptimeMs: await uptimeOf(root) }
+}
+
+async function uptimeOf(root: string): Promise<number | undefined> {
+  const text = await readFile(join(root, 'proc/uptime'), 'utf8').catch(() => '')
+  const seconds = Number.parseFloat(text)
+  return Number.isFinite(seconds) ? Math.round(seconds * 1000) : undefined
 }
 
 /** The last column of `tracking` is the leap status: `Not synchronised`, or how the day ends. */
@@ -68,11 +74,11 @@ const bootIdLength = 12
 
 /** Where the system tells no boot, each start of the program is one. */
 export async function currentBoot(randomId: () => string, root = '/'): Promise<Boot> {
-  const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8').catch(() => '')
-  const [id, uptime] = await Promise.all([read('proc/sys/kernel/random/boot_id'), read('proc/uptime')])
-  const seconds = Number.parseFloat(uptime)
-  if (id.trim() === '' || !Number.isFinite(seconds)) return { id: short(randomId()), uptimeMs: 0 }
-  return { id: short(id), uptimeMs: Math.round(seconds * 1000) }
+  const id = await readFile(join(root, 'proc/sys/kernel/random/boot_id'), 'utf8').catch(() => '')
+  const uptimeMs = await uptimeOf(root)
+  return id.trim() === '' || uptimeMs === undefined
+    ? { id: short(randomId()), uptimeMs: 0 }
+    : { id: short(id), uptimeMs }
 }
 
 const short = (id: string): string => id.trim().replaceAll('-', '').slice(0, bootIdLength)

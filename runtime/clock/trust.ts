@@ -5,6 +5,8 @@
  * In this order, the first that has something to say (with `trust: auto`):
  *
  *   a hub that trusts its own clock   we agree: trusted. We are far off: its time is used instead of ours
+ *   the uptime of this boot           tells the time once a strong witness was heard: a wall clock that was moved since is
+ *                                     not believed, whatever a flag of half an hour ago says
  *   older than this program           untrusted: no such time ever was while this program ran
  *   a time service                    synchronised: trusted, and so a floor far ahead is disproved
  *   the persisted floor               further behind it than clocks honestly differ: untrusted
@@ -20,12 +22,19 @@ import { earliestHonestMs } from './hybrid.ts'
 export type TimeService = { readonly name: 'timesyncd' | 'chrony' | 'kernel'; readonly isSynchronised: boolean }
 
 /** What the machine shows. */
-export type MachineFacts = { readonly service: TimeService | undefined; readonly hasBatteryClock: boolean }
+export type MachineFacts = {
+  readonly service: TimeService | undefined
+  readonly hasBatteryClock: boolean
+  /** How long the system has been up, asleep too, where it tells. */
+  readonly uptimeMs?: number | undefined
+}
 
 export type ClockFacts = MachineFacts & {
   readonly wallMs: number
   /** The latest time that is known to have been: the floor of stamps. */
   readonly floorMs: number
+  /** The time by the uptime of this boot, once a strong witness has said what time it is. */
+  readonly knownMs: number | undefined
   /** What a hub that trusts its own clock says: our wall clock needs so much added, give or take the error. */
   readonly hub: { readonly offsetMs: number; readonly errorMs: number } | undefined
 }
@@ -46,6 +55,7 @@ export function decide(rules: ClockRules, facts: ClockFacts): Verdict {
   if (rules.trust === 'always') return behindFloor(rules, facts) ?? trusted('config', 'the configuration says so')
   return (
     byHub(facts) ??
+    wasMoved(facts) ??
     tooOld(facts) ??
     bySynchronisedService(facts) ??
     behindFloor(rules, facts) ??
@@ -71,6 +81,11 @@ function byHub({ hub }: ClockFacts): Verdict | undefined {
   const how = offsetMs > 0 ? 'behind' : 'ahead'
   const off = `our clock is ${span(Math.abs(offsetMs))} ${how}`
   return trusted('hub', `the time is the hub's, because ${off}`, Math.round(offsetMs))
+}
+
+function wasMoved({ wallMs, knownMs }: ClockFacts): Verdict | undefined {
+  if (knownMs === undefined || Math.abs(wallMs - knownMs) <= apartMs) return undefined
+  return untrusted(`the clock was moved ${span(Math.abs(wallMs - knownMs))} since the time was known`)
 }
 
 function tooOld({ wallMs }: ClockFacts): Verdict | undefined {

@@ -53,12 +53,14 @@ export type ClockStatus = {
   readonly boot: string | undefined
 }
 
-/** What the store remembers of the boot that runs, once it was not trusted. */
+/** What the store remembers of the boot that runs, unless its time was known for good from the start. */
 type KeptBoot = {
   readonly base_ms: number
   /** The time that was assumed when the program first ran in this boot, and the floor of stamps then. */
   readonly started_ms: number
   readonly floor: number
+  /** The clock was not trusted for a while: readings of this boot name it. */
+  readonly is_named: boolean
   readonly offset_ms: number | null
   /** The offset was found by a witness that is strong: it does not change any more. */
   readonly is_final: boolean
@@ -86,7 +88,7 @@ export class Timekeeper {
   /** Resolves when the first look is done and its consequences are on the disk. */
   static async open(rules: ClockRules, doors: KeeperDoors): Promise<Timekeeper> {
     const keeper = new Timekeeper(rules, doors)
-    await keeper.#look()
+    await keeper.look()
     keeper.#cancelTick = doors.after(tickMs, () => keeper.#tick())
     return keeper
   }
@@ -102,6 +104,7 @@ export class Timekeeper {
       base_ms: Math.round(startedMs - clock.uptimeMs()),
       started_ms: startedMs,
       floor: stamps.last,
+      is_named: false,
       offset_ms: null,
       is_final: false,
     }
@@ -148,12 +151,14 @@ export class Timekeeper {
     const isStep = Math.abs(wallMs - last.wallMs - (atMs - last.atMs)) > stepMs
     const isDue = atMs - last.lookedAtMs >= (clock.isTrusted ? lookTrustedMs : lookUntrustedMs)
     this.#lastTick = { wallMs, atMs, lookedAtMs: isStep || isDue ? atMs : last.lookedAtMs }
-    if (isStep || isDue) void this.#look()
+    if (isStep || isDue) void this.look()
     this.#cancelTick = after(tickMs, () => this.#tick())
   }
 
-  async #look(): Promise<void> {
+  /** Looks at the machine, and draws the consequences. */
+  async look(): Promise<void> {
     this.#machine = await this.#doors.facts()
+    if (this.#machine.uptimeMs !== undefined) this.#doors.clock.wokeUp(this.#machine.uptimeMs)
     await this.#inTurn(() => this.#settle())
   }
 
@@ -166,9 +171,10 @@ export class Timekeeper {
 
   async #settle(): Promise<void> {
     if (this.#stop.signal.aborted) return
-    const { clocks, stamps } = this.#doors
+    const { clock, clocks, stamps } = this.#doors
     const wallMs = clocks.wallMs()
-    const facts = { ...this.#machine, wallMs, floorMs: stampMs(stamps.last), hub: this.#hubSays(wallMs) }
+    const seen = { wallMs, floorMs: stampMs(stamps.last), knownMs: clock.knownMs(), hub: this.#hubSays(wallMs) }
+    const facts = { ...this.#machine, ...seen }
     const verdict = decide(this.#rules, facts)
     const before = this.#verdict
     this.#verdict = verdict
@@ -188,8 +194,7 @@ export class Timekeeper {
     if (before?.state !== 'untrusted' || before.reason !== reason) {
       log.warn({ reason, boot: clock.boot() }, 'the clock is not trusted')
     }
-    if (!this.#isKept && clock.boot() !== undefined) await this.#commit([this.#keep({})])
-    this.#isKept ||= clock.boot() !== undefined
+    if (clock.boot() !== undefined && !this.#kept.is_named) await this.#commit([this.#keep({ is_named: true })])
   }
 
   async #trust(verdict: Verdict & { state: 'trusted' }, before: Verdict | undefined): Promise<void> {
@@ -203,9 +208,11 @@ export class Timekeeper {
     if (isSame && verdict.offsetMs !== 0 && Math.abs(jumpMs) < slowMs) return
     if (!isSame) log.info({ source, reason, offset_ms: verdict.offsetMs }, 'the clock is trusted')
     const isAhead = stamps.last > stampAt(trueMs + this.#rules.maxAheadMs)
-    const corrects = this.#isKept && (this.#kept.offset_ms === null || (isForGood && !this.#kept.is_final))
+    const corrects = this.#kept.is_named && (this.#kept.offset_ms === null || (isForGood && !this.#kept.is_final))
     const flip = (): void => clock.trust(verdict.offsetMs, isForGood)
     if (!corrects && !isAhead && this.#isLookedThrough) return flip()
+    // A weak witness may turn out to be wrong: then this boot has to be put right from its beginning.
+    if (!isForGood && !this.#isKept) await this.#commit([this.#keep({})])
     const isFirst = before === undefined
     const work = (): Promise<void> => this.#correct({ flip, corrects, isForGood, source, jumpMs, isFirst })
     await (Math.abs(jumpMs) < slowMs ? work() : this.whileRulesPause(work))
@@ -264,6 +271,7 @@ export class Timekeeper {
   /** What is known of this boot, with something new; what was known of others is not needed any more. */
   #keep(fields: Partial<KeptBoot>): Change {
     this.#kept = { ...this.#kept, ...fields }
+    this.#isKept = true
     return { kind: 'state', owner, key: this.#doors.boot.id, value: this.#kept }
   }
 

@@ -20,13 +20,17 @@ describe('facts about the clock of a machine', () => {
     machineFacts({ root, run: async file => answers[file] })
 
   it('are none on a machine that shows nothing', async () => {
-    assert.deepEqual(await facts(), { service: undefined, hasBatteryClock: false })
+    assert.deepEqual(await facts(), { service: undefined, hasBatteryClock: false, uptimeMs: undefined })
   })
 
   it('see a battery clock, and the flag of systemd-timesyncd', async () => {
     put('sys/class/rtc/rtc0/name')
     put('run/systemd/timesync/clock')
-    assert.deepEqual(await facts(), { service: { name: 'timesyncd', isSynchronised: false }, hasBatteryClock: true })
+    assert.deepEqual(await facts(), {
+      service: { name: 'timesyncd', isSynchronised: false },
+      hasBatteryClock: true,
+      uptimeMs: undefined,
+    })
     put('run/systemd/timesync/synchronized')
     assert.deepEqual((await facts()).service, { name: 'timesyncd', isSynchronised: true })
   })

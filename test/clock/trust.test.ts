@@ -8,6 +8,7 @@ const year = 365.25 * 24 * hour
 const facts = (fields: Partial<ClockFacts> = {}): ClockFacts => ({
   wallMs: nowMs,
   floorMs: nowMs - hour,
+  knownMs: undefined,
   hub: undefined,
   service: undefined,
   hasBatteryClock: false,
@@ -41,6 +42,13 @@ const table: readonly [string, Partial<ClockFacts>, string][] = [
   ['chrony', { service: { name: 'chrony', isSynchronised: true } }, 'chrony'],
   ['the kernel', { service: { name: 'kernel', isSynchronised: true } }, 'kernel'],
   ['a service, floor years ahead', { service: timesyncd(true), floorMs: nowMs + 10 * year }, 'timesyncd'],
+  [
+    'moved a day, though synchronised once',
+    { knownMs: nowMs + 24 * hour, service: timesyncd(true) },
+    'the clock was moved 24 hours since the time was known',
+  ],
+  ['where uptime says it is', { knownMs: nowMs + 5_000, service: timesyncd(true) }, 'timesyncd'],
+  ['moved, but a hub agrees', { knownMs: nowMs + 24 * hour, hub: { offsetMs: 5, errorMs: 5 } }, 'hub'],
   ['a hub that agrees', { hub: { offsetMs: -900, errorMs: 200 } }, 'hub'],
   ['a hub that agrees, floor years ahead', { hub: { offsetMs: 900, errorMs: 200 }, floorMs: nowMs + 10 * year }, 'hub'],
   ['a hub far ahead', { hub: { offsetMs: 10 * year, errorMs: 200 }, hasBatteryClock: true }, 'hub +87660 h'],
