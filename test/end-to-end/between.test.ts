@@ -111,6 +111,15 @@ for (const [kind, program] of [
       await agrees(line, 9)
     })
 
+    test('comes back from a cut of its own leg to gateways that have nothing to say and noticed nothing', async t => {
+      const line = await openLine(t, kind)
+      await agrees(line, 1)
+      line.hubLeg.cut()
+      await eventually(async () => assert.equal((await line.hub.status()).hub?.gateways[0]?.connected, false))
+      line.hubLeg.restore()
+      await agrees(line, 2)
+    })
+
     test('is killed and started again under its gateways', async t => {
       const line = await openLine(t, kind)
       await line.publisher.publish(100)
@@ -122,3 +131,27 @@ for (const [kind, program] of [
     })
   })
 }
+
+describe('the access rules of the page', { skip: missing('mosquitto', 'mosquitto'), timeout: 120_000 }, () => {
+  test('let a gateway speak as itself and hear itself alone', async t => {
+    const line = await openLine(t, 'mosquitto')
+    const others = await line.broker.listen('holdfast/v1/gw/down/#', 'other')
+    const own = await line.broker.listen('holdfast/v1/other/down/#', 'other')
+    await line.broker.say('holdfast/v1/gw/up/hello', 'as gw', 'other')
+    await line.broker.say('holdfast/v1/other/up/hello', 'as itself', 'other')
+    // The hub answers what it cannot read, where it may come from this user.
+    await eventually(() =>
+      assert.deepEqual(
+        own.map(({ topic }) => topic),
+        ['holdfast/v1/other/down/refused'],
+      ),
+    )
+    await line.publisher.publish(10)
+    await agrees(line, 8)
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      (await line.hub.status()).hub?.gateways.map(({ id }) => id),
+      ['gw'],
+    )
+  })
+})

@@ -84,6 +84,15 @@ export class RealBroker {
     await ended
   }
 
+  /** One message of somebody, who then leaves. Resolves with the PUBACK, which proves little (MQTT 3.1.1). */
+  async say(topic: string, payload: string, username: string): Promise<void> {
+    const url = `mqtt://127.0.0.1:${this.port}`
+    const client = await connectAsync(url, { protocolVersion: 4, username, reconnectPeriod: 0 })
+    client.on('error', () => {})
+    await client.publishAsync(topic, payload, { qos: 1 }).catch(() => undefined)
+    client.end(true)
+  }
+
   /** mosquitto alone: other access rules, from now on. */
   allow(access: string): void {
     writeFileSync(accessFile(this.folder), access)
