@@ -1,6 +1,6 @@
 /** Puts a transaction together that came in parts. One at a time, in order, bounded; anything else starts over. */
 import type { Frame, FrameRow } from './frames.ts'
-import { transactionBytesMax } from './limits.ts'
+import { transactionBytesMax, waitingRowsMax } from './limits.ts'
 
 export class Assembly {
   #of: Pick<Frame, 'run' | 'after' | 'last' | 'parts'> | undefined
@@ -22,7 +22,9 @@ export class Assembly {
     const isSame =
       of?.run === frame.run && of.after === frame.after && of.last === frame.last && of.parts === frame.parts
     // Measured with some room: an honest sender counts rows, not envelopes.
-    if (!isSame || frame.part !== this.#next || this.#bytes + bytes > transactionBytesMax * 1.25) {
+    const isTooMuch =
+      this.#bytes + bytes > transactionBytesMax * 1.25 || this.#rows.length + frame.rows.length > waitingRowsMax
+    if (!isSame || frame.part !== this.#next || isTooMuch) {
       this.clear()
       return undefined
     }

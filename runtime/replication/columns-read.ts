@@ -21,7 +21,7 @@ import {
   optional,
   wrongShape,
 } from './codec.ts'
-import { forms, wholeMax } from './columns.ts'
+import { forms, scales, wholeMax } from './columns.ts'
 import { type Frame, type FrameReading, readHead } from './frames.ts'
 import { rowsMax } from './limits.ts'
 
@@ -216,7 +216,7 @@ function readValues(
       last[place] = scaled
     }
     if (Math.abs(scaled) > wholeMax) wrongShape('reading.value', 'a decimal of some digits')
-    values[index] = scaled / 10 ** form
+    values[index] = scaled / (scales[form] as number)
   }
   // In the order of their forms, so that like stands with like.
   for (const form of [forms.single, forms.double, forms.false, forms.true, forms.text, forms.cbor]) {

@@ -22,6 +22,9 @@ import { Dictionary, type FrameHead, type SentEntry, headFields } from './frames
 /** How a value is laid out. 0 to 6 are decimals: a whole number, to be divided by that power of ten. */
 export const forms = { placesMax: 6, single: 7, double: 8, false: 9, true: 10, text: 11, cbor: 12, each: 15 } as const
 
+/** What a decimal is divided by; a power worked out for each value would cost more than all the rest. */
+export const scales = [1, 10, 100, 1e3, 1e4, 1e5, 1e6] as const
+
 /** Whole numbers up to here can be subtracted from each other, and their differences written, without loss. */
 export const wholeMax = 2 ** 50
 
@@ -198,7 +201,7 @@ function formsOf(entries: readonly ReadingEntry[], places: readonly number[], se
   }
   return all.map((kind, place) => {
     const places = decimals[place] as number
-    if (kind & 1 && (largest[place] as number) * 10 ** places <= wholeMax) return places
+    if (kind & 1 && (largest[place] as number) * (scales[places] as number) <= wholeMax) return places
     return kind & 2
       ? forms.single
       : kind & 4
@@ -219,7 +222,7 @@ function kindOf(value: ReadingEntry['value']): number {
 /** How many decimals hold the number exactly, from `least` up; -1 if so few don't. */
 function decimalPlaces(value: number, least: number): number {
   for (let places = least; places <= forms.placesMax; places++) {
-    const scale = 10 ** places
+    const scale = scales[places] as number
     const scaled = Math.round(value * scale)
     if (Math.abs(scaled) > wholeMax) return -1
     if (scaled / scale === value) return Object.is(scaled, -0) ? -1 : places
@@ -238,20 +241,20 @@ function writeValues(
   valueForms: Uint8Array,
   series: readonly Series[],
 ): void {
-  const formAt = entries.map(({ value }, index) => {
+  const formAt = new Uint8Array(entries.length)
+  for (let index = 0; index < entries.length; index++) {
     const form = valueForms[places[index] as number] as number
-    return form === forms.each ? formOf(value) : form
-  })
-  formAt.forEach((form, index) => {
-    if (valueForms[places[index] as number] === forms.each) out.byte(form)
-  })
+    const own = form === forms.each ? formOf((entries[index] as ReadingEntry).value) : form
+    if (form === forms.each) out.byte(own)
+    formAt[index] = own
+  }
   const last = new Float64Array(series.length).fill(Number.NaN)
   const firsts = new Map<string, number>()
   for (let index = 0; index < entries.length; index++) {
     const form = formAt[index] as number
     if (form > forms.placesMax) continue
     const place = places[index] as number
-    const scaled = Math.round(((entries[index] as ReadingEntry).value as number) * 10 ** form)
+    const scaled = Math.round(((entries[index] as ReadingEntry).value as number) * (scales[form] as number))
     if (valueForms[place] === forms.each) {
       out.signed(scaled)
       continue
@@ -259,13 +262,13 @@ function writeValues(
     const before = last[place] as number
     if (Number.isNaN(before)) {
       const { metric } = series[place] as Series
-      const name = metric
-      out.signed(scaled - (firsts.get(name) ?? 0))
-      firsts.set(name, scaled)
+      out.signed(scaled - (firsts.get(metric) ?? 0))
+      firsts.set(metric, scaled)
     } else out.signed(scaled - before)
     last[place] = scaled
   }
   const each = (form: number, write: (value: never) => void): void => {
+    if (!formAt.includes(form)) return
     for (let index = 0; index < entries.length; index++) {
       if (formAt[index] === form) write((entries[index] as ReadingEntry).value as never)
     }

@@ -31,6 +31,8 @@ export const messageOverheadBytes = 64
 /** What a receiver lets wait for its next commit; an honest sender's window is smaller. */
 export const waitingFramesMax = 64
 export const waitingBytesMax = 4 * 1024 * 1024
+/** And how many rows of it: compressed, thousands fit into a few bytes, and each takes about 250 in memory. */
+export const waitingRowsMax = windowFramesMax * rowsMax
 /** So many readings are worth a commit of their own; fewer wait for the commit interval, which spares the disk. */
 export const groupRows = 1_000
 /** Parked rows that are kept for a person to look at. Beyond it they are counted only. */

@@ -20,6 +20,7 @@ import {
   groupRows,
   waitingBytesMax,
   waitingFramesMax,
+  waitingRowsMax,
 } from './limits.ts'
 import { encodePosition } from './messages.ts'
 import { park, vet } from './parked.ts'
@@ -147,9 +148,13 @@ export class Receiver {
     // What we have is answered with our position, in case the answer before was lost.
     if (frame.last <= this.#accepted) return this.#answer({})
     if (frame.after > this.#accepted) return this.#answer({ wanted: this.#accepted })
-    const isFull = this.#waiting.length >= waitingFramesMax || this.#waitingBytes + bytes > waitingBytesMax
+    const rowsWaiting = this.#waiting.reduce((sum, { rows }) => sum + rows.length, frame.rows.length)
+    const isFull =
+      this.#waiting.length >= waitingFramesMax ||
+      this.#waitingBytes + bytes > waitingBytesMax ||
+      rowsWaiting > waitingRowsMax
     if (isFull) {
-      this.#refuse('window-overrun', `${this.#waitingBytes} bytes wait`)
+      this.#refuse('window-overrun', `${this.#waitingBytes} bytes and ${rowsWaiting} rows wait`)
       return this.#answer({ wanted: this.#accepted })
     }
     const rows = this.#assembly.add(frame, bytes)

@@ -29,6 +29,8 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     count: { type: 'string', default: '300000' },
     rounds: { type: 'string', default: '1' },
+    /** Messages that the peer's bridge may have unacknowledged; 0 is any number, and slower. */
+    window: { type: 'string', default: '100' },
     only: { type: 'string' },
     /** A folder for CPU profiles of our two processes. */
     profile: { type: 'string' },
@@ -152,7 +154,7 @@ async function mosquitto(): Promise<Round> {
   const [nearPort, farPort] = [await freePort(), await freePort()]
   // With its own limits it drops 99 of 100 queued messages without a word.
   const common = (name: string, port: number): string =>
-    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location ${folder}/${name}/\nmax_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nset_tcp_nodelay true\nlog_dest none\n`
+    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location ${folder}/${name}/\nmax_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages ${values.window}\nset_tcp_nodelay true\nlog_dest none\n`
   for (const name of ['near', 'far']) mkdirSync(join(folder, name), { mode: 0o777 })
   writeFileSync(join(folder, 'far.conf'), common('far', farPort))
   const bridge = `connection cloud\naddress 127.0.0.1:${farPort}\ntopic # out 1\ncleansession false\nnotifications false\nrestart_timeout 1\n`
@@ -261,7 +263,7 @@ report(
     compare('memory at most, both ends, MB', round => round.peakMb),
   ],
   [
-    `${values.rounds} round(s) of ${count.toLocaleString('en')} rows: 100 devices with 4 metrics, a gateway to a hub; peer: mosquitto bridged to mosquitto, QoS 1, no limits on its queues or its window.`,
+    `${values.rounds} round(s) of ${count.toLocaleString('en')} rows: 100 devices with 4 metrics, a gateway to a hub; peer: mosquitto bridged to mosquitto, QoS 1, no limits on its queues, ${values.window} messages in flight.`,
     'Our row counts once the hub has committed it, with its position and a sync; a row of the peer once the far broker has it in memory.',
   ],
   values.json,

@@ -3,13 +3,15 @@ import { after, afterEach, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { encodeMessage } from '../../runtime/replication/codec.ts'
 import { type FrameHead, type SentEntry, encodeFrame } from '../../runtime/replication/frames.ts'
+import { rowsMax, waitingRowsMax } from '../../runtime/replication/limits.ts'
 import { decodePosition } from '../../runtime/replication/messages.ts'
 import { parkedOwner } from '../../runtime/replication/parked.ts'
+import { encodePayload } from '../../runtime/replication/payload.ts'
 import type { PositionAnswer } from '../../runtime/replication/protocol.ts'
 import { Receiver } from '../../runtime/replication/receiver.ts'
 import type { StoreDoor } from '../../runtime/replication/store-door.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
-import { silentTakes } from '../../runtime/replication/takes.ts'
+import { ourTakes, silentTakes } from '../../runtime/replication/takes.ts'
 import { systemTime } from '../../runtime/replication/time.ts'
 import { HoldfastError } from '../../runtime/errors.ts'
 import { stampAt } from '../../runtime/stamp.ts'
@@ -224,6 +226,31 @@ describe('a receiver', () => {
     receiver.frame(readings(4, 1_003))
     await settledAt(receiver, 1_003)
     assert.deepEqual(urgencies, ['interval', 'now'])
+  })
+
+  it('lets no more rows wait than an honest sender sends, however few bytes they are', async () => {
+    let release: () => void = () => undefined
+    const held = new Promise<void>(resolve => (release = resolve))
+    const slow = proxied(store, {
+      commit: async (...given: Parameters<Store['commit']>) => {
+        await held
+        return store.commit(...given)
+      },
+    })
+    const receiver = open('series', slow)
+    const rows = range(1, rowsMax).map(reading)
+    const dense = (after: number): Buffer => {
+      const last = asSeq(after + rowsMax)
+      const sent = rows.map(({ entry, joined }) => ({ joined, entry: { ...entry, seq: asSeq(entry.seq + after) } }))
+      const head = { session: 's1', run: 1, after: asSeq(after), last, head: last, part: 0, parts: 1, gaps: [] }
+      return encodePayload('series', head, sent, ourTakes)
+    }
+    // One is being committed, and so many wait as rows may.
+    for (let index = 0; index < 12; index++) receiver.frame(dense(index * rowsMax))
+    assert.ok(receiver.status().refused > 0)
+    assert.equal(receiver.status().framesInFlight, waitingRowsMax / rowsMax)
+    release()
+    await settledAt(receiver, rowsMax + waitingRowsMax)
   })
 
   it('refuses hostile frames by name, says so, and goes on with the next good one', async () => {
