@@ -107,8 +107,16 @@ function streamConcerns(stream: Told<StreamSection>, where: string, nowMs: numbe
   ]
 }
 
-function hubConcerns({ gateways = [] }: Told<HubSection>, nowMs: number | undefined): Concern[] {
-  return gateways.flatMap(({ id = '?', connected, last_contact_ms: last, streams = [] }) => {
+function hubConcerns({ broker, gateways = [] }: Told<HubSection>, nowMs: number | undefined): Concern[] {
+  const cutOff =
+    broker?.connected === false
+      ? [
+          red(
+            `the hub does not reach its broker ${broker.url ?? ''}${because(broker.reason)}: no gateway reaches the hub`,
+          ),
+        ]
+      : []
+  const ofGateways = gateways.flatMap(({ id = '?', connected, last_contact_ms: last, streams = [] }) => {
     const silentFor = typeof last === 'number' && nowMs !== undefined ? nowMs - last : undefined
     const silent =
       connected === false && (silentFor ?? Number.POSITIVE_INFINITY) >= silentMs
@@ -116,6 +124,7 @@ function hubConcerns({ gateways = [] }: Told<HubSection>, nowMs: number | undefi
         : []
     return [...silent, ...streams.flatMap(stream => streamConcerns(stream, `gateway ${id}`, nowMs))]
   })
+  return [...cutOff, ...ofGateways]
 }
 
 function waitingOf(streams: readonly Told<StreamSection>[]): string {

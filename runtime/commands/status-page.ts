@@ -127,11 +127,12 @@ function bridgePart(bridge: Told<BridgeSection>, now: number | undefined, termin
 }
 
 function hubPart(
-  { id, listen = [], gateways = [] }: Told<HubSection>,
+  { id, listen = [], broker, gateways = [] }: Told<HubSection>,
   now: number | undefined,
   terminal: Terminal,
 ): string {
-  const where = listen.length > 0 ? `listens on ${listen.map(shown).join(' and ')}` : ''
+  const listens = listen.length > 0 ? `listens on ${listen.map(shown).join(' and ')}` : ''
+  const where = broker ? `through ${shown(broker.url)}` : listens
   const head = `${line('hub', terminal.paint('bold', shown(id)), counted(gateways.length, 'gateway'), where)}\n`
   const rows = gateways.flatMap(({ id: name, connected, last_contact_ms: last, streams = [] }) => {
     const contact = typeof last === 'number' && now !== undefined ? age(now - last) : '-'

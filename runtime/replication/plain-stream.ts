@@ -217,7 +217,6 @@ export class PlainStream {
 
   /** A refused entry is parked and the rest flows; but if it is all of them, they wait: then this is false. */
   #isToPark(entry: ReadingEntry | RecordEntry, topic: string, reason: string): boolean {
-    this.#counts.refused++
     this.#refusedInARow.entries++
     this.#refusedInARow.topics.add(topic)
     const { entries, topics } = this.#refusedInARow

@@ -155,3 +155,17 @@ test('what is wrong comes first, the worst before the rest, with what to look at
     [],
   )
 })
+
+test('a hub behind a broker says which, and that it does not reach it', () => {
+  const broker = { url: 'mqtts://between:8883', connected: false, reason: 'nobody listens there' }
+  const hub = { id: 'hq', listen: [], broker, gateways: [] }
+  const told = { gateway: status.gateway, hub }
+  assert.match(statusPage(told, pipe), /hub +hq, 0 gateways, through mqtts:\/\/between:8883/)
+  assert.deepEqual(concernsOf(told), [
+    {
+      level: 'red',
+      text: 'the hub does not reach its broker mqtts://between:8883: nobody listens there: no gateway reaches the hub',
+    },
+  ])
+  assert.deepEqual(concernsOf({ ...told, hub: { ...hub, broker: { ...broker, connected: true } } }), [])
+})
