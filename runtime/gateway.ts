@@ -31,6 +31,7 @@ import type { Log } from './log.ts'
 import { Bridge } from './replication/bridge.ts'
 import { BrokerBridge } from './replication/broker-bridge.ts'
 import type { FarSide } from './replication/far-side.ts'
+import { ParkedRows } from './replication/parked-rows.ts'
 import { cursorOf } from './replication/source.ts'
 import { systemTime } from './replication/time.ts'
 import { Rollup } from './rollup/rollup.ts'
@@ -89,7 +90,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       monotonicMs,
       now: house.time.clock.now,
     }
-    await openControl(house, parts)
+    await openControl(house, parts, await openParked(house, store, keeper))
     // First of all to close: whoever waits for the time must not wait for a store that cannot write.
     house.closers.push(() => keeper.close())
     return {
@@ -340,11 +341,23 @@ function brokerBridgeOptions({ farSide, mqttVersion, ...same }: Sourced, gateway
   return { ...same, mqtt: mqttVersion, gateway, url: farSide.url, tls: undefined }
 }
 
-async function openControl({ config, log, closers, time }: House, parts: Parts): Promise<void> {
+async function openParked(
+  { config, log, closers, time }: House,
+  store: Store,
+  keeper: Timekeeper,
+): Promise<ParkedRows> {
+  const doors = { store, ...replicationTime(time, config.clock, keeper), log: log.child({ room: 'parked' }) }
+  const rows = await ParkedRows.open(doors)
+  closers.push(() => rows.close())
+  return rows
+}
+
+async function openControl({ config, log, closers, time }: House, parts: Parts, parked: ParkedRows): Promise<void> {
   const api = await openApi({
     socket: config.api.socket,
     store: parts.store,
     status: () => statusOf(parts),
+    parked,
     reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
     now: time.clock.now,
     log: log.child({ room: 'api' }),

@@ -17,6 +17,7 @@ import {
   readersMax,
   requestMs,
 } from './limits.ts'
+import type { ParkedDoor } from './parked.ts'
 import { Readers } from './readers.ts'
 import { apiRoutes } from './routes.ts'
 import { listenOnSocket } from './socket.ts'
@@ -29,6 +30,8 @@ export type ApiOptions = {
   readonly status: () => object | Promise<object>
   /** What POST /api/v1/reload does; it answers with what this gives. */
   readonly reload?: () => object | Promise<object>
+  /** What is done about parked rows; without it there are no such endpoints. */
+  readonly parked?: ParkedDoor
   readonly now: () => number
   readonly log: Log
   /** Tests that would wait for minutes shorten these. */
@@ -41,7 +44,7 @@ export type Api = { readonly socket: string; close(): Promise<void> }
 export async function openApi(options: ApiOptions): Promise<Api> {
   const times = { headersMs, requestMs, keepaliveMs, closeGraceMs, ...options.times }
   const readers = new Readers({ readersMax, keepaliveMs: times.keepaliveMs, log: options.log })
-  const routes = apiRoutes({ ...options, reload: options.reload, readers })
+  const routes = apiRoutes({ ...options, reload: options.reload, parked: options.parked, readers })
   const server = createAdaptorServer({
     fetch: request => routes.fetch(request),
     overrideGlobalObjects: false,

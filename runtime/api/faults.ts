@@ -4,6 +4,7 @@
  */
 import { type ErrorCode, HoldfastError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { bodyBytesMax } from './limits.ts'
 
 export type FaultForm = { readonly code: string; readonly message: string; readonly hint: string }
 
@@ -39,3 +40,6 @@ export function jsonResponse(value: unknown, status = 200): Response {
   const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }
   return new Response(`${JSON.stringify(value)}\n`, { status, headers })
 }
+
+export const bodyTooLarge = (): HoldfastError =>
+  new HoldfastError('BODY_TOO_LARGE', `the body has more than ${bodyBytesMax} bytes`, 'store less per row')

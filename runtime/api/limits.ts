@@ -5,6 +5,9 @@
 /** A row that a person or a script writes is a threshold or a setting; this is 64 KiB of JSON. */
 export const bodyBytesMax = 64 * 1024
 
+/** Parked rows named in one request: what 64 KiB hold of keys as long as they usually are. `all` has no such bound. */
+export const parkedKeysMax = 1_000
+
 /** Request lines and headers: a key of 1,024 bytes, percent-encoded, and what tools add. */
 export const headerBytesMax = 8 * 1024
 

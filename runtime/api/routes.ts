@@ -3,6 +3,7 @@
  *
  *   GET    status                       what the gateway tells about itself
  *   POST   reload                       read the files again that may change while it runs
+ *   POST   parked/retry, parked/drop    what to do about parked rows (parked.ts)
  *   GET    tables                       name, kind and positions of each table
  *   GET    tables/T                     the same for one
  *   GET    tables/T/rows                rows of a records table          ?prefix= &limit=
@@ -20,13 +21,14 @@ import { bodyLimit } from 'hono/body-limit'
 import { nearestName } from '../document.ts'
 import { HoldfastError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
 import { type Entry, type TableKind, type TableSpec, seqZero } from '../store/types.ts'
-import { faultResponse, jsonResponse } from './faults.ts'
+import { jsonBody } from './body.ts'
+import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
 import { entryForm, readingForm, rowForm } from './forms.ts'
 import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from './limits.ts'
 import { parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
+import { type ParkedDoor, parkedRoutes } from './parked.ts'
 import { inBatches, type Readers } from './readers.ts'
 
 export type RoutesOptions = {
@@ -34,12 +36,13 @@ export type RoutesOptions = {
   readonly status: () => object | Promise<object>
   /** Reads again what may change while the gateway runs; answers with what is in force now. */
   readonly reload: (() => object | Promise<object>) | undefined
+  readonly parked: ParkedDoor | undefined
   readonly readers: Readers
   readonly now: () => number
   readonly log: Log
 }
 
-export function apiRoutes({ store, status, reload, readers, now, log }: RoutesOptions): Hono {
+export function apiRoutes({ store, status, reload, parked, readers, now, log }: RoutesOptions): Hono {
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -56,6 +59,8 @@ export function apiRoutes({ store, status, reload, readers, now, log }: RoutesOp
     if (!reload) throw new HoldfastError('NOT_FOUND', 'this gateway has nothing to read again')
     return jsonResponse(await reload())
   })
+
+  if (parked !== undefined) parkedRoutes(app, base, parked, log)
 
   app.get(`${base}/tables`, () => jsonResponse(store.status().tables))
 
@@ -139,18 +144,3 @@ function rowOf(store: Store, table: string, key: string) {
   if (row) return row
   throw new HoldfastError('NOT_FOUND', `the table "${table}" has no row "${shown(key)}"`)
 }
-
-function jsonBody(type: string | undefined, text: string): Json {
-  if (!/^application\/json\s*(;|$)/i.test(type ?? '')) {
-    throw new HoldfastError('BAD_ARGUMENT', 'the body is not declared as JSON', 'send content-type: application/json')
-  }
-  try {
-    return JSON.parse(text) as Json
-  } catch (error) {
-    const hint = 'a text needs its quotes: "on"'
-    throw new HoldfastError('BAD_ARGUMENT', 'the body is not JSON', hint, error)
-  }
-}
-
-const bodyTooLarge = (): HoldfastError =>
-  new HoldfastError('BODY_TOO_LARGE', `the body has more than ${bodyBytesMax} bytes`, 'store less per row')

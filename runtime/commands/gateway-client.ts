@@ -16,6 +16,7 @@ export type GatewayClient = {
   /** JSON lines as they come. */
   lines<Form>(path: string, query?: Query): AsyncGenerator<Form>
   put<Form>(path: string, value: Json): Promise<Form>
+  post<Form>(path: string, value: Json): Promise<Form>
   remove<Form>(path: string): Promise<Form>
 }
 
@@ -31,6 +32,7 @@ export function gatewayClient(socket: string): GatewayClient {
   return {
     get: (path, query) => whole('GET', withQuery(path, query)),
     put: (path, value) => whole('PUT', path, JSON.stringify(value)),
+    post: (path, value) => whole('POST', path, JSON.stringify(value)),
     remove: path => whole('DELETE', path),
     async *lines<Form>(path: string, query?: Query): AsyncGenerator<Form> {
       const response = await send(socket, 'GET', withQuery(path, query))

@@ -9,6 +9,7 @@ import { checkCommand } from './check.ts'
 import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
 import { exitCodeOf, exitCodes, failureText } from './failure.ts'
+import { parkedCommand } from './parked.ts'
 import { putCommand } from './put.ts'
 import { queryCommand } from './query.ts'
 import { runCommand } from './run.ts'
@@ -62,12 +63,13 @@ function createProgram(): Command {
     queryCommand(),
     putCommand(),
     deleteCommand(),
+    parkedCommand(),
     simCommand(),
     demoCommand(),
     versionCommand(),
   ]
   for (const verb of verbs) program.addCommand(verb)
-  for (const command of [program, ...verbs]) {
+  for (const command of [program, ...verbs, ...verbs.flatMap(verb => verb.commands)]) {
     command.configureHelp(plainHelp).exitOverride()
     command.configureOutput({ outputError: (text, write) => write(usageText(text)) })
   }

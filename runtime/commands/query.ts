@@ -5,8 +5,7 @@ import type { TableSection } from '../api/status.ts'
 import { UsageError } from './failure.ts'
 import { tablePath } from './gateway-client.ts'
 import { type ClientOptions, openClient, withGateway } from './options.ts'
-import { readingCells, readingTitles, rowCells, rowTitles, writeOut } from './rows.ts'
-import { type Cell, Columns, terminalOf } from './terminal.ts'
+import { printItems, readingCells, readingTitles, rowCells, rowTitles } from './rows.ts'
 
 type QueryOptions = ClientOptions & {
   readonly device?: string
@@ -20,9 +19,6 @@ type QueryOptions = ClientOptions & {
 
 /** Without any choice of time, so many: a table holds millions, and most who ask want the newest. */
 const limitDefault = 1_000
-
-/** Rows that are drawn together; columns are as wide as the widest of them. */
-const pageRows = 500
 
 export function queryCommand(): Command {
   return withGateway(new Command('query'))
@@ -58,13 +54,13 @@ Examples:
       const { device, metric, from, to, since, key, limit } = options
       if (kind === 'records') {
         const rows = gateway.lines<RowForm>(tablePath(table, 'rows'), { prefix: key, limit })
-        await print(rows, rowTitles, rowCells, options.json === true)
+        await printItems(rows, rowTitles, rowCells, options.json === true)
         return
       }
       const isOpen = since === undefined && from === undefined && to === undefined && limit === undefined
       const query = { device, metric, from: since ?? from, to, limit: isOpen ? String(limitDefault) : limit }
       const readings = gateway.lines<ReadingForm>(tablePath(table, 'readings'), query)
-      const count = await print(readings, readingTitles, readingCells, options.json === true)
+      const count = await printItems(readings, readingTitles, readingCells, options.json === true)
       if (isOpen && count === limitDefault) {
         process.stderr.write(`holdfast: these are the newest ${limitDefault}; --since or --limit shows others.\n`)
       }
@@ -77,28 +73,4 @@ function refuseWrongKind(table: string, kind: TableSection['kind'], options: Que
   if (given === undefined) return
   const instead = kind === 'records' ? 'use --key' : 'use --device and --metric'
   throw new UsageError(`--${given} does not fit "${table}", which is a ${kind} table: ${instead}`)
-}
-
-/** Prints items as they come, in pages; resolves with how many there were. */
-async function print<Form>(
-  items: AsyncIterable<Form>,
-  titles: readonly string[],
-  cells: (item: Form) => readonly Cell[],
-  json: boolean,
-): Promise<number> {
-  const columns = new Columns(titles, terminalOf(process.stdout))
-  let page: (readonly Cell[])[] = []
-  let count = 0
-  const flush = async (): Promise<void> => {
-    const head = count <= pageRows ? columns.head(page) : ''
-    await writeOut(head + columns.lines(page))
-    page = []
-  }
-  for await (const item of items) {
-    count++
-    if (json) await writeOut(`${JSON.stringify(item)}\n`)
-    else if (page.push(cells(item)) === pageRows) await flush()
-  }
-  if (!json && (page.length > 0 || count === 0)) await flush()
-  return count
 }

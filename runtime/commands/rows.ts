@@ -1,7 +1,7 @@
 /** How readings, records and rows stand in the columns of a terminal, and how they get there. */
 import type { EntryForm, ReadingForm, RowForm } from '../api/forms.ts'
 import type { Json } from '../reading.ts'
-import type { Cell } from './terminal.ts'
+import { type Cell, Columns, terminalOf } from './terminal.ts'
 
 /** The value comes last, because it alone may be long. */
 export const readingTitles = ['time', 'origin', 'device', 'metric', 'value']
@@ -55,3 +55,30 @@ function readingTime({ time, clock, device_time_ms: deviceTime }: ReadingForm): 
 
 const timeCell = (time: string | null): Cell => ({ text: time ?? '-', style: 'dim' })
 const valueText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/** Rows that are drawn together; columns are as wide as the widest of them. */
+const pageRows = 500
+
+/** Prints items as they come, in pages; resolves with how many there were. */
+export async function printItems<Form>(
+  items: AsyncIterable<Form>,
+  titles: readonly string[],
+  cells: (item: Form) => readonly Cell[],
+  json: boolean,
+): Promise<number> {
+  const columns = new Columns(titles, terminalOf(process.stdout))
+  let page: (readonly Cell[])[] = []
+  let count = 0
+  const flush = async (): Promise<void> => {
+    const head = count <= pageRows ? columns.head(page) : ''
+    await writeOut(head + columns.lines(page))
+    page = []
+  }
+  for await (const item of items) {
+    count++
+    if (json) await writeOut(`${JSON.stringify(item)}\n`)
+    else if (page.push(cells(item)) === pageRows) await flush()
+  }
+  if (!json && (page.length > 0 || count === 0)) await flush()
+  return count
+}

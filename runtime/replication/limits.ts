@@ -35,12 +35,18 @@ export const waitingBytesMax = 4 * 1024 * 1024
 export const waitingRowsMax = windowFramesMax * rowsMax
 /** So many readings are worth a commit of their own; fewer wait for the commit interval, which spares the disk. */
 export const groupRows = 1_000
-/** Parked rows that are kept for a person to look at. Beyond it they are counted only. */
+/** Parked rows that are kept for a person to look at; of one stream, so that none takes the place of the others. Beyond
+ * it they are gaps. */
 export const parkedMax = 1_000
+export const parkedPerStreamMax = 100
+/** Rows whose stamps were too far ahead are looked at this often: once their hour has come, a minute does not matter. */
+export const retryParkedMs = 60_000
 /** So many unreadable transactions one after the other: then it is not the rows, and the stream stops and says so. */
 export const unreadableInARowMax = 10
 /** A parked row larger than this is kept without its value. */
-export const parkedValueBytesMax = 4 * 1024
+export const parkedValueBytesMax = 16 * 1024
+/** A parked value is kept inside a row, which has at most 64 levels itself. */
+export const parkedDepthMax = 60
 /** Gaps told in one frame. */
 export const gapsPerFrameMax = 64
 /** Entries passed over without a frame (they came from the far side), until one frame says so. */

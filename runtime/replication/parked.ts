@@ -1,59 +1,124 @@
 /**
- * Rows that can't be delivered or applied. They never hold up the rest: each is kept with its reason, bounded, for a
- * person to look at, and counted always. Pure but for reading the store; the changes ride in the caller's commit.
+ * Rows that can't be delivered or applied. They never hold up the rest: each is kept with its reason in the table
+ * `parked`, bounded, for a person to look at, to try again or to drop (parked-rows.ts), and counted always. The table
+ * never goes anywhere.
+ *
+ *   key    <from or to>:<far side>/<table>/<epoch>/<seq>
+ *   value  {reason, stream, table, epoch, seq, stamp, origin, parked_ms, and what it takes to try it again}
+ *
+ * Only reads the store; the changes ride in the caller's commit. What finds no room any more is told to the caller, who
+ * must tell it as a gap: nothing is left out without a word [I4].
  */
+import { isTooFarAhead } from '../clock/hybrid.ts'
 import { deviceTimeMsEnd, nameBytesMax, readingIdBytesMax } from '../limits.ts'
 import type { Json } from '../reading.ts'
 import type { Stamp } from '../stamp.ts'
-import { isTooFarAhead } from '../clock/hybrid.ts'
 import type { Change, Seq } from '../store/types.ts'
 import { encodedBytes } from './codec.ts'
-import { parkedMax, parkedValueBytesMax } from './limits.ts'
+import { parkedDepthMax, parkedMax, parkedPerStreamMax, parkedValueBytesMax } from './limits.ts'
 import type { StoreDoor } from './store-door.ts'
 
-/** The state under which parked rows are kept, until they have a table of their own. */
-export const parkedOwner = 'parked'
+export const parkedTable = 'parked'
 
 type ParkedRow = {
   readonly seq: Seq
   readonly stamp: Stamp
   readonly origin: string
   readonly value: Json | undefined
-} & ({ readonly key: string } | { readonly device: string; readonly metric: string })
-
-export type Parking = {
-  readonly row: ParkedRow
-  readonly reason: string
-  readonly table: string
-  /** Which stream, for a person and as part of the key: `from <peer>`, `to <bridge>`. */
-  readonly stream: string
-  readonly wallMs: number
-}
-
-/** The changes that keep these rows. Those that are kept already, or for which there is no room, are left out. */
-export function park(store: StoreDoor, parkings: readonly Parking[]): Change[] {
-  const kept = store.states(parkedOwner)
-  const changes: Change[] = []
-  for (const { row, reason, table, stream, wallMs } of parkings) {
-    const key = `${stream}/${table}/${row.seq}`
-    if (kept.has(key) || kept.size + changes.length >= parkedMax) continue
-    const what = 'key' in row ? { key: row.key } : { device: row.device, metric: row.metric }
-    const isSmall = row.value !== undefined && encodedBytes(row.value) <= parkedValueBytesMax
-    const value: Json = {
-      reason,
-      stream,
-      table,
-      seq: row.seq,
-      stamp: row.stamp,
-      origin: row.origin,
-      parkedAtMs: wallMs,
-      ...what,
-      ...(isSmall ? { value: row.value } : {}),
+} & (
+  | { readonly key: string }
+  | {
+      readonly device: string
+      readonly metric: string
+      readonly unit: string | undefined
+      readonly id: string | undefined
+      readonly boot?: string | undefined
+      readonly arrivalMs: number
+      readonly deviceTimeMs: number | undefined
     }
-    changes.push({ kind: 'state', owner: parkedOwner, key, value })
-  }
-  return changes
+)
+
+export type ParkingStream = {
+  readonly way: 'from' | 'to'
+  /** The peer, or the bridge. */
+  readonly farSide: string
+  readonly table: string
+  readonly epoch: string
 }
+
+export type Parking = { readonly row: ParkedRow; readonly reason: string }
+
+export type Parked = {
+  readonly changes: readonly Change[]
+  /** For these there is no room. */
+  readonly unkept: readonly Parking[]
+}
+
+/** The changes that keep these rows; what is kept already is left as it is. */
+export async function park(
+  store: StoreDoor,
+  { way, farSide, table, epoch }: ParkingStream,
+  parkings: readonly Parking[],
+  nowMs: number,
+): Promise<Parked> {
+  if (parkings.length === 0) return { changes: [], unkept: [] }
+  if (!store.tables.has(parkedTable)) return { changes: [], unkept: parkings }
+  const prefix = `${way}:${farSide}/${table}/`
+  let room = await roomFor(store, prefix)
+  const changes: Change[] = []
+  const unkept: Parking[] = []
+  for (const parking of parkings) {
+    const { row, reason } = parking
+    const key = `${prefix}${epoch}/${row.seq}`
+    if (store.latest(parkedTable, key) !== undefined) continue
+    if (room-- <= 0) {
+      unkept.push(parking)
+      continue
+    }
+    const { seq, stamp, origin } = row
+    const value = { reason, stream: `${way} ${farSide}`, table, epoch, seq, stamp, origin, parked_ms: nowMs }
+    changes.push({ kind: 'put', table: parkedTable, key, value: { ...value, ...content(row) } })
+  }
+  return { changes, unkept }
+}
+
+/** One far side with a bad clock must not take the place of all others. */
+async function roomFor(store: StoreDoor, prefix: string): Promise<number> {
+  const own = await countRows(store, prefix, parkedPerStreamMax)
+  if (own >= parkedPerStreamMax) return 0
+  const all = await countRows(store, '', parkedMax)
+  return Math.min(parkedPerStreamMax - own, parkedMax - all)
+}
+
+async function countRows(store: StoreDoor, prefix: string, limit: number): Promise<number> {
+  let count = 0
+  for await (const _row of store.rows(parkedTable, { prefix, limit })) count++
+  return count
+}
+
+/** What it takes to try it again. A value that is too large or too deep to be kept inside a row is left out, and that said. */
+function content(row: ParkedRow): Record<string, Json> {
+  const { value } = row
+  const isKept = value !== undefined && encodedBytes(value) <= parkedValueBytesMax && !isDeeper(value, parkedDepthMax)
+  const kept: Record<string, Json> = value === undefined ? { deleted: true } : isKept ? { value } : { too_large: true }
+  if ('key' in row) return { key: row.key, ...kept }
+  const { device, metric, unit, id, boot, arrivalMs, deviceTimeMs } = row
+  return {
+    device,
+    metric,
+    arrival_ms: arrivalMs,
+    ...(unit === undefined ? {} : { unit }),
+    ...(id === undefined ? {} : { id }),
+    ...(boot === undefined ? {} : { boot }),
+    ...(deviceTimeMs === undefined ? {} : { device_time_ms: deviceTimeMs }),
+    ...kept,
+  }
+}
+
+const isDeeper = (value: Json, depthMax: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (depthMax === 0 || Object.values(value as object).some((inner: Json) => isDeeper(inner, depthMax - 1)))
 
 type VettedRow = { readonly stamp: Stamp } & (
   | { readonly key: string }
@@ -66,9 +131,11 @@ type VettedRow = { readonly stamp: Stamp } & (
     }
 )
 
+export const tooFarAhead = 'stamp-too-far-ahead'
+
 /** Why a peer's row must not be applied, or undefined if it may. `wallMs` is the latest time that can be believed. */
 export function vet(row: VettedRow, wallMs: number, aheadMs?: number): string | undefined {
-  if (isTooFarAhead(row.stamp, wallMs, aheadMs)) return 'stamp-too-far-ahead'
+  if (isTooFarAhead(row.stamp, wallMs, aheadMs)) return tooFarAhead
   if ('key' in row) return undefined
   if (isLong(row.device, nameBytesMax) || isLong(row.metric, nameBytesMax)) return 'name-too-long'
   if (row.id !== undefined && isLong(row.id, readingIdBytesMax)) return 'id-too-long'

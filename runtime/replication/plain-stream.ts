@@ -19,7 +19,7 @@ import type { Chosen } from './source.ts'
 import { SentGaps } from './sent-gaps.ts'
 import type { Doors, StreamStatus } from './stream.ts'
 import type { Condemned } from './suspicion.ts'
-import { parkUnsendable } from './unsendable.ts'
+import { Unsendable } from './unsendable.ts'
 
 export type PlainStreamOptions = MessageOptions & {
   readonly kind: TableKind
@@ -44,6 +44,7 @@ export class PlainStream {
   readonly #bookmark: Bookmark
   readonly #oldest: OldestUnsent
   readonly #gaps: SentGaps
+  readonly #unsendable: Unsendable
   #window: PlainWindow | undefined
   /** What is confirmed, though the cursor on the disk may be older for some seconds. */
   #confirmed: Seq | undefined
@@ -63,6 +64,7 @@ export class PlainStream {
     this.#bookmark = new Bookmark(options, doors)
     this.#oldest = new OldestUnsent(options.table, doors)
     this.#gaps = new SentGaps(options, doors)
+    this.#unsendable = new Unsendable(options, doors)
   }
 
   /** Makes the stream's beginning durable, once. */
@@ -212,7 +214,7 @@ export class PlainStream {
   }
 
   #park(entry: ReadingEntry | RecordEntry, reason: string): void {
-    this.#counts.parked += parkUnsendable([{ entry, reason }], this.options, this.#doors)
+    this.#counts.parked += this.#unsendable.note([{ entry, reason }], this.#bookmark.epoch)
   }
 
   /** A refused entry is parked and the rest flows; but if it is all of them, they wait: then this is false. */

@@ -246,19 +246,18 @@ export class Receiver {
       if (reason === undefined) fit.push(row)
       else parked.push({ row, reason })
     }
-    const stream = `from ${this.#peer}`
-    const kept = park(
-      store,
-      parked.map(({ row, reason }) => ({ row, reason, table, stream, wallMs: time.wallMs() })),
-    )
-    const told = await tellGaps(store, { who: this.#peer, table, epoch: this.#epoch }, gaps, time.wallMs())
-    const moved = this.#moved(last > stored ? last : stored, gaps)
-    await store.commit([...this.#applied(fit), ...kept, ...told, ...moved], urgency)
-    this.#logGaps(gaps)
+    const nowMs = time.wallMs()
+    const stream = { way: 'from', farSide: this.#peer, table, epoch: this.#epoch } as const
+    const kept = await park(store, stream, parked, nowMs)
+    const lost = [...gaps, ...kept.unkept.map(({ row, reason }) => ({ first: row.seq, last: row.seq, reason }))]
+    const told = await tellGaps(store, { who: this.#peer, table, epoch: this.#epoch }, lost, nowMs)
+    const moved = this.#moved(last > stored ? last : stored, lost)
+    await store.commit([...this.#applied(fit), ...kept.changes, ...told, ...moved], urgency)
+    this.#logGaps(lost)
     this.#counts.parked += parked.length
     if (parked.length === 0) return
     const reason = parked[0]?.reason
-    this.#doors.log.warn({ table, stream, rows: parked.length, reason }, 'rows cannot be applied: parked')
+    this.#doors.log.warn({ table, from: this.#peer, rows: parked.length, reason }, 'rows cannot be applied: parked')
   }
 
   #applied(rows: readonly FrameRow[]): Change[] {

@@ -19,7 +19,7 @@ import type { PositionAnswer } from './protocol.ts'
 import { SentGaps } from './sent-gaps.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import type { Chosen } from './source.ts'
-import { parkUnsendable } from './unsendable.ts'
+import { Unsendable } from './unsendable.ts'
 import {
   type Window,
   answered,
@@ -61,6 +61,7 @@ export class Sender {
   readonly #bookmark: Bookmark
   readonly #oldest: OldestUnsent
   readonly #gaps: SentGaps
+  readonly #unsendable: Unsendable
   #session: Session | undefined
   #window: Window | undefined
   /** Nothing after this can have reached the far side: the head at the start, and what was sent since. */
@@ -86,6 +87,7 @@ export class Sender {
     this.#bookmark = new Bookmark(options, doors)
     this.#oldest = new OldestUnsent(options.table, doors)
     this.#gaps = new SentGaps(options, doors)
+    this.#unsendable = new Unsendable(options, doors)
     this.#mostSent = options.headAtStart ?? doors.store.head(options.table)
   }
 
@@ -275,7 +277,7 @@ export class Sender {
     const packed = packFrame(kind, this.isGapNext ? gapsFirst(entries) : entries, options, session.far, place)
     const { cut } = packed
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
-    this.#counts.parked += parkUnsendable(cut.parked, this.options, this.#doors)
+    this.#counts.parked += this.#unsendable.note(cut.parked, this.epoch)
     if (cut.parts.length === 0 && cut.last - window.sent < skippedMax && !this.#owesEnd(window, cut.last)) {
       this.#window = passedOver(window, cut.last)
       this.#saveCursor()

@@ -46,7 +46,7 @@ export class SentGaps {
     const { store, time, log } = this.#doors
     const { table, label } = this.#stream
     try {
-      const changes = await tellGaps(store, { who: `to ${label}`, table, epoch }, gaps, time.wallMs())
+      const changes = await tellGaps(store, { who: `to:${label}`, table, epoch }, gaps, time.wallMs())
       if (changes.length > 0) await store.commit(changes, 'lazy')
     } catch (error) {
       // The far side is told all the same, and keeps it.

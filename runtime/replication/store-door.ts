@@ -10,6 +10,7 @@ export type StoreDoor = {
   head(table: string): Seq
   /** The first position that is still in the log. */
   firstSeq(table: string): Seq
+  latest(table: string, key: string): Row | undefined
   /** The rows of a records table in the order of their keys. */
   rows(table: string, options: { readonly prefix?: string; readonly limit?: number }): AsyncIterable<Row>
   cursor(name: string): Seq | undefined

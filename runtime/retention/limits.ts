@@ -11,3 +11,10 @@ export const stepPauseMs = 10
 export const slack = 1 / 16
 /** A quiet time after which dropping anew is a new episode, with a line of its own in the log. */
 export const episodeMs = 600_000
+
+/**
+ * Logs of these tables are kept short without being told to: the gateway itself writes there, again and again while
+ * something is wrong, and of records whoever comes late is told the rows that stand.
+ */
+export const ownTables: ReadonlySet<string> = new Set(['gaps', 'parked', 'clock'])
+export const ownLogBytesMax = 1 << 20

@@ -13,7 +13,7 @@ import { tellGaps } from '../store/gap-rows.ts'
 import type { Store } from '../store/store.ts'
 import { trimStepBytes } from '../store/trim.ts'
 import { type Seq, type TableKind, type TrimChange, asSeq } from '../store/types.ts'
-import { episodeMs, slack, stepPauseMs, sweepEveryMs } from './limits.ts'
+import { episodeMs, ownLogBytesMax, ownTables, slack, stepPauseMs, sweepEveryMs } from './limits.ts'
 
 export type LogLimit = {
   readonly table: string
@@ -48,6 +48,11 @@ export type RetentionStatus = {
   readonly lastReason: string | undefined
 }
 
+function withOwn(limit: LogLimit): LogLimit {
+  const isUnlimited = limit.bytesMax === undefined && limit.ageMsMax === undefined
+  return isUnlimited && ownTables.has(limit.table) ? { ...limit, bytesMax: ownLogBytesMax } : limit
+}
+
 class LimitedLog {
   readonly limit: LogLimit
   lost = 0
@@ -78,7 +83,9 @@ export class Retention {
   private constructor(limits: readonly LogLimit[], doors: RetentionDoors) {
     this.#doors = doors
     const kindOf = (table: string): TableKind | undefined => doors.store.tables.get(table)?.kind
-    const held = limits.filter(({ bytesMax, ageMsMax }) => bytesMax !== undefined || ageMsMax !== undefined)
+    const held = limits
+      .map(withOwn)
+      .filter(({ bytesMax, ageMsMax }) => bytesMax !== undefined || ageMsMax !== undefined)
     this.#logs = [
       ...held.filter(({ table }) => kindOf(table) === 'series'),
       ...held.filter(({ table }) => kindOf(table) === 'records'),

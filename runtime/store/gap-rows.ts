@@ -5,7 +5,7 @@
  *   value  {who, table, epoch, first, last, count, reason, told_ms}
  *
  * `who` is whose entries they are: the origin that dropped them from its log, the peer that said it will not send them,
- * or `to <far side>` where they can't travel. Positions are those of that side's log in that epoch.
+ * or `to:<far side>` where they can't travel. Positions are those of that side's log in that epoch.
  *
  * Promises: told twice is counted once; neighbours with one reason are one row; the rows of one log are bounded, and
  * beyond the bound they are joined, never left out: `count` stays what was lost.

@@ -8,7 +8,7 @@ import { silentLog } from '../../runtime/log.ts'
 import type { Json } from '../../runtime/reading.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Arrival } from '../../runtime/store/types.ts'
-import { diskPlace } from '../store/homes.ts'
+import { diskPlace, specs } from '../store/homes.ts'
 
 export const nowMs = Date.UTC(2024, 0, 2, 12)
 
@@ -28,10 +28,15 @@ export type Answer = {
   readonly lines: readonly Json[]
 }
 
-export async function openSurface(options: Partial<ApiOptions> = {}): Promise<Surface> {
+export async function openSurface(
+  options: Partial<ApiOptions> = {},
+  tables = specs,
+  parkedOf: (store: Store) => ApiOptions['parked'] = () => undefined,
+): Promise<Surface> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-api-'))
   const place = diskPlace()
-  const store = await place.open()
+  const store = await place.open({ tables })
+  const parked = parkedOf(store)
   const socket = join(folder, 'holdfast.sock')
   const api = await openApi({
     socket,
@@ -39,6 +44,7 @@ export async function openSurface(options: Partial<ApiOptions> = {}): Promise<Su
     status: () => ({ gateway: { id: 'gw-1' } }),
     now: () => nowMs,
     log: silentLog,
+    ...(parked && { parked }),
     ...options,
   })
   const close = async (): Promise<void> => {

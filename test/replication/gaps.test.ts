@@ -134,7 +134,7 @@ describe('gaps', () => {
     const told = [1, 20, 20, 'transaction-too-large']
     assert.deepEqual(await gapRows(cloud.store), { [`gw-1/alerts/${edge.store.epoch}/1`]: told })
     await until('the edge shows it', async () => Object.keys(await gapRows(edge.store)).length > 0)
-    assert.deepEqual(await gapRows(edge.store), { [`to cloud/alerts/${edge.store.epoch}/1`]: told })
+    assert.deepEqual(await gapRows(edge.store), { [`to:cloud/alerts/${edge.store.epoch}/1`]: told })
   })
 })
 

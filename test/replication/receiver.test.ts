@@ -5,7 +5,7 @@ import { encodeMessage } from '../../runtime/replication/codec.ts'
 import { type FrameHead, type SentEntry, encodeFrame } from '../../runtime/replication/frames.ts'
 import { rowsMax, waitingRowsMax } from '../../runtime/replication/limits.ts'
 import { decodePosition } from '../../runtime/replication/messages.ts'
-import { parkedOwner } from '../../runtime/replication/parked.ts'
+import { parkedTable } from '../../runtime/replication/parked.ts'
 import { encodePayload } from '../../runtime/replication/payload.ts'
 import type { PositionAnswer } from '../../runtime/replication/protocol.ts'
 import { Receiver } from '../../runtime/replication/receiver.ts'
@@ -50,6 +50,12 @@ const frame = (kind: TableKind, after: number, sent: readonly SentEntry[], more:
 
 const readings = (from: number, to: number, more: Partial<FrameHead> = {}): Buffer =>
   frame('series', from - 1, range(from, to).map(reading), more)
+
+async function parkedKeys(store: Store): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.rows(parkedTable)) keys.push(key)
+  return keys
+}
 
 describe('a receiver', () => {
   let store: Store
@@ -181,7 +187,7 @@ describe('a receiver', () => {
     await settledAt(receiver, 3)
     assert.equal(store.latest('thresholds', 'bad'), undefined)
     assert.ok(store.latest('thresholds', 'key-3') !== undefined)
-    const parked = store.state(parkedOwner, 'from far/thresholds/2') as Record<string, unknown>
+    const parked = store.latest(parkedTable, 'from:far/thresholds/e1/2')?.value as Record<string, unknown>
     assert.deepEqual([parked['reason'], parked['key'], parked['seq']], ['stamp-too-far-ahead', 'bad', 2])
     assert.equal(receiver.status().parked, 1)
     await until('its own clock', () => store.head('thresholds') === 2)
@@ -196,7 +202,7 @@ describe('a receiver', () => {
       (await store.read('thresholds', asSeq(0), 10)).map(entry => entry.kind === 'record' && entry.key),
       ['key-1', 'key-3', 'key-4'],
     )
-    const parked = store.state(parkedOwner, 'from far/thresholds/2') as Record<string, unknown>
+    const parked = store.latest(parkedTable, 'from:far/thresholds/e1/2')?.value as Record<string, unknown>
     assert.equal(parked['reason'], 'BAD_ARGUMENT')
   })
 
@@ -209,7 +215,7 @@ describe('a receiver', () => {
     )
     await settledAt(receiver, 4)
     assert.deepEqual(await values(store), [1, 4])
-    assert.deepEqual([...store.states(parkedOwner).keys()], ['from far/readings/2', 'from far/readings/3'])
+    assert.deepEqual(await parkedKeys(store), ['from:far/readings/e1/2', 'from:far/readings/e1/3'])
   })
 
   it('commits a full frame of readings at once, and a few readings with the next group', async () => {

@@ -147,6 +147,22 @@ describe('retention', () => {
     )
   })
 
+  it('keeps the logs of what the gateway writes by itself short, and takes no row from them', async () => {
+    for (let count = 0; count < 150; count++) {
+      const value = `${count} ${'x'.repeat(10_000)}`
+      await store.commit([{ kind: 'put', table: gapsTable, key: `${count % 3}`, value }])
+    }
+    await open([{ table: gapsTable }, { table: 'thresholds' }]).sweep()
+    assert.ok(store.logBytes(gapsTable) <= 1 << 20 && store.firstSeq(gapsTable) > 1)
+    assert.deepEqual(
+      retention.status().map(({ table }) => table),
+      [gapsTable],
+    )
+    const keys: string[] = []
+    for await (const { key } of store.rows(gapsTable)) keys.push(key)
+    assert.deepEqual(keys, ['0', '1', '2'])
+  })
+
   it('lets commits through between its steps, and survives a store that cannot write', async () => {
     await append(300)
     let commits = 0

@@ -50,6 +50,12 @@ const tables: readonly TableSpec[] = [
   { name: 'orders', kind: 'records' },
 ]
 
+/** Nobody replicates them here; what is parked and what will never come stands in them. */
+const builtIn: readonly TableSpec[] = [
+  { name: 'gaps', kind: 'records' },
+  { name: 'parked', kind: 'records' },
+]
+
 export function scenarioOf(seed: number): Scenario {
   const random = randomOf(seed, 1)
   const gateways = Array.from({ length: 1 + random.below(3) }, (_, index) => `gw-${index + 1}`)
@@ -59,7 +65,7 @@ export function scenarioOf(seed: number): Scenario {
   return {
     seed,
     gateways,
-    tables,
+    tables: [...tables, ...builtIn],
     isBrokerInside: random.next() < 0.6,
     faults: someOf(faultKinds, 1 + random.below(6), random),
     faultEveryMs: 1_000 + random.below(15_000),

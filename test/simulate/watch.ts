@@ -3,7 +3,7 @@
  * epoch, a sender's cursor never passes what the far side has, nothing goes back to where it came from, everything stays
  * within its bounds, and a stream that calls itself moving moves.
  */
-import { parkedOwner } from '../../runtime/replication/parked.ts'
+import { parkedTable } from '../../runtime/replication/parked.ts'
 import { parkedMax, waitingFramesMax, windowBytesMax, windowFramesMax } from '../../runtime/replication/limits.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
 import { type Entry, type Seq, asSeq, seqZero } from '../../runtime/store/types.ts'
@@ -38,12 +38,20 @@ export class Watch {
         this.#lookAtPositions(node)
         this.#lookAtStreams(node)
         void this.#lookAtLogs(node)
+        void this.#lookAtParked(node).catch(() => undefined)
         // While a disk does not answer there are no rows to look at.
         void this.#lookAtRows(node).catch(() => undefined)
       }
       void this.#lookAtCursors()
       this.start()
     })
+  }
+
+  async #lookAtParked({ id, store }: SimNode): Promise<void> {
+    if (store?.tables.has(parkedTable) !== true) return
+    let parked = 0
+    for await (const _row of store.rows(parkedTable)) parked++
+    if (parked > parkedMax) this.#world.violate(`${id} keeps ${parked} parked rows`)
   }
 
   #lookAtPositions({ id, store, restores }: SimNode): void {
@@ -62,8 +70,6 @@ export class Watch {
 
   #lookAtStreams(node: SimNode): void {
     const { life, id } = node
-    const parked = life?.store?.states(parkedOwner).size ?? 0
-    if (parked > parkedMax) this.#world.violate(`${id} keeps ${parked} parked rows`)
     const exchanges = [
       ...(life?.bridge === undefined ? [] : [life.bridge.status().streams]),
       ...(life?.hub?.status().gateways.map(gateway => gateway.streams) ?? []),
