@@ -104,6 +104,23 @@ describe('a board that boots in 1970', () => {
     await edge.stop()
   })
 
+  it('goes by its uptime when its clock is moved after the time was known, though the flag of the service stands', async () => {
+    const world = newWorld()
+    const edge = new Board('edge', world)
+    await edge.boot(world.nowMs, synchronised)
+    await edge.put('limit', 1)
+    for (const movedMs of [-dayMs, 10 * yearMs]) {
+      edge.setWall(world.nowMs + movedMs)
+      await edge.keeper.look()
+      await edge.ingest()
+      await edge.put('limit', movedMs)
+      assert.ok(Math.abs(stampMs(edge.stamps.last) - world.nowMs) < 1000)
+    }
+    assert.deepEqual(await timesOf(edge), { right: 2, marked: 0, wrong: 0 })
+    assert.equal(edge.keeper.status().state, 'untrusted')
+    await edge.stop()
+  })
+
   it('leaves readings of a boot that nobody could correct marked for ever', async () => {
     const world = newWorld()
     const edge = new Board('edge', world)
@@ -189,6 +206,23 @@ describe('a board that boots ten years ahead', () => {
       { numRuns: 1000 },
     )
     assert.deepEqual(seen, { edge: 1, hub: 1 })
+  })
+
+  it('lets go of a row of another board that was ahead too, once it knows the time', async () => {
+    const world = newWorld()
+    const { edge, hub } = await pair(world)
+    const twin = new Board('twin', world)
+    for (const board of [edge, twin]) await board.boot(world.nowMs + 10 * yearMs, battery)
+    await twin.put('limit', 'twin')
+    await twin.syncWith(edge)
+    assert.equal(edge.value('limit'), 'twin')
+    world.nowMs += minuteMs
+    await hub.put('limit', 'hub')
+    await edge.syncWith(hub)
+    await twin.syncWith(hub)
+    await edge.syncWith(hub)
+    assert.deepEqual([edge.value('limit'), twin.value('limit'), hub.value('limit')], ['hub', 'hub', 'hub'])
+    await Promise.all([edge.stop(), twin.stop(), hub.stop()])
   })
 
   it('lets the cloud win after a reboot with the right time, in one sync', async () => {
