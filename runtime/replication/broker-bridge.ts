@@ -62,8 +62,13 @@ export const defaultTopics: Readonly<Record<TableKind, string>> = {
   records: 'holdfast/{gateway}/{table}/{key}',
 }
 
-/** Answers of MQTT 5 that will be the same next time: not authorised, the topic, the size, the payload. */
-const codesForGood: readonly (number | undefined)[] = [135, 144, 149, 153]
+/** Answers of MQTT 5 that will be the same next time: not authorised, the topic; the size, the payload. */
+const refusals: ReadonlyMap<number | undefined, 'topic' | 'message'> = new Map([
+  [135, 'topic'],
+  [144, 'topic'],
+  [149, 'message'],
+  [153, 'message'],
+])
 
 export class BrokerBridge implements FarSide {
   readonly #options: BrokerBridgeOptions
@@ -263,8 +268,11 @@ export class BrokerBridge implements FarSide {
       // MQTT 5 has a word for no, so there yes is yes.
       if (this.#link.status().mqtt === '5') this.#prove()
       else this.#cancelFarewell = this.#doors.time.after(farewellMs, () => this.#prove())
-    } else if (codesForGood.includes(answer.code)) stream.refused(seq, answer.reason)
-    else this.#pause(answer.reason)
+    } else {
+      const what = refusals.get(answer.code)
+      if (what === undefined) this.#pause(answer.reason)
+      else stream.refused(seq, answer.reason, what)
+    }
     this.#rouse()
   }
 

@@ -46,6 +46,8 @@ export class PlainStream {
   readonly #gaps: SentGaps
   readonly #unsendable: Unsendable
   #window: PlainWindow | undefined
+  /** Counts beginnings: what was read for an earlier one is not sent in this one. */
+  #run = 0
   /** What is confirmed, though the cursor on the disk may be older for some seconds. */
   #confirmed: Seq | undefined
   #ahead: readonly Entry[] = []
@@ -68,8 +70,9 @@ export class PlainStream {
   }
 
   /** Makes the stream's beginning durable, once. */
-  prepare(): Promise<void> {
-    return this.#bookmark.prepare()
+  async prepare(): Promise<void> {
+    await this.#bookmark.prepare()
+    this.#noticeLostEnd()
   }
 
   /** There is a connection: everything after what is confirmed is read, and sent, again. */
@@ -81,6 +84,7 @@ export class PlainStream {
 
   end(): void {
     this.#confirmed = this.#window?.confirmed ?? this.#confirmed
+    this.#run++
     this.#window = undefined
     this.#ahead = []
     this.#flights.clear()
@@ -98,6 +102,25 @@ export class PlainStream {
     } catch (error) {
       log.debug({ table, reason: messageOf(error) }, 'the cursor was not saved')
     }
+  }
+
+  /**
+   * What was read was on disk: a head before it means that the database was repaired, and its end is lost. Its numbers
+   * are given again, to entries that must not be taken for those that were sent.
+   */
+  #noticeLostEnd(): void {
+    const { store, log } = this.#doors
+    const { table, label } = this.options
+    const head = store.head(table)
+    const known = this.#window?.scanned ?? this.#confirmed ?? this.#bookmark.cursor
+    if (known <= head) return
+    log.error(
+      { table, stream: label, known, head },
+      'the log has lost its end: the stream goes on after what is left of it',
+    )
+    this.#confirmed = this.#settled()
+    if (this.#window !== undefined) this.begin()
+    this.#bookmark.save(() => this.#settled())
   }
 
   /** Never past the head: a database that was repaired has lost its end, and those numbers are given again. */
@@ -147,15 +170,10 @@ export class PlainStream {
     const before = this.#window
     if (before === undefined) return { kind: 'nothing' }
     const { table, kind } = this.options
-    if (before.scanned > this.#doors.store.head(table)) {
-      this.#doors.log.error({ table }, 'the log has lost its end: the stream goes on from what is left of it')
-      this.#confirmed = undefined
-      this.begin()
-      return { kind: 'nothing' }
-    }
     if (this.#ahead.length === 0) {
+      const run = this.#run
       const entries = await this.#doors.store.read(table, before.scanned, readMax[kind])
-      if (this.#window === undefined || this.#window.scanned !== before.scanned) return { kind: 'nothing' }
+      if (run !== this.#run || this.#window?.scanned !== before.scanned) return { kind: 'nothing' }
       this.#ahead = entries
     }
     const [entry, ...rest] = this.#ahead
@@ -252,13 +270,17 @@ export class PlainStream {
     this.#moved(entryDone(this.#window, seq))
   }
 
-  /** The broker will not have it. */
-  refused(seq: Seq, reason: string): void {
+  /** The broker will not have it: nothing to this topic, or this one message. */
+  refused(seq: Seq, reason: string, what: 'topic' | 'message'): void {
     const flight = this.#flights.get(seq)
     if (flight === undefined || this.#window === undefined) return
     this.#flights.delete(seq)
-    this.#refusedTopics.refuse(flight.topic, reason, this.#doors.time.monotonicMs())
-    if (this.#isToPark(flight.entry, flight.topic, reason)) this.#moved(entryDone(this.#window, seq))
+    if (what === 'message') this.#park(flight.entry, reason)
+    else {
+      this.#refusedTopics.refuse(flight.topic, reason, this.#doors.time.monotonicMs())
+      if (!this.#isToPark(flight.entry, flight.topic, reason)) return
+    }
+    this.#moved(entryDone(this.#window, seq))
   }
 
   /** The connection ends over this entry each time: it is parked when it is read again. */
@@ -278,6 +300,7 @@ export class PlainStream {
 
   /** Looks up how old the oldest entry is that the broker has not acknowledged, for the status. */
   lookAtOldest(): Promise<void> {
+    this.#noticeLostEnd()
     return this.#oldest.look(this.#settled())
   }
 

@@ -4,9 +4,10 @@ import { type TestContext, describe, it } from 'node:test'
 import { BrokerBridge } from '../../runtime/replication/broker-bridge.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
 import type { Store } from '../../runtime/store/store.ts'
+import { asSeq } from '../../runtime/store/types.ts'
 import { type ScriptedBroker, type Verdict, openScriptedBroker } from '../rigs/scripted-broker.ts'
 import { memoryPlace } from '../store/homes.ts'
-import { append, doors, fasterBy, openTestStore, put, until } from './rig.ts'
+import { append, doors, fasterBy, openTestStore, put, sleep, until } from './rig.ts'
 
 type Setting = {
   readonly broker: ScriptedBroker
@@ -68,6 +69,55 @@ describe('a bridge to a plain broker that', { timeout: 120_000 }, () => {
     await until('confirmed', () => setting.stream().behind === 0)
     assert.deepEqual([taken(setting), setting.stream().parked], [['1', '2', '3'], 0])
     assert.equal(setting.broker.connections, 1)
+  })
+
+  it('does not take one payload: that entry is parked, and the next one to the same topic is not', async t => {
+    // 153 is "payload format invalid".
+    const setting = await setUp(t, 5, (_topic, payload) => (payload === '2' ? 153 : 'take'))
+    await append(setting.store, 1, 2, 3)
+    await until('confirmed', () => setting.stream().behind === 0)
+    assert.deepEqual([taken(setting), setting.stream().parked, setting.stream().state], [['1', '3'], 1, 'idle'])
+  })
+
+  it('is connected again while the disk still answers the read before: each entry is sent, and confirmed', async t => {
+    const setting = await setUp(t, 4, () => 'take')
+    await append(setting.store, 1)
+    await until('confirmed', () => setting.stream().behind === 0)
+    const read = setting.store.read.bind(setting.store)
+    let answer = (): void => {}
+    let held = 0
+    setting.store.read = async (table, after, limit) => {
+      const entries = await read(table, after, limit)
+      if (limit > 1 && held++ === 0) await new Promise<void>(resolve => (answer = resolve))
+      return entries
+    }
+    await append(setting.store, 2, 3)
+    await until('a read that hangs', () => held === 1)
+    const { connections } = setting.broker
+    setting.broker.hangUp()
+    await until('connected again', () => setting.broker.connections > connections && held > 1)
+    answer()
+    await until('confirmed', () => setting.stream().behind === 0)
+    assert.deepEqual(taken(setting), ['1', '2', '3'])
+  })
+
+  it('does not get new entries under old numbers taken for those that a damaged log has lost', async t => {
+    const setting = await setUp(t, 4, () => 'take')
+    await append(setting.store, 1, 2, 3)
+    await until('confirmed', () => setting.stream().behind === 0)
+    // As after a repair: the last two are gone, and what comes next gets their numbers.
+    const head = setting.store.head.bind(setting.store)
+    let lost = 2
+    setting.store.head = table => asSeq(head(table) - lost)
+    await until('noticed', () => setting.stream().confirmed === 1)
+    await sleep(100)
+    lost = 0
+    await append(setting.store, 4)
+    await until('confirmed', () => setting.stream().behind === 0)
+    assert.deepEqual(
+      setting.broker.seen.map(({ payload }) => payload),
+      ['1', '2', '3', '2', '3', '4'],
+    )
   })
 
   it('hangs up over one message without a word: it is found and parked, its neighbours and its topic are not', async t => {

@@ -13,6 +13,8 @@ export type ScriptedBroker = {
   readonly seen: { readonly topic: string; readonly payload: string; readonly verdict: Verdict }[]
   /** Connections that were made. */
   readonly connections: number
+  /** Ends every connection; new ones are welcome. */
+  hangUp(): void
   close(): Promise<void>
 }
 
@@ -67,6 +69,9 @@ export async function openScriptedBroker(
     seen,
     get connections() {
       return connections
+    },
+    hangUp() {
+      for (const socket of sockets) socket.destroy()
     },
     close() {
       for (const socket of sockets) socket.destroy()
