@@ -25,6 +25,7 @@ import type {
   TableChoice,
 } from './config/config.ts'
 import { messageOf } from './errors.ts'
+import { openClientSecrets, openGatewayPasswords, openServerTls } from './identities.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
@@ -33,6 +34,7 @@ import { BrokerBridge } from './replication/broker-bridge.ts'
 import type { FarSide } from './replication/far-side.ts'
 import { ParkedRows } from './replication/parked-rows.ts'
 import { cursorOf } from './replication/source.ts'
+import type { LinkSecrets } from './replication/link.ts'
 import { systemTime } from './replication/time.ts'
 import { Rollup } from './rollup/rollup.ts'
 import { Retention } from './retention/retention.ts'
@@ -212,7 +214,7 @@ function brokerLimits({ limits }: BrokerConfig) {
 async function openCloud(house: House, options: HubConfig, store: Store, keeper: Timekeeper) {
   const { config, log, closers } = house
   const way = options.broker
-    ? { link: openHubLink(house, options.broker), broker: undefined }
+    ? { link: await openHubLink(house, options.broker), broker: undefined }
     : { link: undefined, broker: await openHubBroker(house, options) }
   const names = [...store.tables.keys()]
   const hub = await Hub.open(
@@ -237,9 +239,12 @@ async function openCloud(house: House, options: HubConfig, store: Store, keeper:
 
 /** A listener of our own for the gateways. */
 async function openHubBroker({ log, closers, time }: House, options: HubConfig): Promise<Broker> {
-  const users = new GatewayUsers(options.gateways)
+  const room = log.child({ room: 'hub' })
+  const users = new GatewayUsers(await openGatewayPasswords(options.gateways, room, closers))
+  const secure = options.tls && (await openServerTls(options.tls, room, closers))
   const broker: Broker = await openBroker({
     listen: options.listen,
+    tls: secure?.tls,
     limits: defaultBrokerLimits,
     // Gateways speak to the hub through topics of their own; nothing that comes here is a reading of a device.
     intake: {
@@ -247,7 +252,8 @@ async function openHubBroker({ log, closers, time }: House, options: HubConfig):
       accept: (_publish, done) => done(new Error('this listener is for gateways')),
       flush: () => undefined,
     },
-    authenticate: (user, password, client) => users.admit(user, password, client, broker.connected()),
+    authenticate: (user, password, client, certificateName) =>
+      users.admit(user, password, client, broker.connected(), certificateName),
     mayPublish: (client, topic) => users.may(client, topic, 'publish'),
     maySubscribe: (client, filter) => users.may(client, filter, 'subscribe'),
     now: time.clock.now,
@@ -258,7 +264,8 @@ async function openHubBroker({ log, closers, time }: House, options: HubConfig):
 }
 
 /** Somebody else's broker between the gateways and the hub. */
-function openHubLink({ config, log, closers, time }: House, options: HubBrokerConfig): BrokerTransport {
+async function openHubLink({ config, log, closers, time }: House, options: HubBrokerConfig): Promise<BrokerTransport> {
+  const room = log.child({ room: 'hub' })
   const link = new BrokerTransport(
     {
       hub: config.gateway.id,
@@ -266,8 +273,9 @@ function openHubLink({ config, log, closers, time }: House, options: HubBrokerCo
       username: options.username,
       password: options.password,
       tls: undefined,
+      secrets: await openClientSecrets(options, room, closers),
     },
-    { time: time.board, random: Math.random, log: log.child({ room: 'hub' }) },
+    { time: time.board, random: Math.random, log: room },
   )
   closers.push(() => link.close())
   return link
@@ -296,7 +304,11 @@ async function openBridges(house: House, store: Store, keeper: Timekeeper): Prom
   const clockTrusted = (): boolean => house.time.clock.isTrusted
   const bridges: FarSide[] = []
   for (const bridgeConfig of config.bridges) {
-    const options = { ...bridgeConfig, publish: await openSources(house, store, bridgeConfig) }
+    const options = {
+      ...bridgeConfig,
+      publish: await openSources(house, store, bridgeConfig),
+      secrets: await openClientSecrets(bridgeConfig, doors.log, house.closers),
+    }
     const bridge =
       options.target === 'broker'
         ? await BrokerBridge.open({ ...brokerBridgeOptions(options, config.gateway.id), clockTrusted }, doors)
@@ -334,7 +346,10 @@ function bridgeOptions({ farSide, frameBytesMax, mqttVersion, ...same }: Sourced
     tls: undefined,
   }
 }
-type Sourced = Omit<BridgeConfig, 'publish'> & { readonly publish: Awaited<ReturnType<typeof openSources>> }
+type Sourced = Omit<BridgeConfig, 'publish'> & {
+  readonly publish: Awaited<ReturnType<typeof openSources>>
+  readonly secrets: LinkSecrets | undefined
+}
 
 /** A plain broker may take anybody: only a hub needs to be told who we are. */
 function brokerBridgeOptions({ farSide, mqttVersion, ...same }: Sourced, gateway: string) {

@@ -55,6 +55,9 @@ export const socketPathBytesMax = 103
 /** Larger files are not passwords. */
 export const secretBytesMax = 4 * 1024
 
+/** A certificate with the chain above it: a few kB each. */
+export const certificateBytesMax = 64 * 1024
+
 /** Slashes in a topic that we publish to: what AWS IoT Core takes. */
 export const topicSlashesMax = 7
 /** A topic that we publish to: leaves room for a key of the store's longest. */

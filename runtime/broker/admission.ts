@@ -8,7 +8,12 @@ import { isFilterFit, isNameFit, topicFault } from './topics.ts'
 export type Access = {
   /** May this user come in, under this client id? Everybody may if nobody is asked. */
   readonly authenticate?:
-    | ((user: string | undefined, password: Buffer | undefined, client: string) => boolean)
+    | ((
+        user: string | undefined,
+        password: Buffer | undefined,
+        client: string,
+        certificateName: string | undefined,
+      ) => boolean)
     | undefined
   readonly mayPublish?: ((client: string, topic: string) => boolean) | undefined
   readonly maySubscribe?: ((client: string, filter: string) => boolean) | undefined

@@ -104,7 +104,8 @@ function admissionHooks(
     callback(new RefusedError(refusal.cause), false)
   }
   const authenticate: Authenticate = (client, user, password, done) => {
-    if (access.authenticate && !access.authenticate(user, password, client.id)) {
+    const shown = connectionOf(client)?.certificateName
+    if (access.authenticate && !access.authenticate(user, password, client.id, shown)) {
       return done(new RefusedError('login', connectDenied) as unknown as AuthenticateError, false)
     }
     if (!client.clean) {

@@ -13,7 +13,7 @@ import { Connection } from './connection.ts'
 import type { Hall } from './engine.ts'
 import { Gate } from './gate.ts'
 import type { BrokerLimits } from './limits.ts'
-import { type Address, addressOf, listen, stopListening } from './listen.ts'
+import { type Address, type BrokerTls, addressOf, listen, stopListening } from './listen.ts'
 import type { Intake, Message, Publish, Qos } from './publish.ts'
 import { Sessions } from './sessions.ts'
 import { Tally } from './tally.ts'
@@ -21,6 +21,8 @@ import { type Topic, TopicCache } from './topic-cache.ts'
 
 export type BrokerOptions = Access & {
   readonly listen: readonly Address[]
+  /** Left out, the listeners speak plain MQTT. */
+  readonly tls?: BrokerTls | undefined
   readonly limits: BrokerLimits
   readonly intake: Intake
   /** Milliseconds since 1970. */
@@ -72,7 +74,13 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const lobby = new Lobby(hall, engine.handle)
   const servers: Server[] = []
   try {
-    for (const address of options.listen) servers.push(await listen(address, socket => lobby.enter(socket)))
+    const listening = {
+      tls: options.tls,
+      connectionsMax: limits.connectionsMax,
+      onTlsError: (error: Error, address: string) =>
+        tally.warn('refused_tls', 'A client was refused: no TLS with it', { address, error: messageOf(error) }),
+    }
+    for (const address of options.listen) servers.push(await listen(address, listening, socket => lobby.enter(socket)))
   } catch (error) {
     for (const server of servers) stopListening(server)
     await engine.close()

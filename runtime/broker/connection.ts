@@ -16,6 +16,7 @@ import { messageOf } from '../errors.ts'
 import type { Guest, Hall } from './engine.ts'
 import { Frames, frameTypes } from './frames.ts'
 import { Line } from './line.ts'
+import { certificateNameOf } from './listen.ts'
 import type { Publish, Qos } from './publish.ts'
 import { Share } from './share.ts'
 
@@ -34,6 +35,8 @@ const nothing = { buffer: Buffer.alloc(0), start: 0, end: 0 }
 
 export class Connection extends Duplex {
   readonly address: string
+  /** The name in the client's certificate, where the listener asks for one. */
+  readonly certificateName: string | undefined
   readonly #socket: Socket
   readonly #hall: Hall
   readonly #frames: Frames
@@ -58,6 +61,7 @@ export class Connection extends Duplex {
   constructor(socket: Socket, hall: Hall) {
     super({ readableHighWaterMark: bufferBytesMax, writableHighWaterMark: bufferBytesMax })
     this.address = socket.remoteAddress ?? ''
+    this.certificateName = certificateNameOf(socket)
     this.#socket = socket
     this.#hall = hall
     this.#frames = new Frames(hall.limits)

@@ -1,30 +1,98 @@
 /**
  * Opens the broker's sockets. An address that cannot be had is told in one sentence, with what to do about it.
  */
+import { constants } from 'node:crypto'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  TLSSocket,
+} from 'node:tls'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
 
 export type Address = { readonly host: string; readonly port: number }
 
+/** With it the listeners speak TLS. The files may change: new connections are then welcomed with what they hold. */
+export type BrokerTls = {
+  /** With `ca`, a client must show a certificate that one of these authorities has signed. */
+  readonly material: () => { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer | undefined }
+  readonly onChange: (run: () => void) => () => void
+}
+
 /** A silent peer behind a dead cable is noticed even if it asked for no MQTT keepalive. */
 const tcpKeepAliveMs = 60_000
 
-export function listen(address: Address, welcome: (socket: Socket) => void): Promise<Server> {
+/** A stranger who opens a connection and says nothing of TLS holds a place no longer than this. */
+const handshakeMs = 10_000
+
+export type ListenOptions = {
+  readonly tls: BrokerTls | undefined
+  /** Also of connections that are not through with TLS: those nobody else counts. */
+  readonly connectionsMax: number
+  readonly onTlsError: (error: Error, address: string) => void
+}
+
+export function listen(address: Address, options: ListenOptions, welcome: (socket: Socket) => void): Promise<Server> {
   // Half-open, so that acknowledgements still reach a client that has ended its own side.
-  const server = createServer({
+  const socketOptions = {
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: tcpKeepAliveMs,
     allowHalfOpen: true,
-  })
+  }
+  const { tls } = options
+  const server = tls === undefined ? createServer(socketOptions) : createTls(tls, socketOptions, options)
   return new Promise((resolve, reject) => {
     server.once('error', error => reject(listenError(error, address)))
     server.listen({ host: address.host, port: address.port }, () => {
       server.removeAllListeners('error')
-      server.on('connection', welcome)
+      server.on(tls === undefined ? 'connection' : 'secureConnection', welcome)
       resolve(server)
     })
   })
+}
+
+function createTls(tls: BrokerTls, socketOptions: object, { connectionsMax, onTlsError }: ListenOptions): TlsServer {
+  const { ca } = tls.material()
+  const server = createTlsServer({
+    ...socketOptions,
+    ...contextOf(tls),
+    handshakeTimeout: handshakeMs,
+    requestCert: ca !== undefined,
+    rejectUnauthorized: ca !== undefined,
+  })
+  server.maxConnections = connectionsMax
+  server.on('tlsClientError', (error, socket) => {
+    // Node ends a connection over its certificate without an alert; why stands here alone.
+    const why: unknown = socket.authorizationError
+    const told = typeof why === 'string' ? new Error(`its certificate: ${why}`) : error
+    onTlsError(told, socket.remoteAddress ?? '')
+  })
+  server.once(
+    'close',
+    tls.onChange(() => server.setSecureContext(contextOf(tls))),
+  )
+  return server
+}
+
+/** No session tickets: a client that comes again shows its certificate again, to the authorities of today. */
+function contextOf(tls: BrokerTls): SecureContextOptions {
+  const { cert, key, ca } = tls.material()
+  return {
+    cert,
+    key,
+    ...(ca === undefined ? {} : { ca }),
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  }
+}
+
+/** The name in the certificate that the client has shown and an authority of ours has signed. */
+export function certificateNameOf(socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
+  const { CN } = socket.getPeerCertificate().subject ?? {}
+  return typeof CN === 'string' ? CN : undefined
 }
 
 export function addressOf(server: Server): Address {

@@ -17,24 +17,49 @@ export function gatewayMay(user: string, topic: string, action: 'publish' | 'sub
   return topic === filterOf(user, 'down') && parseTopic(`${topic.slice(0, -1)}hello`) !== undefined
 }
 
-/** Who is behind each client of the hub's listener: a gateway is its MQTT user, with a password where one is set. */
+/** The password of each gateway by its id, undefined for one that its certificate alone names. */
+export type GatewayPasswords = ReadonlyMap<string, string | undefined>
+
+/**
+ * Who is behind each client of the hub's listener: a gateway is the name in its certificate, where the listener asks for
+ * one, else its MQTT user, with a password where one is set.
+ */
 export class GatewayUsers {
-  readonly #passwords: ReadonlyMap<string, string> | undefined
+  readonly #passwords: () => GatewayPasswords | undefined
   readonly #byClient = new Map<string, string>()
 
-  /** The password of each gateway by its id; undefined lets in any gateway that names itself. */
-  constructor(passwords: ReadonlyMap<string, string> | undefined) {
+  /** Asked for each client, for passwords change; undefined lets in any gateway that names itself. */
+  constructor(passwords: () => GatewayPasswords | undefined) {
     this.#passwords = passwords
   }
 
-  /** May this client come in? A client id in use by one gateway is not given to another [A5]. */
-  admit(user: string | undefined, password: Buffer | undefined, client: string, connected: readonly string[]): boolean {
-    if (user === undefined || parseTopic(topicOf(user, 'up', 'hello')) === undefined) return false
-    if (this.#passwords && !isPassword(this.#passwords.get(user), password)) return false
-    if (this.#byClient.has(client) && this.#byClient.get(client) !== user && connected.includes(client)) return false
+  /**
+   * May this client come in? A client id in use by one gateway is not given to another [A5]. A certificate's name and an
+   * MQTT user that differ are two gateways, of which one is not who it says.
+   */
+  admit(
+    user: string | undefined,
+    password: Buffer | undefined,
+    client: string,
+    connected: readonly string[],
+    certificateName?: string,
+  ): boolean {
+    const name = certificateName ?? user
+    if (name === undefined || (user !== undefined && user !== name)) return false
+    if (parseTopic(topicOf(name, 'up', 'hello')) === undefined) return false
+    if (!this.#knows(name, password, certificateName !== undefined)) return false
+    if (this.#byClient.has(client) && this.#byClient.get(client) !== name && connected.includes(client)) return false
     for (const known of this.#byClient.keys()) if (!connected.includes(known)) this.#byClient.delete(known)
-    this.#byClient.set(client, user)
+    this.#byClient.set(client, name)
     return true
+  }
+
+  #knows(name: string, password: Buffer | undefined, isCertified: boolean): boolean {
+    const passwords = this.#passwords()
+    if (passwords === undefined) return true
+    const expected = passwords.get(name)
+    if (expected === undefined) return isCertified && passwords.has(name)
+    return isPassword(expected, password)
   }
 
   may(client: string, topic: string, action: 'publish' | 'subscribe'): boolean {
@@ -44,8 +69,8 @@ export class GatewayUsers {
 }
 
 /** Compares in constant time, whatever the lengths are. */
-function isPassword(expected: string | undefined, given: Buffer | undefined): boolean {
-  if (expected === undefined || given === undefined) return false
+function isPassword(expected: string, given: Buffer | undefined): boolean {
+  if (given === undefined) return false
   const digest = (text: Buffer | string): Buffer => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(expected), digest(given))
 }

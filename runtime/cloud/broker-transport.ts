@@ -12,7 +12,10 @@ import type { Time } from '../replication/time.ts'
 import type { Log } from '../log.ts'
 import type { Transport } from './hub.ts'
 
-export type BrokerTransportOptions = Pick<LinkOptions, 'url' | 'username' | 'password' | 'tls' | 'clockTrusted'> & {
+export type BrokerTransportOptions = Pick<
+  LinkOptions,
+  'url' | 'username' | 'password' | 'tls' | 'secrets' | 'clockTrusted'
+> & {
   readonly hub: string
 }
 

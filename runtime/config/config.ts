@@ -75,6 +75,8 @@ export type BridgeConfig = {
   readonly mqttVersion: 'auto' | '5' | '3.1.1'
   readonly username: string | undefined
   readonly password: string | undefined
+  /** Where the password was read from, an absolute path: it may change. */
+  readonly passwordFile: string | undefined
   readonly tls: ClientTlsConfig | undefined
   readonly publish: readonly PublishConfig[]
   readonly subscribe: readonly string[]
@@ -121,16 +123,22 @@ export type HubConfig = {
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined
   /** The broker through which gateways are met, instead of listening. */
   readonly broker: HubBrokerConfig | undefined
-  /** The password of each gateway by its id; undefined lets any gateway of this machine in. */
-  readonly gateways: ReadonlyMap<string, string> | undefined
+  /**
+   * The password of each gateway by its id, undefined where its certificate is enough, and the absolute path of the file
+   * that it was read from; no map lets any gateway in that this machine or the certificate's authority vouches for.
+   */
+  readonly gateways: ReadonlyMap<string, GatewayPassword> | undefined
   readonly accept: TableChoice
   readonly offer: TableChoice
 }
+
+export type GatewayPassword = { readonly password: string | undefined; readonly file: string | undefined }
 
 export type HubBrokerConfig = {
   readonly farSide: FarSide
   readonly username: string | undefined
   readonly password: string | undefined
+  readonly passwordFile: string | undefined
   readonly tls: ClientTlsConfig | undefined
 }
 

@@ -191,6 +191,8 @@ function hubTables({ hub }: Sections, tables: Tables): Finding[] {
 function hubKnowsItsGateways({ hub }: Sections): Finding[] {
   if (!hub) return []
   if (hub.broker !== undefined) return brokerKnowsTheGateways(hub)
+  // Who has a certificate of the hub's own authority is known by it.
+  if (hub.tls?.ca !== undefined) return []
   const open = hub.gateways === undefined ? hub.listen.findIndex(({ host }) => !isLoopback(host)) : -1
   const unnamed = Object.entries(hub.gateways ?? {}).filter(
     ([, keys]) => keys.password === undefined && keys.password_file === undefined,

@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { HoldfastError } from '../errors.ts'
-import { secretBytesMax } from '../limits.ts'
+import { certificateBytesMax, secretBytesMax } from '../limits.ts'
 import type { Environment } from './environment.ts'
 
 export type SecretFile = {
@@ -19,21 +19,28 @@ export type ConfigDoors = {
   readonly hostName: string
   /** Throws as `fs` does, or a HoldfastError where the file cannot be a secret. */
   readonly readSecret: (path: string) => SecretFile
+  /** The same for a file that is no secret and may be larger. Left out, `readSecret` serves. */
+  readonly readFile?: (path: string) => SecretFile
 }
 
 export function systemDoors(): ConfigDoors {
   const environment = { ...process.env }
-  return { environment, hostName: hostname(), readSecret: path => readSecret(path, environment) }
+  return {
+    environment,
+    hostName: hostname(),
+    readSecret: path => readSecret(path, environment, secretBytesMax),
+    readFile: path => readSecret(path, environment, certificateBytesMax),
+  }
 }
 
-function readSecret(path: string, environment: Environment): SecretFile {
+function readSecret(path: string, environment: Environment, bytesMax: number): SecretFile {
   // Asked before opening: opening a pipe would wait for its writer.
   if (!statSync(path).isFile()) throw new HoldfastError('FILE_UNREADABLE', 'is not a file')
   const file = openSync(path, 'r')
   try {
-    const bytes = Buffer.alloc(secretBytesMax + 1)
+    const bytes = Buffer.alloc(bytesMax + 1)
     const length = readSync(file, bytes, 0, bytes.length, 0)
-    if (length > secretBytesMax) throw new HoldfastError('FILE_UNREADABLE', `is larger than ${secretBytesMax} bytes`)
+    if (length > bytesMax) throw new HoldfastError('FILE_UNREADABLE', `is larger than ${bytesMax} bytes`)
     const mode = guardedBySystemd(path, environment) ? undefined : fstatSync(file).mode & 0o777
     return { text: bytes.toString('utf8', 0, length), mode }
   } finally {

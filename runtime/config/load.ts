@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { checkDocument, type Finding, type Path, type Problem } from '../document.ts'
 import { socketPathBytesMax } from '../limits.ts'
 import type { Config } from './config.ts'
+import { readCertifiedName } from './certified-name.ts'
 import { crossChecks, type Sections } from './cross-checks.ts'
 import { type ConfigDoors, systemDoors } from './doors.ts'
 import { applyOverrides, readEnvironment } from './environment.ts'
@@ -23,16 +24,23 @@ export function loadConfig(path: string, text: string, doors: ConfigDoors = syst
   const folder = resolve(dirname(path))
   const environment = readEnvironment(doors.environment, configFile)
   const passwords = new Map<string, string>()
+  let certified: string | undefined
+  const certifiedName = (sections: Sections): readonly Finding[] => {
+    const { name, findings } = readCertifiedName(sections, folder, doors)
+    certified = name
+    return findings
+  }
   const checked = checkDocument<ConfigFile>(path, text, configFile, {
     amend: plain => withBroker(applyOverrides(withSections(plain, configFile), environment.overrides)),
     inspect: sections => [
       ...crossChecks(sections),
+      ...certifiedName(sections),
       ...socketPathFits(sections, folder),
       ...readPasswords(sections, folder, doors, passwords),
     ],
   })
   if (checked.ok && environment.problems.length === 0) {
-    return { ok: true, config: configOf(checked.value, folder, doors.hostName, passwords) }
+    return { ok: true, config: configOf(checked.value, folder, doors.hostName, passwords, certified) }
   }
   return { ok: false, problems: [...environment.problems, ...(checked.ok ? [] : checked.problems)] }
 }

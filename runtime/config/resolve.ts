@@ -22,8 +22,15 @@ import { type ConfigFile, type TableKind, defaultRoute } from './schema.ts'
 /** By the path of the section that has it, joined by dots. */
 export type Passwords = ReadonlyMap<string, string>
 
-export function configOf(file: ConfigFile, folder: string, hostName: string, passwords: Passwords): Config {
-  const id = file.gateway.id ?? file.hub?.id ?? idOfHost(hostName)
+/** `certified` is the name in the certificate by which a bridge is known at its far side. */
+export function configOf(
+  file: ConfigFile,
+  folder: string,
+  hostName: string,
+  passwords: Passwords,
+  certified: string | undefined,
+): Config {
+  const id = file.gateway.id ?? file.hub?.id ?? certified ?? idOfHost(hostName)
   const storePath = resolve(folder, file.store.path)
   return {
     gateway: { id },
@@ -102,6 +109,7 @@ function bridgeOf(bridge: BridgeKeys, id: string, password: string | undefined, 
     // MQTT 3.1.1 has no password without a user [MQTT-3.1.2-22], and a hub knows a gateway by its id.
     username: bridge.username ?? (password === undefined ? undefined : id),
     password,
+    passwordFile: bridge.password_file && resolve(folder, bridge.password_file),
     tls: bridge.tls && clientTlsOf(bridge.tls, folder),
     publish: bridge.publish.map(keys => publishOf(keys, bridge.name)),
     subscribe: bridge.subscribe,
@@ -152,18 +160,25 @@ function hubOf(hub: NonNullable<ConfigFile['hub']>, id: string, passwords: Passw
       // MQTT 3.1.1 has no password without a user [MQTT-3.1.2-22].
       username: broker.username ?? (passwords.has('hub.broker') ? id : undefined),
       password: passwords.get('hub.broker'),
+      passwordFile: broker.password_file && resolve(folder, broker.password_file),
       tls: broker.tls && clientTlsOf(broker.tls, folder),
     },
-    gateways: hub.gateways && new Map(Object.keys(hub.gateways).flatMap(gateway => passwordOf(gateway, passwords))),
+    gateways: hub.gateways && gatewaysOf(hub.gateways, passwords, folder),
     accept: choiceOf(hub.accept),
     offer: choiceOf(hub.offer),
   }
 }
 
-/** A gateway whose password is missing has no entry, so it is not let in; the checks have refused it before. */
-function passwordOf(gateway: string, passwords: Passwords): [string, string][] {
-  const password = passwords.get(`hub.gateways.${gateway}`)
-  return password === undefined ? [] : [[gateway, password]]
+function gatewaysOf(
+  gateways: NonNullable<NonNullable<ConfigFile['hub']>['gateways']>,
+  passwords: Passwords,
+  folder: string,
+): NonNullable<HubConfig['gateways']> {
+  const entries = Object.entries(gateways).map(([gateway, { password_file: file }]) => {
+    const password = passwords.get(`hub.gateways.${gateway}`)
+    return [gateway, { password, file: file && resolve(folder, file) }] as const
+  })
+  return new Map(entries)
 }
 
 function choiceOf(tables: readonly string[] | undefined): TableChoice {

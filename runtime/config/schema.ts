@@ -44,7 +44,7 @@ export type TableKind = (typeof tableKinds)[number]
 export const defaultTopic = 'sensors/{device}/{metric}'
 
 const gateway = z.strictObject({
-  id: withWords(originId.optional(), { fallback: 'the host name' }).describe(
+  id: withWords(originId.optional(), { fallback: 'the name in the certificate, else the host name' }).describe(
     'The name of this gateway: the origin of its entries, unique among all that share a hub.',
   ),
 })

@@ -40,7 +40,7 @@ export type BridgeOptions = {
   readonly tls: TlsOptions | undefined
   readonly rateBytes?: number | undefined
   readonly dailyBytes?: number | undefined
-} & Pick<LinkOptions, 'mqtt' | 'clockTrusted'>
+} & Pick<LinkOptions, 'mqtt' | 'clockTrusted' | 'secrets'>
 
 /** A simulator brings its own link; left out, it is an MQTT connection. */
 export type BridgeDoors = Doors & { readonly random: () => number; readonly makeLink?: MakeLink }

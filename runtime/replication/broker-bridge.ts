@@ -53,7 +53,7 @@ export type BrokerBridgeOptions = {
   readonly tls: TlsOptions | undefined
   readonly rateBytes?: number | undefined
   readonly dailyBytes?: number | undefined
-} & Pick<LinkOptions, 'mqtt' | 'clockTrusted'>
+} & Pick<LinkOptions, 'mqtt' | 'clockTrusted' | 'secrets'>
 
 export type BrokerBridgeDoors = Doors & { readonly random: () => number }
 

@@ -13,64 +13,26 @@ import type { IConnackPacket, MqttClient } from 'mqtt'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { pauseMs } from './backoff.ts'
-import { Breaker, type DeniedTopic } from './breaker.ts'
-import { carrierOf, dial, type TlsOptions } from './dial.ts'
+import { Breaker } from './breaker.ts'
+import { carrierOf, dial } from './dial.ts'
 import { deadMs } from './limits.ts'
-import { type Mishap, type MishapKind, closedAgainAndAgain, closedByFarSide, mishapOf, mishapOfCode } from './mishap.ts'
+import type { LinkEvents, LinkOptions, LinkStatus } from './link-contract.ts'
+import {
+  type Mishap,
+  closedAgainAndAgain,
+  closedByFarSide,
+  closedOverCertificate,
+  mishapOf,
+  mishapOfCode,
+} from './mishap.ts'
 import { OutageLog } from './outage-log.ts'
 import { type OnAnswer, Outbox, windowMax } from './outbox.ts'
 import type { Time } from './time.ts'
-import { type MqttChoice, type MqttVersion, VersionChoice, versionNames } from './version-choice.ts'
+import { type MqttVersion, VersionChoice, versionNames } from './version-choice.ts'
 
 export type { PublishAnswer } from './outbox.ts'
 export type { TlsOptions } from './dial.ts'
-
-export type LinkOptions = {
-  readonly name: string
-  readonly url: string
-  readonly clientId: string
-  readonly username: string | undefined
-  readonly password: string | undefined
-  /** What to subscribe to, before anyone is told that the link is up; nothing, where only we have something to say. */
-  readonly filter: string | undefined
-  readonly keepaliveMs: number
-  readonly tls: TlsOptions | undefined
-  /** Left out: MQTT 5 where the far side speaks it, else 3.1.1. */
-  readonly mqtt?: MqttChoice
-  /** Finds topics that the far side's access rules keep from us (breaker.ts); left out, whoever publishes does. */
-  readonly findsDenied?: boolean
-  /** Can the wall clock be believed? Left out: yes. */
-  readonly clockTrusted?: () => boolean
-}
-
-export type LinkEvents = {
-  readonly onUp: () => void
-  readonly onDown: () => void
-  readonly onMessage: (topic: string, payload: Buffer) => void
-  /** There is room for a message again, after there was none. */
-  readonly onRoom?: () => void
-}
-
-export type LinkStatus = {
-  readonly state: 'connecting' | 'connected' | 'waiting' | 'closed'
-  /** By the wall clock: since when it is connected, or is not. */
-  readonly sinceMs: number | undefined
-  /** Why the last connection or attempt ended, of what kind that is, and when, by the wall clock. */
-  readonly reason: string | undefined
-  readonly kind: MishapKind | undefined
-  /** Attempts since a connection held. */
-  readonly attempts: number
-  /** How long until the next attempt; undefined unless waiting. */
-  readonly nextAttemptInMs: number | undefined
-  /** The version of MQTT that is spoken, or that is tried next. */
-  readonly mqtt: '3.1.1' | '5'
-  /** Topics that the far side's access rules keep from us, each with what to do. */
-  readonly denied: readonly DeniedTopic[]
-  /** What is wrong although it may be connected. */
-  readonly warnings: readonly string[]
-  /** By the wall clock. */
-  readonly connectedAtMs: number | undefined
-}
+export type { LinkEvents, LinkOptions, LinkSecrets, LinkStatus } from './link-contract.ts'
 
 /** What a bridge asks of its link. */
 export type BridgeLink = Pick<Link, 'open' | 'close' | 'publish' | 'reset' | 'settled' | 'status'> &
@@ -112,6 +74,7 @@ export class Link {
   /** The one timer: of an answer while connecting, of the watch while connected, of the back-off while waiting. */
   #cancelTimer: () => void = () => {}
   #cancelTrial: () => void = () => {}
+  #forgetSecrets: () => void = () => {}
 
   constructor(options: LinkOptions, events: LinkEvents, time: Time, random: () => number, log: Log) {
     this.#options = options
@@ -146,10 +109,12 @@ export class Link {
     if (this.#state !== 'closed') return
     this.#sinceMs = this.#time.wallMs()
     this.#outages.connecting()
+    this.#forgetSecrets = this.#options.secrets?.onChange(() => this.#renew()) ?? (() => {})
     this.#connect()
   }
 
   async close(): Promise<void> {
+    this.#forgetSecrets()
     this.#cancelTimer()
     this.#cancelTrial()
     const wasUp = this.#state === 'connected'
@@ -217,7 +182,8 @@ export class Link {
       nextAttemptInMs: atMs === undefined ? undefined : Math.max(0, atMs - monotonicMs()),
       mqtt: versionNames[this.#version.next],
       denied: this.#breaker.status(monotonicMs()),
-      warnings: this.#takeover === undefined ? [] : [this.#takeover],
+      certificateExpiresMs: this.#options.secrets?.expiresMs(),
+      warnings: [this.#takeover, this.#options.secrets?.warning()].filter(warning => warning !== undefined),
       connectedAtMs: this.#connectedAtMs,
     }
   }
@@ -226,17 +192,21 @@ export class Link {
     this.#state = 'connecting'
     let ending: Mishap | undefined
     let isWelcome = false
+    let { tls } = this.#options
     let client: MqttClient | undefined
     const around = (): Parameters<typeof mishapOf>[1] => this.#around()
     const lost = (mishap: Mishap): void => {
       if (client === undefined || client !== this.#client) return
       if (!isWelcome && mishap.kind === 'version' && this.#version.refused()) return this.#again(client)
-      if (!isWelcome && mishap.kind === 'closed') this.#version.closed()
-      this.#lost(client, mishap)
+      if (isWelcome || mishap.kind !== 'closed') return this.#lost(client, mishap)
+      this.#version.closed()
+      this.#lost(client, tls?.cert === undefined ? mishap : closedOverCertificate(mishap))
     }
     try {
       const version = this.#version.next
-      client = dial({ ...this.#options, version }, error => (ending ??= mishapOf(error, around())))
+      const options = { ...this.#options, ...this.#options.secrets?.current(), version }
+      tls = options.tls
+      client = dial(options, error => (ending ??= mishapOf(error, around())))
       this.#client = client
       client.on('error', error => {
         ending ??= mishapOf(error, around())
@@ -256,7 +226,7 @@ export class Link {
         this.#welcomed(client, version, connack)
       })
     } catch (error) {
-      this.#retry({ kind: 'certificate', reason: `cannot connect with these options: ${messageOf(error)}` })
+      this.#retry({ kind: 'certificate', reason: `cannot connect: ${messageOf(error)}` })
     }
   }
 
@@ -325,6 +295,23 @@ export class Link {
       this.#awaitBreaker()
       this.#events.onRoom?.()
     })
+  }
+
+  /** Certificates or passwords have changed: a connection with the old ones ends, a pause that they caused too. */
+  #renew(): void {
+    if (this.#state === 'closed') return
+    const client = this.#client
+    const wasUp = this.#state === 'connected'
+    this.#cancelTimer()
+    this.#cancelTrial()
+    this.#client = undefined
+    this.#state = 'waiting'
+    this.#outbox.end()
+    this.#breaker.lost()
+    this.#attempts = 0
+    if (client !== undefined) void this.#discard(client)
+    if (wasUp) this.#events.onDown()
+    this.#connect()
   }
 
   /** Another attempt at once, of which nobody need know. */

@@ -42,6 +42,12 @@ export function closedAgainAndAgain(clientId: string): Mishap {
   return { kind: 'taken-over', reason }
 }
 
+/** Over TLS, some servers close on a certificate that they do not accept without a word; Node's does. */
+export function closedOverCertificate({ reason }: Mishap): Mishap {
+  const hint = 'does it trust the authority that signed tls.cert, and is that certificate valid?'
+  return { kind: 'certificate', reason: `${reason} before it let us in: ${hint}` }
+}
+
 const versionCodes = new Set([1, 132])
 const loginCodes = new Set([4, 5, 134, 135, 138, 140])
 export const takenOverCode = 142

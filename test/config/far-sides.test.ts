@@ -80,6 +80,7 @@ describe('a hub behind a broker', () => {
       farSide: { url: 'mqtts://b:8883', host: 'b', port: 8883, tls: true },
       username: 'pi',
       password: 'p',
+      passwordFile: undefined,
       tls: undefined,
     })
   })

@@ -120,7 +120,7 @@ describe('a configuration', () => {
 hub: {gateways: {constructor: {password: a}, toString: {password: b}}}
 `)
     assert.equal(tables.get('constructor')?.kind, 'series')
-    assert.equal(hub?.gateways?.get('toString'), 'b')
+    assert.equal(hub?.gateways?.get('toString')?.password, 'b')
     assert.match(problems('tables: {__proto__: {kind: series}}').join(), /^1:10 the key "__proto__"/)
     assert.match(
       problems('routes: [{topic: "x/{device}/{metric}", table: constructor}]').join(),
@@ -231,6 +231,7 @@ describe('bridges', () => {
       mqttVersion: 'auto',
       username: undefined,
       password: undefined,
+      passwordFile: undefined,
       tls: undefined,
       publish: [
         { ...wholeStream, table: 'alerts' },
@@ -245,7 +246,8 @@ describe('bridges', () => {
   })
 
   test('say for each stream what goes up, when, and in which form', () => {
-    const [bridge] = config(`bridges:
+    const [bridge] = config(`gateway: {id: gw}
+bridges:
   - name: up
     url: mqtts://h
     mqtt: 5
@@ -355,7 +357,7 @@ describe('a hub', () => {
     )
     config('hub: {listen: ["127.0.0.1:1884", "[::1]:1884", "localhost:1885"]}')
     const { hub } = config('hub: {listen: "0.0.0.0:1884", gateways: {g1: {password_file: p}}, accept: [alerts]}')
-    assert.equal(hub?.gateways?.get('g1'), 'from the file')
+    assert.equal(hub?.gateways?.get('g1')?.password, 'from the file')
     assert.deepEqual([hub.accept, hub.offer], [new Set(['alerts']), 'all'])
   })
 

@@ -1,0 +1,100 @@
+/**
+ * Who we are and whom we know, at each end of a link: takes the files of the configuration to the identity room, and
+ * hands the rooms that connect and listen the doors that they ask for. Part of the composition root.
+ */
+import type { BrokerTls } from './broker/listen.ts'
+import { wallMs } from './clock/wall.ts'
+import type { GatewayPasswords } from './cloud/access.ts'
+import type { ClientTlsConfig, HubConfig } from './config/config.ts'
+import { HoldfastError } from './errors.ts'
+import { expiryWarning, Identity, type IdentityDoors, type IdentityFiles } from './identity/identity.ts'
+import type { Log } from './log.ts'
+import type { LinkSecrets } from './replication/link.ts'
+import { systemTime } from './replication/time.ts'
+
+export type Closers = (() => Promise<void>)[]
+
+type Client = {
+  readonly password: string | undefined
+  readonly passwordFile: string | undefined
+  readonly tls: ClientTlsConfig | undefined
+}
+
+/** For a link. Files that are not in order keep it from connecting, and nothing else from running. */
+export async function openClientSecrets(
+  { password, passwordFile, tls }: Client,
+  log: Log,
+  closers: Closers,
+): Promise<LinkSecrets | undefined> {
+  if (passwordFile === undefined && tls === undefined) return undefined
+  const { ca, cert, key } = tls ?? {}
+  const identity = await openIdentity({ ca, cert, key, password: passwordFile }, log, closers)
+  return {
+    current: () => {
+      const { material, problem } = identity
+      const isMissing = [
+        cert !== undefined && material.cert === undefined,
+        ca !== undefined && material.ca === undefined,
+        passwordFile !== undefined && identity.password === undefined,
+      ].includes(true)
+      if (isMissing) throw new Error(problem ?? 'a file of the certificate is missing')
+      return {
+        password: passwordFile === undefined ? password : identity.password,
+        tls: tls && { ...material, servername: tls.serverName },
+      }
+    },
+    warning: () => expiryWarning(identity.expiresMs, wallMs()) ?? identity.problem,
+    expiresMs: () => identity.expiresMs,
+    onChange: run => identity.onChange(run),
+  }
+}
+
+/** For the hub's listeners. Without a certificate they cannot begin. */
+export async function openServerTls(
+  files: NonNullable<HubConfig['tls']>,
+  log: Log,
+  closers: Closers,
+): Promise<{ readonly tls: BrokerTls; readonly warning: () => string | undefined }> {
+  const identity = await openIdentity(files, log, closers)
+  const material = (): ReturnType<BrokerTls['material']> => {
+    const { cert, key, ca } = identity.material
+    if (cert !== undefined && key !== undefined && (files.ca === undefined || ca !== undefined))
+      return { cert, key, ca }
+    throw new HoldfastError(
+      'FILE_UNREADABLE',
+      `the hub has no certificate to listen with: ${identity.problem ?? 'it is missing'}`,
+      'put hub.tls.cert, hub.tls.key and hub.tls.ca in order; the key must be that of the certificate',
+    )
+  }
+  material()
+  return {
+    tls: { material, onChange: run => identity.onChange(run) },
+    warning: () => expiryWarning(identity.expiresMs, wallMs()) ?? identity.problem,
+  }
+}
+
+/** The passwords of gateways, those from files as the files are now. */
+export async function openGatewayPasswords(
+  gateways: HubConfig['gateways'],
+  log: Log,
+  closers: Closers,
+): Promise<() => GatewayPasswords | undefined> {
+  if (gateways === undefined) return () => undefined
+  const known = new Map<string, string | undefined>()
+  for (const [id, { password, file }] of gateways) {
+    known.set(id, password)
+    if (file === undefined) continue
+    const identity = await openIdentity({ password: file }, log, closers)
+    const take = (): void => void known.set(id, identity.password ?? password)
+    take()
+    identity.onChange(take)
+  }
+  return () => known
+}
+
+async function openIdentity(files: IdentityFiles, log: Log, closers: Closers): Promise<Identity> {
+  const doors: IdentityDoors = { wallMs, after: systemTime.after, log }
+  const identity = await Identity.open(files, doors)
+  closers.push(async () => identity.close())
+  return identity
+}
