@@ -22,6 +22,7 @@ import { freePort, Site } from '../end-to-end/programs.ts'
 import { testStamps } from '../store/homes.ts'
 import { arrivals } from './fleet.ts'
 import { listening, start, usage } from './processes.ts'
+import { withNats } from './nats.ts'
 import { figure, report } from './report.ts'
 
 const { values } = parseArgs({
@@ -32,6 +33,8 @@ const { values } = parseArgs({
     /** Messages that the peer's bridge may have unacknowledged; 0 is any number, and slower. */
     window: { type: 'string', default: '100' },
     only: { type: 'string' },
+    /** Also through a NATS leaf node and JetStream, which do not sync. */
+    nats: { type: 'boolean', default: false },
     /** A folder for CPU profiles of our two processes. */
     profile: { type: 'string' },
   },
@@ -235,11 +238,29 @@ async function publishAll(port: number): Promise<void> {
   socket.destroy()
 }
 
-const sides = { ours, mosquitto }
-const rounds: { ours: Round[]; mosquitto: Round[] } = { ours: [], mosquitto: [] }
+function nats(): Promise<Round> {
+  return withNats(rows(), count, async ({ pids, arrived, port }) => {
+    const before = pids.map(pid => usage(pid).cpuSeconds)
+    const perSecond = await timed(arrived)
+    const after = pids.map(usage)
+    const { received, sent } = bytesOn(port)
+    return {
+      perSecond,
+      bytesPerRow: (received + sent) / count,
+      cpuPer100k: cpu(after, before),
+      peakMb: after.reduce((sum, { peakMb }) => sum + peakMb, 0),
+    }
+  })
+}
+
+const sides = { ours, mosquitto, nats }
+type Side = keyof typeof sides
+const rounds: Readonly<Record<Side, Round[]>> = { ours: [], mosquitto: [], nats: [] }
+const isWanted = (side: Side): boolean =>
+  values.only === undefined ? side !== 'nats' || values.nats : values.only === side
+const wanted = (Object.keys(sides) as Side[]).filter(isWanted)
 for (let round = 1; round <= Number(values.rounds); round++) {
-  for (const side of ['ours', 'mosquitto'] as const) {
-    if (values.only !== undefined && values.only !== side) continue
+  for (const side of wanted) {
     const run = await sides[side]()
     rounds[side].push(run)
     say(
@@ -247,8 +268,10 @@ for (let round = 1; round <= Number(values.rounds); round++) {
     )
   }
 }
-const median = (side: 'ours' | 'mosquitto', of: (round: Round) => number): number =>
+const median = (side: Side, of: (round: Round) => number): number =>
   rounds[side].map(of).toSorted((a, b) => a - b)[Math.floor(rounds[side].length / 2)] ?? Number.NaN
+const speed = (round: Round): number => round.perSecond
+const cpuOf = (round: Round): number => round.cpuPer100k
 const compare = (name: string, of: (round: Round) => number, target: Parameters<typeof figure>[3] = null) =>
   figure(name, median('ours', of), median('mosquitto', of), target)
 report(
@@ -261,6 +284,12 @@ report(
     }),
     compare('CPU seconds per 100,000 rows, both ends', round => round.cpuPer100k),
     compare('memory at most, both ends, MB', round => round.peakMb),
+    ...(wanted.includes('nats')
+      ? [
+          figure('rows per second; peer: NATS leaf node to JetStream', median('ours', speed), median('nats', speed)),
+          figure('CPU; peer: NATS', median('ours', cpuOf), median('nats', cpuOf)),
+        ]
+      : []),
   ],
   [
     `${values.rounds} round(s) of ${count.toLocaleString('en')} rows: 100 devices with 4 metrics, a gateway to a hub; peer: mosquitto bridged to mosquitto, QoS 1, no limits on its queues, ${values.window} messages in flight.`,
