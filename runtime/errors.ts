@@ -17,6 +17,7 @@ export const errorCodes = [
   'INTERNAL',
   'NOT_A_GATEWAY',
   'NOT_FOUND',
+  'ORIGIN_CHANGED',
   'RECORD_TOO_LARGE',
   'SOCKET_FORBIDDEN',
   'STORE_CLOSED',

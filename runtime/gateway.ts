@@ -25,7 +25,7 @@ import type {
   TableChoice,
 } from './config/config.ts'
 import { messageOf } from './errors.ts'
-import { openClientSecrets, openGatewayPasswords, openServerTls } from './identities.ts'
+import { keepOrigin, openClientSecrets, openGatewayPasswords, openServerTls } from './identities.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
@@ -126,6 +126,7 @@ async function openStore({ config, log, closers, time }: House): Promise<Store> 
     log: log.child({ room: 'store' }),
   })
   closers.push(() => store.close())
+  await keepOrigin(store, config.gateway.id)
   return store
 }
 

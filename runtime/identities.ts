@@ -11,6 +11,7 @@ import { expiryWarning, Identity, type IdentityDoors, type IdentityFiles } from 
 import type { Log } from './log.ts'
 import type { LinkSecrets } from './replication/link.ts'
 import { systemTime } from './replication/time.ts'
+import type { Store } from './store/store.ts'
 
 export type Closers = (() => Promise<void>)[]
 
@@ -90,6 +91,25 @@ export async function openGatewayPasswords(
     identity.onChange(take)
   }
   return () => known
+}
+
+const originOwner = 'origin'
+
+/**
+ * A database has one origin: the id under which it says who committed what. Under another its old rows would be a
+ * stranger's, and its peers would take its next entries for those of somebody new.
+ */
+export async function keepOrigin(store: Store, id: string): Promise<void> {
+  const state = store.states(originOwner).get('id')
+  const known = typeof state === 'string' ? state : undefined
+  if (known === id) return
+  if (known === undefined)
+    return void (await store.commit([{ kind: 'state', owner: originOwner, key: 'id', value: id }]))
+  throw new HoldfastError(
+    'ORIGIN_CHANGED',
+    `this database is that of "${known}", and the configuration names this gateway "${id}"`,
+    `set gateway.id: ${known}, or give the new gateway a folder of its own with store.path`,
+  )
 }
 
 async function openIdentity(files: IdentityFiles, log: Log, closers: Closers): Promise<Identity> {

@@ -91,6 +91,14 @@ bridges:
     assert.deepEqual(known?.toSorted(), names)
   })
 
+  test('of another gateway, put beside the database of the first, are an error that says what to do', async (t: TestContext) => {
+    const site = new Site(t)
+    const { gateway } = await openGateway(site, await freePort(), 'gw', authority.sign('gw-1'))
+    await gateway.stop()
+    install(gateway, authority.sign('gw-2'))
+    await assert.rejects(gateway.start(), /database is that of "gw-1".*names this gateway "gw-2"/s)
+  })
+
   test('are replaced at both ends while everything runs: no restart, and no message is lost', async (t: TestContext) => {
     const site = new Site(t)
     const { hub, port } = await openHub(site)

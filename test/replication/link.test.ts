@@ -136,6 +136,37 @@ describe('a link', () => {
     assert.deepEqual(lines, ['connecting', 'lost'])
   })
 
+  it('tries a host that does not exist for a day: one line, few attempts, and nothing is kept of them', async () => {
+    const dayMs = 86_400_000
+    let nowMs = 0
+    const waiting: { run: () => void; atMs: number }[] = []
+    const time = {
+      wallMs: () => nowMs,
+      monotonicMs: () => nowMs,
+      after: (ms: number, run: () => void) => {
+        const timer = { run, atMs: nowMs + ms }
+        waiting.push(timer)
+        return () => void (waiting.includes(timer) && waiting.splice(waiting.indexOf(timer), 1))
+      },
+    }
+    const events = { onUp: () => undefined, onDown: () => undefined, onMessage: () => undefined }
+    const options = { clientId: 'x', username: 'gw-1', password: undefined, filter: 'x', keepaliveMs: 5_000 }
+    const url = 'mqtt://127.0.0.1:1'
+    const link = new Link({ name: 'cloud', url, ...options, tls: undefined }, events, time, () => 0.99, log)
+    links.push(link)
+    link.open()
+    while (nowMs < dayMs) {
+      while (link.status().state !== 'waiting') await new Promise(resolve => setImmediate(resolve))
+      assert.equal(waiting.length, 1, 'one timer, however long it goes on')
+      const [timer] = waiting.splice(0)
+      nowMs = timer?.atMs ?? dayMs
+      timer?.run()
+    }
+    assert.deepEqual(lines, ['connecting', 'lost'])
+    const { attempts } = link.status()
+    assert.ok(attempts > 2_500 && attempts < 3_500, `${attempts} attempts`)
+  })
+
   it('keeps backing off from a broker that lets it in and throws it out again', async () => {
     const { link, events } = open()
     await until('up', () => events.ups === 1)

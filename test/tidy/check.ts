@@ -94,6 +94,12 @@ export const house = {
       home: [],
       instead: 'export it by its name, so that it is called the same everywhere',
     },
+    {
+      pattern: /\brejectUnauthorized\s*:\s*false\b|\bNODE_TLS_REJECT_UNAUTHORIZED\b|\bcheckServerIdentity\b/g,
+      home: [],
+      instead:
+        'name the authority in tls.ca, or the name in tls.server_name: what the far side shows is always verified',
+    },
   ],
   /** What pure rooms must not do [I8]: they get it as an argument. */
   impure: /\b(?:setTimeout|setInterval|setImmediate|queueMicrotask|fetch|performance|Math\s*\.\s*random|process)\b/g,
