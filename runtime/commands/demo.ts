@@ -46,9 +46,9 @@ Example:
           await aborted(stop.signal)
         }
       } catch (error) {
-        if (error instanceof DemoInterrupted) keepsLogs = false
-        else narrator.line(`\nThe demo failed: ${messageOf(error)}. Its logs are in ${stage.folder}.`)
-        throw error
+        keepsLogs = !stop.signal.aborted
+        if (keepsLogs) narrator.line(`\nThe demo failed: ${messageOf(error)}. Its logs are in ${stage.folder}.`)
+        throw stop.signal.aborted ? stop.signal.reason : error
       } finally {
         await stage.close(keepsLogs && !agrees)
       }
