@@ -310,7 +310,7 @@ export class Hub {
     const { store, time } = this.#doors
     const positions = hello.publish.flatMap(({ table }) => {
       const seq = exchange.position(table)
-      return seq === undefined ? [] : [{ table, seq }]
+      return seq === undefined ? [] : [{ table, seq, ahead: exchange.ahead(table) }]
     })
     const streams = hello.subscribe.flatMap(({ table }) => {
       const epoch = exchange.epoch(table)

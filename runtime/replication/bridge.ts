@@ -26,6 +26,11 @@ import type { Doors, Session, StreamStatus } from './stream.ts'
 import { ourTakes } from './takes.ts'
 import { Valve, valveOptions } from './valve.ts'
 
+export type PublishOptions = SourceOptions & {
+  readonly window?: Window | undefined
+  readonly liveFirst?: boolean
+}
+
 export type BridgeOptions = {
   readonly name: string
   readonly url: string
@@ -33,7 +38,7 @@ export type BridgeOptions = {
   readonly gateway: string
   readonly username: string
   readonly password: string | undefined
-  readonly publish: readonly (SourceOptions & { readonly window?: Window | undefined })[]
+  readonly publish: readonly PublishOptions[]
   readonly subscribe: readonly string[]
   readonly keepaliveMs: number
   readonly frameBytes: number | undefined
@@ -86,7 +91,9 @@ export class Bridge implements FarSide {
     this.#hubTime = new HubTime(this.#doors)
     const { name, gateway, frameBytes = frameBytesDefault } = options
     this.#senders = options.publish.map(published => {
-      const stream = { kind: this.#kindOf(published.table), label: name, frameBytes, ...sourceOf(published, name) }
+      const kind = this.#kindOf(published.table)
+      const liveFirst = published.liveFirst === true && kind === 'series'
+      const stream = { kind, label: name, frameBytes, liveFirst, ...sourceOf(published, name) }
       return new Sender(stream, doorsTo(this.#doors, published))
     })
     for (const sender of this.#senders) sender.onRestart = () => this.#greet()
@@ -269,6 +276,7 @@ export class Bridge implements FarSide {
     this.#exchange.begin({
       session,
       positions: new Map(hello.positions.map(({ table, seq }) => [table, seq])),
+      ahead: new Map(hello.positions.flatMap(({ table, ahead }) => (ahead === undefined ? [] : [[table, ahead]]))),
       epochs: new Map(hello.streams.map(({ table, epoch }) => [table, epoch])),
       believedMs: this.#hubTime.believedMs(hello),
     })

@@ -18,6 +18,7 @@ import {
 import { isNeverHeld, rankOf } from './lanes.ts'
 import { decodeAsk, decodePosition } from './messages.ts'
 import type { StreamMessage } from './protocol.ts'
+import type { Range } from './place.ts'
 import type { Receiver } from './receiver.ts'
 import type { Sender } from './sender.ts'
 import { type Road, arrived, emptyRoad, handedOver, hasRoom } from './road.ts'
@@ -30,6 +31,8 @@ export type ExchangeStart = {
   readonly session: Session
   /** Where the far side stands with each table that we send; a table without one starts when the far side tells. */
   readonly positions: ReadonlyMap<string, Seq>
+  /** What it has beyond that, of tables that it takes before their turn. */
+  readonly ahead?: ReadonlyMap<string, readonly Range[]>
   /** The epoch of each table that the far side sends. */
   readonly epochs: ReadonlyMap<string, string>
   /** The latest wall time that can be believed. */
@@ -80,12 +83,17 @@ export class Exchange {
     return this.#receivers.get(table)?.position
   }
 
+  /** What a receiver has beyond its position. */
+  ahead(table: string): readonly Range[] {
+    return this.#receivers.get(table)?.place.ahead ?? []
+  }
+
   epoch(table: string): string | undefined {
     return this.#senders.find(sender => sender.options.table === table)?.epoch
   }
 
   /** A conversation starts; the one before must have ended. */
-  begin({ session: given, positions, epochs, believedMs }: ExchangeStart): void {
+  begin({ session: given, positions, ahead, epochs, believedMs }: ExchangeStart): void {
     const session = this.#counted(given)
     this.#session = session
     this.#road = emptyRoad
@@ -95,7 +103,10 @@ export class Exchange {
       const epoch = epochs.get(table)
       if (epoch !== undefined) receiver.begin(session, epoch, believedMs)
     }
-    for (const sender of this.#senders) sender.begin(session, positions.get(sender.options.table))
+    for (const sender of this.#senders) {
+      const { table } = sender.options
+      sender.begin(session, positions.get(table), ahead?.get(table))
+    }
     this.#pump(this.#stop.signal).catch((error: unknown) => {
       this.#doors.log.error({ reason: messageOf(error) }, 'nothing more is sent in this conversation')
     })

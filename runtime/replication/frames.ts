@@ -52,6 +52,8 @@ export type FrameHead = {
   readonly part: number
   readonly parts: number
   readonly gaps: readonly Gap[]
+  /** Of a frame that goes before its turn: where the live part that it belongs to begins. */
+  readonly base?: Seq | undefined
 }
 
 export type FrameReading = PeerReading & { readonly seq: Seq }
@@ -93,7 +95,7 @@ export function encodeFrame(kind: TableKind, head: FrameHead, sent: readonly Sen
 }
 
 /** What a frame says of itself, in either form. */
-export const headFields = ({ session, run, after, last, head, part, parts, gaps }: FrameHead): object => ({
+export const headFields = ({ session, run, after, last, head, part, parts, gaps, base }: FrameHead): object => ({
   v: protocolVersion,
   session,
   run,
@@ -102,6 +104,7 @@ export const headFields = ({ session, run, after, last, head, part, parts, gaps 
   head,
   part: [part, parts],
   gaps: gaps.map(gap => [gap.first, gap.last, gap.reason]),
+  ...(base === undefined ? {} : { base }),
 })
 
 const largeValueBytes = 16 * 1024
@@ -156,6 +159,7 @@ export function readHead(fields: Fields): FrameHead {
     head: asPosition(fields['head'], 'head'),
     part,
     parts,
+    ...(fields['base'] === undefined ? {} : { base: asPosition(fields['base'], 'base') }),
     gaps: asList(fields['gaps'], 'gaps', gapsPerFrameMax).map(gap => {
       const [first, lost, reason] = asList(gap, 'gap', 3)
       return {

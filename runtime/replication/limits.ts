@@ -26,6 +26,10 @@ export const windowFramesMax = 8
 export const windowFramesForReadings = 6
 /** Bytes in flight per peer, beyond the first frame. */
 export const windowBytesMax = 512 * 1024
+/** A stream that is so far behind within a conversation begins a live part: more than a frame or two of it. */
+export const liveLagMin = 10_000
+/** A live part that a lost connection has left so little behind goes on; further, and a new one begins at the head. */
+export const liveGapMax = 1_000
 /** What a message costs on the link beside its payload: MQTT's header, its topic, its acknowledgement. */
 export const messageOverheadBytes = 64
 /** What a receiver lets wait for its next commit; an honest sender's window is smaller. */

@@ -17,6 +17,7 @@ import {
   wrongShape,
 } from './codec.ts'
 import { reasonBytesMax, streamsMax } from './limits.ts'
+import { type Range, rangesMax } from './place.ts'
 import {
   type Again,
   type Ask,
@@ -34,18 +35,21 @@ type Body<T> = Omit<T, 'v'>
 
 export const encodeUpHello = (hello: Body<UpHello>): Buffer => encodeMessage({ v, ...hello })
 export const encodeDownHello = (hello: Body<DownHello>): Buffer => encodeMessage({ v, ...hello })
-export const encodeAsk = (ask: Body<Ask>): Buffer => encodeMessage({ v, ...ask })
+export const encodeAsk = ({ session, run, base }: Body<Ask>): Buffer =>
+  encodeMessage({ v, session, run, ...(base === undefined ? {} : { base }) })
 export const encodeAgain = (): Buffer => encodeMessage({ v } satisfies Again)
 export const encodeRefused = (reason: string): Buffer =>
   encodeMessage({ v, reason, versions: [protocolVersion] } satisfies Refused)
 
 export function encodePosition(answer: Body<PositionAnswer>): Buffer {
-  const { session, run, seq, wanted, unreadable } = answer
+  const { session, run, seq, ahead, base, wanted, unreadable } = answer
   return encodeMessage({
     v,
     session,
     run,
     seq,
+    ...(ahead.length === 0 ? {} : { ahead }),
+    ...(base === undefined ? {} : { base }),
     ...(wanted === undefined ? {} : { wanted }),
     ...(unreadable === undefined ? {} : { unreadable }),
   })
@@ -83,6 +87,7 @@ export const decodeDownHello = (bytes: Uint8Array): Decoded<DownHello> =>
     positions: each(fields['positions'], 'positions', stream => ({
       table: asTable(stream['table'], 'positions.table'),
       seq: asPosition(stream['seq'], 'positions.seq'),
+      ahead: optional(stream['ahead'], asRanges),
     })),
     streams: each(fields['streams'], 'streams', stream => ({
       table: asTable(stream['table'], 'streams.table'),
@@ -101,6 +106,8 @@ export const decodePosition = (bytes: Uint8Array): Decoded<PositionAnswer> =>
     session: asText(fields['session'], 'session', 64),
     run: asCount(fields['run'], 'run'),
     seq: asPosition(fields['seq'], 'seq'),
+    ahead: optional(fields['ahead'], asRanges) ?? [],
+    base: optional(fields['base'], base => asPosition(base, 'base')),
     wanted: optional(fields['wanted'], wanted => asPosition(wanted, 'wanted')),
     unreadable: optional(fields['unreadable'], present => {
       const { reason, sum } = asFields(present, 'unreadable')
@@ -113,6 +120,7 @@ export const decodeAsk = (bytes: Uint8Array): Decoded<Ask> =>
     v,
     session: asText(fields['session'], 'session', 64),
     run: asCount(fields['run'], 'run'),
+    base: optional(fields['base'], base => asPosition(base, 'base')),
   }))
 
 export const decodeAgain = (bytes: Uint8Array): Decoded<Again> => decodeMessage(bytes, () => ({ v }))
@@ -123,6 +131,13 @@ export const decodeRefused = (bytes: Uint8Array): Decoded<Refused> =>
     reason: asText(fields['reason'], 'reason', reasonBytesMax),
     versions: asList(fields['versions'], 'versions', 16).map(version => asCount(version, 'versions')),
   }))
+
+const asRanges = (value: unknown): Range[] =>
+  asList(value, 'ahead', rangesMax).map(item => {
+    const [from, to] = asList(item, 'ahead', 2)
+    const range: Range = [asPosition(from, 'ahead.from'), asPosition(to, 'ahead.to')]
+    return range[0] < range[1] ? range : wrongShape('ahead', 'ranges, each with its end after its beginning')
+  })
 
 const asDirection = (value: unknown): Direction =>
   value === 'up' || value === 'down' ? value : wrongShape('refused.direction', '"up" or "down"')

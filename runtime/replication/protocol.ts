@@ -33,10 +33,17 @@
  * takes them, frames of readings go in columns (columns.ts) and everything compressed (payload.ts); an end of the version
  * before tells nothing, and is sent what it always was.
  *
+ * A stream may be ahead of itself: a sender may send a live part, frames that begin at a `base` far beyond the position,
+ * before their turn, and the backlog beside it. The receiver keeps such ranges with its position (place.ts), tells them
+ * in its hello and answers (`ahead`), and goes on at a range's end when its position reaches it. Frames of a live part
+ * name its `base`, and so do answers and asks that are about it; it has runs of its own. Only to an end that tells
+ * `ahead` in its hello.
+ *
  * Down-streams start when the gateway has sent its first position; up-streams start from the positions in down/hello.
  * Maps may grow keys: readers ignore keys that they do not know. A message of another version is refused by name.
  */
 import type { Seq, TableKind } from '../store/types.ts'
+import type { Range } from './place.ts'
 
 export const protocolVersion = 1
 
@@ -73,6 +80,9 @@ export type UpHello = {
   readonly subscribe: readonly StreamWish[]
 }
 
+/** `ahead` is there, though it may be empty, if the receiver takes frames before their turn. */
+export type StreamPosition = { readonly table: string; readonly seq: Seq; readonly ahead: readonly Range[] | undefined }
+
 export type DownHello = {
   readonly v: typeof protocolVersion
   readonly session: string
@@ -83,7 +93,7 @@ export type DownHello = {
   readonly clockTrusted: boolean
   readonly takes: Takes
   /** What the hub has committed of each table that the gateway publishes. A table not listed here is not taken. */
-  readonly positions: readonly { readonly table: string; readonly seq: Seq }[]
+  readonly positions: readonly StreamPosition[]
   /** The tables that the hub will send, each with the epoch that the gateway's positions belong to. */
   readonly streams: readonly { readonly table: string; readonly epoch: string }[]
   readonly refused: readonly { readonly table: string; readonly direction: Direction; readonly reason: string }[]
@@ -97,11 +107,21 @@ export type PositionAnswer = {
   readonly seq: Seq
   /** Send again from after this one: something before what came last is missing. */
   readonly wanted: Seq | undefined
+  /** Ranges beyond `seq` that are committed too; an end that does not know of frames before their turn says nothing. */
+  readonly ahead: readonly Range[]
+  /** `run` and `wanted` are about the live part that begins here, not about what comes in its turn. */
+  readonly base: Seq | undefined
   /** A frame could not be read: sending it again as it is will not help. `sum` is the CRC-32 of its bytes. */
   readonly unreadable: { readonly reason: string; readonly sum: number } | undefined
 }
 
-export type Ask = { readonly v: typeof protocolVersion; readonly session: string; readonly run: number }
+export type Ask = {
+  readonly v: typeof protocolVersion
+  readonly session: string
+  readonly run: number
+  /** Asks about the live part that begins here. */
+  readonly base: Seq | undefined
+}
 
 export type Again = { readonly v: typeof protocolVersion }
 

@@ -16,7 +16,6 @@ import { Assembly } from './assembly.ts'
 import {
   commitRetryMaxMs,
   commitRetryMs,
-  epochsPerPeerMax,
   groupRows,
   waitingBytesMax,
   waitingFramesMax,
@@ -24,8 +23,10 @@ import {
 } from './limits.ts'
 import { encodePosition } from './messages.ts'
 import { park, vet } from './parked.ts'
+import { type Piece, type Place, aheadCount, endOf, holds, nowhere, step, union } from './place.ts'
 import { decodePayload } from './payload.ts'
 import type { Ask, PositionAnswer } from './protocol.ts'
+import { StoredPlace, countOf } from './stored-place.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import { isAboutRows, transactionsOf } from './unfit.ts'
 
@@ -35,24 +36,23 @@ export type ReceiverOptions = {
   readonly label: string
 }
 
+/** A frame that waits for its commit, and where we stand once it is committed after those before it. */
 type Waiting = {
   readonly rows: readonly FrameRow[]
   readonly gaps: readonly Gap[]
-  readonly last: Seq
+  readonly piece: Piece
+  readonly reached: Place
   readonly bytes: number
 }
 
 type Step = {
   readonly rows: readonly FrameRow[]
-  readonly last: Seq
+  readonly reached: Place
   readonly unfit: readonly Unfit[]
   readonly gaps: readonly Gap[]
 }
 
 type Unfit = { readonly row: FrameRow; readonly reason: string }
-
-/** With how many entries will never come, and why the last of them will not. */
-type StoredPosition = { readonly seq: Seq; readonly atMs: number; readonly gaps?: number; readonly lastGap?: string }
 
 export class Receiver {
   readonly options: ReceiverOptions
@@ -60,11 +60,14 @@ export class Receiver {
   #session: Session | undefined
   #peer = ''
   #epoch = ''
+  #kept: StoredPlace | undefined
   /** The latest wall time that can be believed: ours, or the far side's if ours is behind. */
   #believedMs: () => number
   /** Taken in so far; what is beyond the stored position waits for its commit. */
-  #accepted: Seq = seqZero
+  #accepted: Place = nowhere
   #run = 0
+  /** The live part that frames of this conversation belonged to last. */
+  #live: { readonly base: Seq; readonly run: number } | undefined
   #head: Seq = seqZero
   #waiting: Waiting[] = []
   #waitingBytes = 0
@@ -90,10 +93,12 @@ export class Receiver {
     this.#head = seqZero
     this.#peer = session.peer
     this.#epoch = epoch
+    this.#kept = new StoredPlace(this.#doors.store, session.peer, this.options.table, epoch)
     this.#believedMs = believedMs
     this.#refusal = undefined
     this.#run = 0
-    this.#accepted = this.position
+    this.#live = undefined
+    this.#accepted = this.place
   }
 
   /** Ends the conversation; resolves when nothing of it is on its way to the disk any more. */
@@ -110,18 +115,31 @@ export class Receiver {
 
   /** Committed up to here, of what this peer's epoch sent. */
   get position(): Seq {
-    return this.#stored()?.seq ?? seqZero
+    return this.#kept?.position ?? seqZero
+  }
+
+  /** The same, with what came before its turn. */
+  get place(): Place {
+    return this.#kept?.place ?? nowhere
   }
 
   /** Tells the far side where we are, and to go on from there. */
   announce(): void {
-    this.#answer({ wanted: this.#accepted })
+    this.#answer({ wanted: this.#accepted.seq })
   }
 
   /** The far side asks where we are. While we pause after a failed commit we want nothing yet. */
   asked(ask: Ask): void {
-    this.#run = Math.max(this.#run, ask.run)
-    this.#answer(this.#stopPause === undefined ? { wanted: this.#accepted } : {})
+    this.#heard(ask)
+    const { base } = ask
+    if (this.#stopPause !== undefined) return this.#answer({ base })
+    this.#answer({ base, wanted: base === undefined ? this.#accepted.seq : endOf(this.#accepted, base) })
+  }
+
+  /** The live part and what comes in its turn have runs of their own. */
+  #heard({ run, base }: { readonly run: number; readonly base?: Seq | undefined }): void {
+    if (base === undefined) this.#run = Math.max(this.#run, run)
+    else this.#live = { base, run: this.#live?.base === base ? Math.max(this.#live.run, run) : run }
   }
 
   frame(payload: Buffer): void {
@@ -132,12 +150,12 @@ export class Receiver {
       const { refused, detail } = decoded
       this.#refuse(refused, detail)
       const unreadable = { reason: refused, sum: crc32(payload) }
-      this.#answer({ wanted: this.#accepted, unreadable })
+      this.#answer({ wanted: this.#accepted.seq, unreadable })
       return
     }
     const frame = decoded.value
     if (frame.session !== session.id) return this.#refuse('stale-session', frame.session)
-    this.#run = Math.max(this.#run, frame.run)
+    this.#heard(frame)
     if (frame.head > this.#head) this.#head = frame.head
     this.#counts.bytes += payload.length
     this.#admit(frame, payload.length)
@@ -146,8 +164,9 @@ export class Receiver {
   #admit(frame: Frame, bytes: number): void {
     if (this.#stopPause !== undefined) return
     // What we have is answered with our position, in case the answer before was lost.
-    if (frame.last <= this.#accepted) return this.#answer({})
-    if (frame.after > this.#accepted) return this.#answer({ wanted: this.#accepted })
+    const next = step(this.#accepted, frame)
+    if (next.kind === 'known') return this.#answer({})
+    if (next.kind === 'early') return this.#answer({ wanted: next.wanted, base: next.base })
     const rowsWaiting = this.#waiting.reduce((sum, { rows }) => sum + rows.length, frame.rows.length)
     const isFull =
       this.#waiting.length >= waitingFramesMax ||
@@ -155,16 +174,17 @@ export class Receiver {
       rowsWaiting > waitingRowsMax
     if (isFull) {
       this.#refuse('window-overrun', `${this.#waitingBytes} bytes and ${rowsWaiting} rows wait`)
-      return this.#answer({ wanted: this.#accepted })
+      return this.#answer({ wanted: this.#accepted.seq })
     }
     const rows = this.#assembly.add(frame, bytes)
     if (rows === undefined) return
     // Sent again after going back, frames may be cut elsewhere and overlap with what already waits.
-    const fresh = (rows[0]?.seq ?? 0) > this.#accepted ? rows : rows.filter(row => row.seq > this.#accepted)
-    const gaps = frame.gaps.filter(gap => gap.last > this.#accepted)
-    this.#waiting.push({ rows: fresh, gaps, last: frame.last, bytes })
+    const fresh = rows.filter(row => !holds(this.#accepted, row.seq))
+    const gaps = frame.gaps.filter(gap => !holds(this.#accepted, gap.last))
+    const { after, last, base } = frame
+    this.#waiting.push({ rows: fresh, gaps, piece: { after, last, base }, reached: next.place, bytes })
     this.#waitingBytes += bytes
-    this.#accepted = frame.last
+    this.#accepted = next.place
     this.#working ??= this.#work()
   }
 
@@ -190,12 +210,12 @@ export class Receiver {
   async #commitBatch(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.length === 1 ? (batch[0] as Waiting).rows : batch.flatMap(waiting => waiting.rows)
     const gaps = batch.flatMap(waiting => waiting.gaps)
-    const last = batch.at(-1)?.last ?? this.#accepted
+    const reached = batch.at(-1)?.reached ?? this.#accepted
     try {
-      await this.#commit({ rows, last, unfit: [], gaps }, this.#urgencyOf(rows))
+      await this.#commit({ rows, reached, unfit: [], gaps }, this.#urgencyOf(rows))
     } catch (error) {
       if (!isAboutRows(error)) throw error
-      await this.#commitApart(rows, last, gaps)
+      for (const waiting of batch) await this.#commitApart(waiting)
     }
   }
 
@@ -208,12 +228,16 @@ export class Receiver {
    * Something in it can't be applied: halved until only what is wrong is left over, which is parked with the next
    * commit. Whole transactions, in order. At once, because a group's interval for each of them would add up.
    */
-  async #commitApart(rows: readonly FrameRow[], last: Seq, gaps: readonly Gap[]): Promise<void> {
+  async #commitApart({ rows, gaps, piece, reached }: Waiting): Promise<void> {
+    const reachedWith = (last: Seq): Place => {
+      const next = step(this.place, { ...piece, last })
+      return next.kind === 'next' ? next.place : this.place
+    }
     let unfit: Unfit[] = []
     const commit = async (transactions: readonly FrameRow[][]): Promise<void> => {
       const part = transactions.flat()
       try {
-        await this.#commit({ rows: part, last: part.at(-1)?.seq ?? last, unfit, gaps: [] }, 'now')
+        await this.#commit({ rows: part, reached: reachedWith(part.at(-1)?.seq ?? piece.last), unfit, gaps: [] }, 'now')
         unfit = []
       } catch (error) {
         if (!isAboutRows(error)) throw error
@@ -228,20 +252,20 @@ export class Receiver {
     }
     await commit(transactionsOf(rows))
     // Gaps last: a position between them says nothing about those that are told.
-    await this.#commit({ rows: [], last, unfit, gaps }, 'now')
+    await this.#commit({ rows: [], reached, unfit, gaps }, 'now')
   }
 
   /** One transaction: rows, position, what had to be parked, and what will never come. */
-  async #commit({ rows, last, unfit, gaps }: Step, urgency: Urgency): Promise<void> {
+  async #commit({ rows, reached, unfit, gaps }: Step, urgency: Urgency): Promise<void> {
     const { store, time } = this.#doors
     const { table } = this.options
-    const stored = this.position
+    const stored = this.place
     const believedMs = this.#believedMs()
     const parked = [...unfit]
     const fit: FrameRow[] = []
     for (const row of rows) {
       // A commit that failed may be on disk all the same.
-      if (row.seq <= stored) continue
+      if (holds(stored, row.seq)) continue
       const reason = vet(row, believedMs, this.#doors.clock?.maxAheadMs)
       if (reason === undefined) fit.push(row)
       else parked.push({ row, reason })
@@ -251,7 +275,7 @@ export class Receiver {
     const kept = await park(store, stream, parked, nowMs)
     const lost = [...gaps, ...kept.unkept.map(({ row, reason }) => ({ first: row.seq, last: row.seq, reason }))]
     const told = await tellGaps(store, { who: this.#peer, table, epoch: this.#epoch }, lost, nowMs)
-    const moved = this.#moved(last > stored ? last : stored, lost)
+    const moved = this.#kept?.moved(union(stored, reached), lost, nowMs) ?? []
     await store.commit([...this.#applied(fit), ...kept.changes, ...told, ...moved], urgency)
     this.#logGaps(lost)
     this.#counts.parked += parked.length
@@ -280,23 +304,6 @@ export class Receiver {
     }
   }
 
-  #moved(seq: Seq, gaps: readonly Gap[]): Change[] {
-    const { store, time } = this.#doors
-    const owner = this.#owner
-    const stored = this.#stored()
-    const lastGap = gaps.at(-1)?.reason ?? stored?.lastGap
-    const lost = (stored?.gaps ?? 0) + countOf(gaps)
-    const atMs = time.wallMs()
-    const value: StoredPosition = lastGap === undefined ? { seq, atMs } : { seq, atMs, gaps: lost, lastGap }
-    const moved: Change = { kind: 'state', owner, key: this.#epoch, value }
-    if (stored !== undefined) return [moved]
-    const others = [...store.states(owner)] as unknown as [string, StoredPosition][]
-    const oldest = others
-      .toSorted(([, a], [, b]) => a.atMs - b.atMs)
-      .slice(0, Math.max(0, others.length + 1 - epochsPerPeerMax))
-    return [moved, ...oldest.map(([key]): Change => ({ kind: 'state', owner, key, value: undefined }))]
-  }
-
   /** The disk is full or failing. What was taken in is asked for again, after a pause that grows. */
   async #commitFailed(error: unknown): Promise<void> {
     const { log, time } = this.#doors
@@ -317,8 +324,12 @@ export class Receiver {
       }
     })
     this.#stopPause = undefined
-    this.#accepted = this.position
+    this.#accepted = this.place
     this.announce()
+    const base = this.#live?.base
+    if (base !== undefined && base > this.#accepted.seq) {
+      this.#answer({ base, wanted: endOf(this.#accepted, base) })
+    }
   }
 
   #dropWaiting(): void {
@@ -327,11 +338,11 @@ export class Receiver {
     this.#assembly.clear()
   }
 
-  #answer(answer: Partial<Pick<PositionAnswer, 'wanted' | 'unreadable'>>): void {
+  #answer({ wanted, base, unreadable }: Partial<Pick<PositionAnswer, 'wanted' | 'base' | 'unreadable'>>): void {
     const session = this.#session
     if (session === undefined) return
-    const { wanted, unreadable } = answer
-    const payload = encodePosition({ session: session.id, run: this.#run, seq: this.position, wanted, unreadable })
+    const run = base === undefined ? this.#run : (this.#live?.run ?? 0)
+    const payload = encodePosition({ session: session.id, run, ...this.place, base, wanted, unreadable })
     session.post('position', this.options.table, payload)
   }
 
@@ -346,17 +357,9 @@ export class Receiver {
     )
   }
 
-  get #owner(): string {
-    return `position/${this.#peer}/${this.options.table}`
-  }
-
-  #stored(): StoredPosition | undefined {
-    return this.#doors.store.state(this.#owner, this.#epoch) as StoredPosition | undefined
-  }
-
   status(): StreamStatus {
     const position = this.position
-    const behind = Math.max(0, this.#head - position)
+    const behind = Math.max(0, this.#head - position - aheadCount(this.place))
     return {
       bridge: this.options.label,
       table: this.options.table,
@@ -368,8 +371,7 @@ export class Receiver {
       framesInFlight: this.#waiting.length,
       ...this.#counts,
       undecided: 0,
-      gaps: this.#stored()?.gaps ?? 0,
-      lastGap: this.#stored()?.lastGap,
+      ...(this.#kept?.gaps ?? { gaps: 0, lastGap: undefined }),
       state: this.#state(behind),
       reason: this.#refusal,
     }
@@ -382,5 +384,3 @@ export class Receiver {
     return behind === 0 ? 'idle' : 'moving'
   }
 }
-
-const countOf = (gaps: readonly Gap[]): number => gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0)

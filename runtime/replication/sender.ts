@@ -6,15 +6,17 @@
  * silence, a new connection) the position is the one the far side names. It never holds more than a window of frames,
  * never sends back where something came from, and never stops without its status saying so [I9].
  */
-import { crc32 } from 'node:zlib'
 import { messageOf } from '../errors.ts'
 import { type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import { Bookmark, type StreamStart } from './bookmark.ts'
-import { skippedMax, stallMs, unreadableInARowMax } from './limits.ts'
+import { Doubt } from './doubt.ts'
+import { skippedMax, stallMs } from './limits.ts'
 import { type Lane, laneOf } from './lanes.ts'
 import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
 import { type Packed, packFrame, readCount } from './packing.ts'
+import { Parts, gapsFirst, upTo } from './parts.ts'
+import type { Place, Range } from './place.ts'
 import type { PositionAnswer } from './protocol.ts'
 import { SentGaps } from './sent-gaps.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
@@ -40,19 +42,13 @@ export type SenderOptions = {
   readonly cursor: string
   readonly start: StreamStart
   readonly frameBytes: number
+  /** New entries go before a backlog, to a far side that takes them so. */
+  readonly liveFirst?: boolean
+  readonly liveGapMax?: number
   /** What of the table goes into this stream; left out, all. */
   readonly selection?: Chosen | undefined
   /** The log's head when this process started; left out, that of now. */
   readonly headAtStart?: Seq | undefined
-}
-
-/** Something after `at` could not be read by the far side: it is sent again in single transactions, to find out what. */
-type Suspicion = {
-  readonly at: Seq
-  readonly reason: string
-  /** The checksums of the single transaction after `at`, once it is on its way. */
-  readonly sums: ReadonlySet<number>
-  readonly isProven: boolean
 }
 
 export class Sender {
@@ -62,6 +58,7 @@ export class Sender {
   readonly #oldest: OldestUnsent
   readonly #gaps: SentGaps
   readonly #unsendable: Unsendable
+  readonly #parts: Parts
   #session: Session | undefined
   #window: Window | undefined
   /** Nothing after this can have reached the far side: the head at the start, and what was sent since. */
@@ -71,9 +68,7 @@ export class Sender {
   /** The head that the far side was last told of in this conversation: it believes that so much is to come. */
   #toldHead: Seq = seqZero
   #ahead: readonly Entry[] = []
-  #suspicion: Suspicion | undefined
-  #unreadableInARow = 0
-  #lastWithRows: number = Number.POSITIVE_INFINITY
+  readonly #doubt = new Doubt()
   #refusal: string | undefined
   #isRestarting = false
   #lastConfirmedAtMs: number | undefined
@@ -88,6 +83,7 @@ export class Sender {
     this.#oldest = new OldestUnsent(options.table, doors)
     this.#gaps = new SentGaps(options, doors)
     this.#unsendable = new Unsendable(options, doors)
+    this.#parts = new Parts(options, doors)
     this.#mostSent = options.headAtStart ?? doors.store.head(options.table)
   }
 
@@ -100,13 +96,17 @@ export class Sender {
     return this.#bookmark.prepare()
   }
 
-  /** A conversation starts. Without a position, sending starts with the first one that the far side tells. */
-  begin(session: Session, position: Seq | undefined): void {
+  /**
+   * A conversation starts. Without a position, sending starts with the first one that the far side tells. `ahead` is what
+   * it has beyond, undefined if it takes everything in its turn.
+   */
+  begin(session: Session, position: Seq | undefined, ahead?: readonly Range[]): void {
     this.end()
     this.#session = session
     this.#askedAtMs = this.#doors.time.monotonicMs()
     this.#refusal = undefined
-    if (position !== undefined) this.#open(position)
+    this.#parts.isAllowed = ahead !== undefined && this.options.liveFirst === true
+    if (position !== undefined) this.#open({ seq: position, ahead: ahead ?? [] })
   }
 
   /** The conversation is over: what was in flight is forgotten. */
@@ -114,9 +114,10 @@ export class Sender {
     this.#session = undefined
     this.#runs = this.#window?.run ?? this.#runs
     this.#window = undefined
+    this.#parts.end()
     this.#toldHead = seqZero
     this.#ahead = []
-    this.#suspicion = undefined
+    this.#doubt.end()
   }
 
   /** The far side does not take this stream. */
@@ -125,12 +126,15 @@ export class Sender {
     this.#refusal = reason
   }
 
-  #open(position: Seq): void {
+  #open(far: Place): void {
     // Not our head of now: after a lost end it may have grown past the far side's position before we could ask for it.
     this.#noticeLostEnd()
-    if (position > this.#mostSent) return this.#restart(position)
+    const position = far.seq
+    const newest = far.ahead.at(-1)?.[1] ?? position
+    if (newest > this.#mostSent) return this.#restart(newest)
     const nowMs = this.#doors.time.monotonicMs()
     this.#window = openWindow(this.#runs + 1, position, this.#bookmark.floor, nowMs)
+    this.#parts.begin(far, this.#window, this.#session)
     this.#saveCursor()
   }
 
@@ -140,7 +144,8 @@ export class Sender {
     if (head >= this.#mostSent) return
     const lost = this.#mostSent
     this.#mostSent = head
-    if (this.#window !== undefined && this.#window.scanned > head) this.#restart(lost)
+    const scanned = Math.max(this.#window?.scanned ?? 0, this.#parts.live?.window.scanned ?? 0)
+    if (scanned > head) this.#restart(lost)
   }
 
   /**
@@ -171,22 +176,26 @@ export class Sender {
   position(answer: PositionAnswer): void {
     const { store, time } = this.#doors
     if (this.#session === undefined) return
-    if (this.#window === undefined) return this.#open(answer.seq)
-    if (answer.seq > store.head(this.options.table)) {
+    if (this.#window === undefined) return this.#open(answer)
+    if ((answer.ahead.at(-1)?.[1] ?? answer.seq) > store.head(this.options.table)) {
       this.#counts.refused++
       return
     }
     const before = this.#window
-    this.#window = answered(before, answer, time.monotonicMs())
+    const isLiveFurther = this.#parts.position(answer)
+    const wanted = answer.base === undefined ? answer.wanted : undefined
+    const after = answered(before, { ...answer, wanted }, time.monotonicMs())
+    this.#window = this.#parts.united(this.#parts.jumped(after))
     if (this.#window.scanned !== before.scanned) this.#ahead = []
-    if (this.#window.confirmed > before.confirmed) this.#progressed(this.#window)
-    if (answer.unreadable !== undefined) this.#notReadable(answer.unreadable, answer.wanted ?? answer.seq)
+    if (this.#window.confirmed > before.confirmed || isLiveFurther) this.#progressed(this.#window)
+    if (answer.unreadable === undefined) return
+    this.#parts.giveUp()
+    this.#notReadable(answer.unreadable, answer.wanted ?? answer.seq)
   }
 
   #progressed(window: Window): void {
     this.#lastConfirmedAtMs = this.#doors.time.wallMs()
-    if (this.#suspicion !== undefined && window.confirmed > this.#suspicion.at) this.#suspicion = undefined
-    if (window.confirmed >= this.#lastWithRows) this.#unreadableInARow = 0
+    this.#doubt.confirmed(window.confirmed)
     this.#saveCursor()
   }
 
@@ -195,47 +204,52 @@ export class Sender {
     const window = this.#window
     if (window === undefined || at >= window.sent || at < window.confirmed) return
     this.#counts.refused++
-    // Late answers about larger frames prove nothing about the single transaction that is on its way now.
-    if (this.#suspicion?.at === at && !this.#suspicion.sums.has(sum)) return
-    const isProven = this.#suspicion?.at === at
-    if (isProven && ++this.#unreadableInARow > unreadableInARowMax) {
-      return this.refuse(`the far side cannot read what we send: ${reason}`)
-    }
-    this.#suspicion = { at, reason, sums: new Set(), isProven }
+    const next = this.#doubt.raise(at, reason, sum)
+    if (next === 'nothing') return
+    if (next === 'stop') return this.refuse(`the far side cannot read what we send: ${reason}`)
     this.#window = { ...goBack(window, at), framesMax: 1 }
-    this.#lastWithRows = Number.POSITIVE_INFINITY
     this.#ahead = []
   }
 
   /** True if there is something to send and room in the window. */
   get isReady(): boolean {
+    return this.#parts.live?.isReady === true || this.#hasTurn
+  }
+
+  /** The same, of what goes in its turn. */
+  get #hasTurn(): boolean {
     const window = this.#window
     if (window === undefined || window.flying.length >= window.framesMax) return false
-    return window.scanned < this.#doors.store.head(this.options.table)
+    return window.scanned < (this.#parts.limit(window) ?? this.#doors.store.head(this.options.table))
   }
 
   /** True if the next thing to tell is that entries were dropped from the log's beginning. */
   get isGapNext(): boolean {
     const window = this.#window
-    if (window === undefined || this.options.kind === 'records') return false
+    if (window === undefined || this.options.kind === 'records' || !this.#hasTurn) return false
     return window.scanned < this.#doors.store.firstSeq(this.options.table) - 1
   }
 
   /** True while everything in the log has been sent or passed over. */
   get isCaughtUp(): boolean {
-    return this.#window !== undefined && this.#window.scanned >= this.#doors.store.head(this.options.table)
+    const newest = this.#parts.live?.window ?? this.#window
+    return newest !== undefined && newest.scanned >= this.#doors.store.head(this.options.table)
+  }
+
+  get #windows(): Window[] {
+    return [this.#window, this.#parts.live?.window].filter(window => window !== undefined)
   }
 
   get flyingFrames(): number {
-    return this.#window?.flying.length ?? 0
+    return this.#windows.reduce((sum, { flying }) => sum + flying.length, 0)
   }
 
   get flyingBytes(): number {
-    return this.#window?.flyingBytes ?? 0
+    return this.#windows.reduce((sum, { flyingBytes }) => sum + flyingBytes, 0)
   }
 
   get isWaiting(): boolean {
-    return this.#window !== undefined && this.#window.confirmed < this.#window.sent
+    return this.#windows.some(({ confirmed, sent }) => confirmed < sent)
   }
 
   /** A gap at the start of what the far side lacks goes first: until it is told, the far side takes silence for peace. */
@@ -245,7 +259,7 @@ export class Sender {
 
   /** Resolves when the log grows past what has been read, or the signal aborts. */
   async waitForMore(signal: AbortSignal): Promise<void> {
-    const from = this.#window?.scanned ?? this.#doors.store.head(this.options.table)
+    const from = (this.#parts.live?.window ?? this.#window)?.scanned ?? this.#doors.store.head(this.options.table)
     await this.#doors.store.waitPast(this.options.table, from, signal)
   }
 
@@ -256,34 +270,39 @@ export class Sender {
     if (before === undefined || session === undefined) return 'nothing'
     const { table, kind } = this.options
     const frameBytes = Math.min(this.options.frameBytes, frameBytesMax)
+    if (!this.isGapNext) {
+      this.#parts.look(before)
+      const live = await this.#parts.send(frameBytes, packed => this.#carry(session, packed))
+      if (live !== 'nothing' || session !== this.#session || !this.#hasTurn) return live
+    }
+    const limit = this.#parts.limit(before)
     const isKept = this.#ahead.length > 0
-    const entries = isKept
+    const read = isKept
       ? this.#ahead
       : await this.#doors.store.read(table, before.scanned, readCount(kind, session.far))
+    const entries = upTo(read, limit)
     // Answers may have moved the window meanwhile; what was read still fits unless one moved where to read.
     const window = this.#window
     if (window === undefined || session !== this.#session || window.scanned !== before.scanned) return 'nothing'
     if (entries.length === 0) return 'nothing'
-    const suspicion = this.#suspicion
     const options = {
       after: window.scanned,
       peer: session.peer,
       frameBytes,
-      single: suspicion !== undefined,
-      unreadable: suspicion?.isProven && suspicion.at === window.sent ? suspicion.reason : undefined,
+      single: this.#doubt.isSearching,
+      unreadable: this.#doubt.reasonAfter(window.sent),
       choose: this.options.selection?.choose,
     }
     const place = { session: session.id, run: window.run, after: window.sent, head: this.#doors.store.head(table) }
     const packed = packFrame(kind, this.isGapNext ? gapsFirst(entries) : entries, options, session.far, place)
     const { cut } = packed
     this.#ahead = entries.filter(entry => entry.seq > cut.last)
-    this.#counts.parked += this.#unsendable.note(cut.parked, this.epoch)
-    if (cut.parts.length === 0 && cut.last - window.sent < skippedMax && !this.#owesEnd(window, cut.last)) {
+    const isOwed = this.#owesEnd(window, cut.last) || cut.last === limit
+    if (cut.parts.length === 0 && cut.last - window.sent < skippedMax && !isOwed) {
       this.#window = passedOver(window, cut.last)
       this.#saveCursor()
       return 'passed'
     }
-    this.#toldHead = place.head
     this.#post(session, window, packed)
     return 'sent'
   }
@@ -293,19 +312,27 @@ export class Sender {
     return this.#toldHead > window.sent && last >= this.#doors.store.head(this.options.table)
   }
 
-  #post(session: Session, window: Window, { cut, payloads }: Packed): void {
-    const { time } = this.#doors
-    const { table } = this.options
+  #post(session: Session, window: Window, packed: Packed): void {
+    const { cut, payloads } = packed
     const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0)
-    this.#counts.bytes += bytes
-    if (cut.parts.some(sent => sent.length > 0)) this.#lastWithRows = cut.last
-    if (this.#suspicion?.at === window.sent) {
-      this.#suspicion = { ...this.#suspicion, sums: new Set(payloads.map(payload => crc32(payload))) }
-    }
-    this.#window = frameSent(window, { last: cut.last, bytes }, time.monotonicMs())
-    this.#mostSent = asSeq(Math.max(this.#mostSent, cut.last))
-    for (const payload of payloads) session.post('entries', table, payload)
+    const hasRows = cut.parts.some(rows => rows.length > 0)
+    this.#doubt.sent(window.sent, cut.last, hasRows, payloads)
+    const sent = frameSent(window, { last: cut.last, bytes }, this.#doors.time.monotonicMs())
+    this.#window = this.#parts.jumped(sent)
+    if (this.#window !== sent) this.#ahead = []
+    this.#carry(session, packed)
     this.#gaps.note(cut.gaps, this.epoch)
+  }
+
+  #carry(session: Session, { cut, payloads }: Packed): void {
+    const { table } = this.options
+    this.#counts.parked += this.#unsendable.note(cut.parked, this.epoch)
+    this.#mostSent = asSeq(Math.max(this.#mostSent, cut.last))
+    this.#toldHead = this.#doors.store.head(table)
+    for (const payload of payloads) {
+      this.#counts.bytes += payload.length
+      session.post('entries', table, payload)
+    }
   }
 
   /** Called every second or so: asks the far side where it is when it is silent. */
@@ -313,6 +340,7 @@ export class Sender {
     const session = this.#session
     const nowMs = this.#doors.time.monotonicMs()
     if (session === undefined) return
+    this.#parts.tick()
     if (this.#window === undefined) {
       // Its first position has not come.
       if (nowMs - this.#askedAtMs < stallMs || this.#isRestarting) return
@@ -322,7 +350,7 @@ export class Sender {
     }
     this.#askedAtMs = nowMs
     const run = this.#window?.run ?? this.#runs
-    session.post('ask', this.options.table, encodeAsk({ session: session.id, run }))
+    session.post('ask', this.options.table, encodeAsk({ session: session.id, run, base: undefined }))
   }
 
   #saveCursor(): void {
@@ -342,7 +370,7 @@ export class Sender {
   status(): StreamStatus {
     const { label, table } = this.options
     const after = this.#settled()
-    const behind = Math.max(0, this.#doors.store.head(table) - after)
+    const behind = Math.max(0, this.#doors.store.head(table) - after - this.#parts.count)
     return {
       bridge: label,
       table,
@@ -369,10 +397,4 @@ export class Sender {
       ? 'stalled'
       : 'moving'
   }
-}
-
-/** Only gaps are control: what follows those that stand first goes in its own lane. */
-function gapsFirst(entries: readonly Entry[]): readonly Entry[] {
-  const end = entries.findIndex(({ kind }) => kind !== 'gap')
-  return end > 0 ? entries.slice(0, end) : entries
 }

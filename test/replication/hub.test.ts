@@ -93,7 +93,7 @@ describe('the hub', () => {
     other.say('holdfast/v1/gw-9/up/hello', hello('gw-9'))
     const answer = decodeDownHello(await other.hears('/hello'))
     assert.ok(answer.ok)
-    assert.deepEqual(answer.value.positions, [{ table: 'readings', seq: 0 }])
+    assert.deepEqual(answer.value.positions, [{ table: 'readings', seq: 0, ahead: [] }])
     assert.deepEqual(answer.value.refused, [])
     other.say('holdfast/v1/gw-9/up/entries/readings', frame('s1', 0, 4.5))
     const position = decodePosition(await other.hears('/position/readings'))
