@@ -93,8 +93,8 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       now: house.time.clock.now,
     }
     await openControl(house, parts, await openParked(house, store, keeper))
-    // First of all to close: whoever waits for the time must not wait for a store that cannot write.
-    house.closers.push(() => keeper.close())
+    // First of all: whoever waits for the time must not wait for a store that cannot write.
+    house.closers.push(async () => keeper.stop())
     return {
       store,
       addresses: { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker?.addresses() ?? [] },

@@ -72,6 +72,7 @@ export class Timekeeper {
   readonly #rules: ClockRules
   readonly #doors: KeeperDoors
   readonly #stop = new AbortController()
+  readonly #stopped = new Promise<void>(resolve => this.#stop.signal.addEventListener('abort', () => resolve()))
   #kept: KeptBoot
   #isKept = false
   #machine: MachineFacts = { service: undefined, hasBatteryClock: false }
@@ -118,7 +119,8 @@ export class Timekeeper {
     if (!isTrusted) return Promise.resolve()
     const errorMs = (heardAtMs - askedAtMs) / 2
     this.#hub = { aheadMs: wallMs - (askedAtMs + errorMs), errorMs, atMs: heardAtMs }
-    return this.#inTurn(() => this.#settle())
+    const settled = this.#inTurn(() => this.#settle())
+    return Promise.race([settled, this.#stopped])
   }
 
   get isTrusted(): boolean {
@@ -137,9 +139,14 @@ export class Timekeeper {
     }
   }
 
-  async close(): Promise<void> {
+  /** Nobody waits for the time any more: what is waited for may itself wait for a store that cannot write. */
+  stop(): void {
     this.#stop.abort()
     this.#cancelTick()
+  }
+
+  async close(): Promise<void> {
+    this.stop()
     await this.#turn
   }
 
@@ -152,7 +159,7 @@ export class Timekeeper {
     const isDue = atMs - last.lookedAtMs >= (clock.isTrusted ? lookTrustedMs : lookUntrustedMs)
     this.#lastTick = { wallMs, atMs, lookedAtMs: isStep || isDue ? atMs : last.lookedAtMs }
     if (isStep || isDue) void this.look()
-    this.#cancelTick = after(tickMs, () => this.#tick())
+    if (!this.#stop.signal.aborted) this.#cancelTick = after(tickMs, () => this.#tick())
   }
 
   /** Looks at the machine, and draws the consequences. */

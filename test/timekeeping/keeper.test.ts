@@ -121,6 +121,23 @@ describe('a board that boots in 1970', () => {
     await edge.stop()
   })
 
+  it('keeps nobody waiting for the time who wants to close, though the rules cannot be paused', async () => {
+    const world = newWorld()
+    const { edge, hub } = await pair(world)
+    await edge.boot(5_000, nothing)
+    let resume: () => void = () => undefined
+    edge.keeper.whileRulesPause = work =>
+      new Promise<void>(resolve => {
+        resume = resolve
+      }).then(work)
+    const synced = edge.syncWith(hub)
+    edge.keeper.stop()
+    await synced
+    assert.equal(edge.clock.isTrusted, false)
+    resume()
+    await Promise.all([edge.stop(), hub.stop()])
+  })
+
   it('leaves readings of a boot that nobody could correct marked for ever', async () => {
     const world = newWorld()
     const edge = new Board('edge', world)
