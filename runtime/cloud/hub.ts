@@ -14,7 +14,6 @@ import { frameBytesDefault, gatewaysMax, helloRefreshMs } from '../replication/l
 import { decodeUpHello, encodeAgain, encodeDownHello, encodeRefused } from '../replication/messages.ts'
 import {
   type Direction,
-  type DownHello,
   type PlainMessage,
   type UpHello,
   filterOf,
@@ -26,6 +25,7 @@ import { Sender } from '../replication/sender.ts'
 import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
 import { ourTakes } from '../replication/takes.ts'
 import type { Seq } from '../store/types.ts'
+import { Gateway, type Refusal } from './known-gateway.ts'
 
 export type HubOptions = {
   readonly id: string
@@ -55,29 +55,6 @@ export type HubStatus = {
   /** Messages that were not for us, from nobody we know, or could not be read. */
   readonly refused: number
   readonly gateways: readonly GatewayStatus[]
-}
-
-type Refusal = DownHello['refused'][number]
-
-class Gateway {
-  readonly id: string
-  lastContactMs: number
-  /** By the monotonic clock of this process. */
-  heardAtMs = 0
-  hello: UpHello | undefined
-  exchange: Exchange | undefined
-  /** The tables that `exchange` was made for. */
-  tables = ''
-  refusals: readonly Refusal[] = []
-  /** Greetings and endings, one after the other; of greetings that wait only the newest counts. */
-  turn: Promise<void> = Promise.resolve()
-  waiting: UpHello | undefined
-  againAtMs = Number.NEGATIVE_INFINITY
-
-  constructor(id: string, lastContactMs: number) {
-    this.id = id
-    this.lastContactMs = lastContactMs
-  }
 }
 
 /** The state under which known gateways are kept. */
@@ -211,10 +188,23 @@ export class Hub {
       return this.#send(id, 'refused', encodeRefused('gateway-mismatch'))
     }
     const gateway = this.#gateways.get(id) ?? this.#admit(id)
-    if (gateway === undefined) return
+    if (gateway === undefined || this.#isRival(gateway, decoded.value)) return
     const isQueued = gateway.waiting !== undefined
     gateway.waiting = decoded.value
     if (!isQueued) this.#inTurn(gateway, () => this.#greet(gateway))
+  }
+
+  #isRival(gateway: Gateway, hello: UpHello): boolean {
+    const holder = gateway.holderAgainst(hello, this.#doors.time.monotonicMs())
+    if (holder === undefined) return false
+    const { bridge, session } = hello
+    const reason = `this gateway talks to the hub over its bridge "${holder}": one bridge to one hub`
+    this.#refused++
+    if (gateway.rival !== bridge)
+      this.#doors.log.error({ gateway: gateway.id, refused: bridge, talking: holder }, reason)
+    gateway.rival = bridge
+    this.#send(gateway.id, 'refused', encodeRefused(reason, session))
+    return true
   }
 
   #admit(id: string): Gateway | undefined {

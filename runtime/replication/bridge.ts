@@ -185,7 +185,14 @@ export class Bridge implements FarSide {
     const publish = this.#senders.map(({ options: { table, kind }, epoch }) => ({ table, kind, epoch }))
     const subscribe = this.#receivers.map(({ options: { table, kind } }) => ({ table, kind }))
     const clockTrusted = this.#doors.clock?.isTrusted() ?? false
-    const own = { session, gateway, epoch: store.epoch, wallMs: time.wallMs(), clockTrusted }
+    const own = {
+      session,
+      gateway,
+      bridge: this.#options.name,
+      epoch: store.epoch,
+      wallMs: time.wallMs(),
+      clockTrusted,
+    }
     const hello = { ...own, takes: ourTakes, publish, subscribe }
     this.#hubTime.asked(session !== this.#greeted)
     this.#greeted = session
@@ -293,7 +300,8 @@ export class Bridge implements FarSide {
   #refusedBy(payload: Buffer): void {
     const decoded = decodeRefused(payload)
     if (!decoded.ok) this.#refused++
-    else this.#turnedAway(decoded.value.reason)
+    // Another bridge of this gateway may be the one that is meant.
+    else if ((decoded.value.session ?? this.#sessionId) === this.#sessionId) this.#turnedAway(decoded.value.reason)
   }
 
   /** The hub will not have us. It is asked again from time to time: somebody may change its mind. */

@@ -38,8 +38,8 @@ export const encodeDownHello = (hello: Body<DownHello>): Buffer => encodeMessage
 export const encodeAsk = ({ session, run, base }: Body<Ask>): Buffer =>
   encodeMessage({ v, session, run, ...(base === undefined ? {} : { base }) })
 export const encodeAgain = (): Buffer => encodeMessage({ v } satisfies Again)
-export const encodeRefused = (reason: string): Buffer =>
-  encodeMessage({ v, reason, versions: [protocolVersion] } satisfies Refused)
+export const encodeRefused = (reason: string, session?: string): Buffer =>
+  encodeMessage({ v, reason, versions: [protocolVersion], ...(session === undefined ? {} : { session }) })
 
 export function encodePosition(answer: Body<PositionAnswer>): Buffer {
   const { session, run, seq, ahead, base, wanted, unreadable } = answer
@@ -60,6 +60,7 @@ export const decodeUpHello = (bytes: Uint8Array): Decoded<UpHello> =>
     v,
     session: asText(fields['session'], 'session', 64),
     gateway: asPeer(fields['gateway'], 'gateway'),
+    bridge: optional(fields['bridge'], bridge => asText(bridge, 'bridge', 64)),
     epoch: asText(fields['epoch'], 'epoch', 64),
     wallMs: asNumber(fields['wallMs'], 'wallMs'),
     clockTrusted: fields['clockTrusted'] === true,
@@ -128,6 +129,7 @@ export const decodeAgain = (bytes: Uint8Array): Decoded<Again> => decodeMessage(
 export const decodeRefused = (bytes: Uint8Array): Decoded<Refused> =>
   decodeMessage(bytes, fields => ({
     v,
+    session: optional(fields['session'], session => asText(session, 'session', 64)),
     reason: asText(fields['reason'], 'reason', reasonBytesMax),
     versions: asList(fields['versions'], 'versions', 16).map(version => asCount(version, 'versions')),
   }))

@@ -69,6 +69,8 @@ export type UpHello = {
   readonly v: typeof protocolVersion
   readonly session: string
   readonly gateway: string
+  /** Which of its bridges this is: a hub talks with one. An end of before this was told says nothing. */
+  readonly bridge: string | undefined
   /** Of the gateway's database. */
   readonly epoch: string
   readonly wallMs: number
@@ -127,6 +129,8 @@ export type Again = { readonly v: typeof protocolVersion }
 
 export type Refused = {
   readonly v: typeof protocolVersion
+  /** Of the hello that is refused; left out where it could not be read. Whoever said another one is not meant. */
+  readonly session: string | undefined
   readonly reason: string
   readonly versions: readonly number[]
 }

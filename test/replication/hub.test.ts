@@ -3,9 +3,12 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type MqttClient, connectAsync } from 'mqtt'
 import { gatewayMay } from '../../runtime/cloud/access.ts'
+import { type Log, silentLog } from '../../runtime/log.ts'
+import { Bridge } from '../../runtime/replication/bridge.ts'
 import { encodeMessage } from '../../runtime/replication/codec.ts'
 import { decodeDownHello, decodePosition, decodeRefused } from '../../runtime/replication/messages.ts'
-import { Cloud, Edge, append, put, sleep, until, values } from './rig.ts'
+import { systemTime } from '../../runtime/replication/time.ts'
+import { Cloud, Edge, append, doors, put, sleep, until, values } from './rig.ts'
 
 /** A client that speaks for a gateway, or pretends to: it says what it likes. */
 class Stranger {
@@ -241,5 +244,41 @@ describe('the hub', () => {
     ]
     for (const topic of nothing) assert.equal(may('gw-1', topic), '', topic)
     for (const user of ['+', '#', '', 'a/b']) assert.equal(may(user, `holdfast/v1/${user}/down/#`), '', user)
+  })
+
+  it('talks with one bridge of a gateway that has two to it: the other is told so once, and neither ends the other', async () => {
+    const lines: string[] = []
+    const error = (_fields: object, text: string): void => void lines.push(text)
+    const log = { ...silentLog, error, child: () => log } as unknown as Log
+    const cloud = await Cloud.open()
+    const one = await Edge.open(cloud, 'gw-1')
+    await until('the first one talks', () => one.bridge.status().state === 'talking')
+    await append(one.store, 1)
+    const other = await Bridge.open(
+      {
+        name: 'second',
+        url: `mqtt://localhost:${cloud.port}`,
+        gateway: 'gw-1',
+        username: 'gw-1',
+        password: undefined,
+        publish: [{ table: 'readings', start: 'beginning' }],
+        subscribe: [],
+        keepaliveMs: 5_000,
+        frameBytes: undefined,
+        tls: undefined,
+      },
+      { ...doors(one.store, systemTime, log), random: () => 0.02 },
+    )
+    await until('the second one is refused', () => other.status().state === 'refused')
+    assert.match(other.status().reason ?? '', /over its bridge "cloud"/)
+    await append(one.store, 2, 3)
+    await until('the first one goes on', () => one.stream('readings').confirmed === 3)
+    await sleep(300)
+    assert.deepEqual(lines, ['the hub refuses this gateway'])
+    assert.equal(one.bridge.status().state, 'talking')
+    assert.deepEqual(await values(cloud.store), [1, 2, 3])
+    await other.close()
+    await one.close()
+    await cloud.close()
   })
 })

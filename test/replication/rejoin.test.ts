@@ -117,8 +117,7 @@ describe('a side that was away for longer than anything is kept', () => {
     await edge.dial()
     for (const count of [5, 40, 80]) {
       await until(`${count} rows are there`, async () => Object.keys(await rowsOf(cloud.store)).length >= count)
-      edge.proxy.cut()
-      edge.proxy.heal()
+      edge.proxy.dropConnections()
     }
     await until('all are there', async () => Object.keys(await rowsOf(cloud.store)).length === 122)
     assert.deepEqual(await rowsOf(cloud.store), await rowsOf(edge.store))
