@@ -382,7 +382,7 @@ export class Sender {
       framesInFlight: this.flyingFrames,
       ...this.#counts,
       undecided: this.options.selection?.undecided ?? 0,
-      ...this.#gaps.status,
+      ...this.#gaps.status(after),
       state: this.#state(behind),
       reason: this.#refusal,
     }

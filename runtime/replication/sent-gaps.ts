@@ -5,11 +5,11 @@
  */
 import { messageOf } from '../errors.ts'
 import { tellGaps } from '../store/gap-rows.ts'
-import type { Seq } from '../store/types.ts'
+import type { Seq, TableKind } from '../store/types.ts'
 import type { Gap } from './frames.ts'
 import type { Doors } from './stream.ts'
 
-type Stream = { readonly table: string; readonly label: string }
+type Stream = { readonly table: string; readonly kind: TableKind; readonly label: string }
 
 export class SentGaps {
   readonly #stream: Stream
@@ -25,8 +25,12 @@ export class SentGaps {
     this.#doors = doors
   }
 
-  get status(): { readonly gaps: number; readonly lastGap: string | undefined } {
-    return { gaps: this.#count, lastGap: this.#last }
+  /** Told, and to be told: what is trimmed after a position that the far side has will never reach it. */
+  status(after: Seq): { readonly gaps: number; readonly lastGap: string | undefined } {
+    const { table, kind } = this.#stream
+    const trimmed = kind === 'series' ? this.#doors.store.firstSeq(table) - 1 : 0
+    const untold = Math.max(0, trimmed - Math.max(after, this.#through))
+    return { gaps: this.#count + untold, lastGap: this.#last }
   }
 
   /** Called with the gaps of every frame that goes out. */

@@ -63,6 +63,7 @@ describe('gaps', () => {
     const lost = { [`gw-1/readings/${edge.store.epoch}/4`]: [4, last, last - 3, 'max_bytes'] }
     assert.deepEqual(await gapRows(edge.store), lost)
     await edge.dial()
+    assert.equal(edge.stream('readings').gaps, last - 3, 'the status tells of it before the far side knows')
     await until('the rest is there', confirmed(50))
     assert.deepEqual(await gapRows(cloud.store), lost)
     const stored = await values(cloud.store)
