@@ -122,6 +122,18 @@ describe('columns', () => {
     assert.ok(encodePayload('series', head(1_000), sent, dense).length < 4_000)
   })
 
+  it('out of order are refused by their shape', () => {
+    for (const [first, second] of [
+      [2, 1],
+      [2, 2],
+      [2, 41],
+    ] as const) {
+      const sent = [first, second].map(seq => ({ joined: false, entry: readingEntry(seq) }))
+      const decoded = decodePayload(encodePayload('series', head(40), sent, dense), 'series')
+      assert.ok(!decoded.ok && decoded.refused === 'shape', `${first}, ${second}`)
+    }
+  })
+
   it('leave times beyond all reason to rows', () => {
     const sent = [{ joined: false, entry: readingEntry(1, { deviceTimeMs: 1e300 }) }]
     assert.equal(encodeColumns(head(1), sent), undefined)
