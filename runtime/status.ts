@@ -68,7 +68,7 @@ export function statusOf({
     },
     ingest: lan?.ingest.counts,
     rules: { ...rulebook.status(), firing, pending },
-    bridges: bridges.map(bridgeSection),
+    bridges: bridges.map(bridge => bridgeSection(bridge, now())),
     hub: cloud && hubSection(config.gateway.id, cloud),
   }
 }
@@ -78,14 +78,21 @@ function clockSection(keeper: Timekeeper): ClockSection {
   return { state, source: source ?? null, reason, offset_ms: offsetMs, boot: boot ?? null }
 }
 
-function bridgeSection(bridge: FarSide): BridgeSection {
-  const { bridge: name, url, state, reason, link, streams } = bridge.status()
+function bridgeSection(bridge: FarSide, nowMs: number): BridgeSection {
+  const { bridge: name, url, state, reason, link, streams, valve } = bridge.status()
+  const { daily } = valve
   return {
     name,
     url,
     state,
     connected_since_ms: link.state === 'connected' ? (link.connectedAtMs ?? null) : null,
     reason: reason ?? link.reason,
+    next_attempt_ms: link.nextAttemptInMs === undefined ? null : Math.round(nowMs + link.nextAttemptInMs),
+    mqtt_version: link.mqtt,
+    certificate_expires_ms: link.certificateExpiresMs ?? null,
+    warnings: [...link.warnings, ...link.denied.map(({ topic, reason }) => `${topic}: ${reason}`)],
+    rate_bytes: valve.rateBytes ?? null,
+    daily_bytes: daily ? { bytes: daily.bytes, left: daily.leftBytes, renews_ms: daily.renewsAtMs } : null,
     streams: streams.map(streamSection),
   }
 }
@@ -119,8 +126,10 @@ function streamSection(stream: StreamStatus): StreamSection {
     refused,
     undecided,
     gaps: stream.gaps,
+    gap_reason: stream.lastGap,
     last_confirmed_ms: stream.lastConfirmedAtMs ?? null,
     reason,
+    goes_on_ms: stream.goesOnAtMs ?? null,
   }
 }
 

@@ -108,10 +108,19 @@ export type BridgeSection = {
   readonly reason?: string | undefined
   /** When it tries again; null while it is connected. */
   readonly next_attempt_ms?: number | null | undefined
-  /** The MQTT version that is spoken: 3.1.1 or 5; null before the first connection. */
-  readonly mqtt_version?: string | null | undefined
-  /** When our certificate, or the far side's, runs out; null without one. */
+  /** The MQTT version that is spoken, or that is tried next: 3.1.1 or 5. */
+  readonly mqtt_version?: string | undefined
+  /** When our certificate runs out; null without one. */
   readonly certificate_expires_ms?: number | null | undefined
+  /** What is wrong although it may be connected, each in a sentence: topics kept from us, files that do not fit. */
+  readonly warnings?: readonly string[] | undefined
+  /** The daily budget, where there is one: bytes, what is left of them, and when it is whole again. */
+  readonly daily_bytes?:
+    | { readonly bytes: number; readonly left: number; readonly renews_ms: number }
+    | null
+    | undefined
+  /** Bytes a second that may go up; null without a limit. */
+  readonly rate_bytes?: number | null | undefined
   readonly streams: readonly StreamSection[]
 }
 
@@ -141,6 +150,8 @@ export type StreamSection = {
   readonly last_confirmed_ms?: number | null | undefined
   /** Why it is in this state, where that says more than the state. */
   readonly reason?: string | undefined
+  /** When it goes on by itself, where that is known: the next window, the next day's budget. */
+  readonly goes_on_ms?: number | null | undefined
 }
 
 export type HubSection = {

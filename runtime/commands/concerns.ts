@@ -16,8 +16,6 @@ export type Concern = { readonly level: 'red' | 'yellow'; readonly text: string 
 
 /** A gateway that was not heard of for so long is said to be silent: a reboot and a short cut are nobody's concern. */
 const silentMs = 15 * 60_000
-/** A certificate is renewed in time if it is said this long before. */
-const expiryMs = 14 * 86_400_000
 
 export function concernsOf(status: Told<GatewayStatus>): readonly Concern[] {
   const nowMs = nowOf(status)
@@ -67,7 +65,7 @@ function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
 }
 
 function bridgeConcerns(bridge: Told<BridgeSection>, nowMs: number | undefined): Concern[] {
-  const { name = '?', state, reason, certificate_expires_ms: expires, streams = [] } = bridge
+  const { name = '?', state, reason, warnings = [], streams = [] } = bridge
   const waiting = waitingOf(streams)
   const link =
     state === undefined || state === 'talking'
@@ -75,17 +73,9 @@ function bridgeConcerns(bridge: Told<BridgeSection>, nowMs: number | undefined):
       : [(state === 'greeting' ? yellow : red)(`bridge ${name} is ${state}${because(reason)}${waiting}`)]
   return [
     ...link,
-    ...expiryConcern(name, expires, nowMs),
+    ...warnings.map(warning => yellow(`bridge ${name}: ${warning}`)),
     ...streams.flatMap(stream => streamConcerns(stream, `bridge ${name}`, nowMs)),
   ]
-}
-
-function expiryConcern(name: string, expires: number | null | undefined, nowMs: number | undefined): Concern[] {
-  if (typeof expires !== 'number' || nowMs === undefined || expires - nowMs > expiryMs) return []
-  const leftMs = expires - nowMs
-  return leftMs <= 0
-    ? [red(`the certificate of bridge ${name} ran out ${age(-leftMs)} ago`)]
-    : [yellow(`the certificate of bridge ${name} runs out in ${age(leftMs)}`)]
 }
 
 function streamConcerns(stream: Told<StreamSection>, where: string, nowMs: number | undefined): Concern[] {

@@ -119,11 +119,44 @@ function tables(all: readonly Told<TableSection>[], terminal: Terminal): string 
 }
 
 function bridgePart(bridge: Told<BridgeSection>, now: number | undefined, terminal: Terminal): string {
-  const { name, url, state, connected_since_ms: since, reason, streams = [] } = bridge
-  const connected = typeof since === 'number' && now !== undefined ? `connected for ${age(now - since)}` : ''
-  const head = line('bridge', terminal.paint('bold', shown(name)), shown(url), paintState(state, terminal), connected)
-  const lines = [head, ...faults([reason], terminal)].map(text => `${text}\n`).join('')
-  return streams.length === 0 ? lines : lines + table(streamTitles, streams.map(streamCells), terminal)
+  const { name, url, state, mqtt_version: mqtt, reason, warnings = [], streams = [] } = bridge
+  const head = line(
+    'bridge',
+    terminal.paint('bold', shown(name)),
+    shown(url),
+    paintState(state, terminal),
+    connection(bridge, now),
+    mqtt === undefined ? '' : `MQTT ${shown(mqtt)}`,
+    allowance(bridge, now),
+  )
+  const lines = [head, ...faults([reason, ...warnings], terminal)].map(text => `${text}\n`).join('')
+  if (streams.length === 0) return lines
+  return lines + table(streamTitles, streams.map(streamCells), terminal) + waits(streams, now)
+}
+
+function connection(bridge: Told<BridgeSection>, now: number | undefined): string {
+  const { connected_since_ms: since, next_attempt_ms: next } = bridge
+  if (now === undefined) return ''
+  if (typeof since === 'number') return `connected for ${age(now - since)}`
+  return typeof next === 'number' ? `tries again in ${age(next - now)}` : ''
+}
+
+function allowance({ daily_bytes: daily }: Told<BridgeSection>, now: number | undefined): string {
+  if (daily?.bytes === undefined || daily.left === undefined) return ''
+  const renews =
+    daily.renews_ms === undefined || now === undefined ? '' : `, whole again in ${age(daily.renews_ms - now)}`
+  return `${size(daily.left)} of ${size(daily.bytes)} left today${renews}`
+}
+
+/** A stream that waits says for what, and when that is over. */
+function waits(streams: readonly Told<StreamSection>[], now: number | undefined): string {
+  const waiting = streams.filter(({ state, reason }) => state === 'waiting' && reason !== undefined)
+  return waiting
+    .map(({ table: name, reason, goes_on_ms: goesOn }) => {
+      const until = typeof goesOn === 'number' && now !== undefined ? `; goes on in ${age(goesOn - now)}` : ''
+      return `${line('', `${shown(name)} waits: ${shown(reason)}${until}`)}\n`
+    })
+    .join('')
 }
 
 function hubPart(

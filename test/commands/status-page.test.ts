@@ -131,7 +131,7 @@ test('what is wrong comes first, the worst before the rest, with what to look at
     url: 'mqtts://hub:8883',
     state: 'talking',
     connected_since_ms: startedMs,
-    certificate_expires_ms: startedMs + 3_723_000 + 3 * 86_400_000,
+    warnings: ['our certificate expires in 3 days'],
     streams: [stream],
   }
   const gateway = { id: 'gw-9', connected: false, last_contact_ms: startedMs, streams: [] }
@@ -146,14 +146,11 @@ test('what is wrong comes first, the worst before the rest, with what to look at
       level: 'red',
       text: 'bridge cloud, readings going out: 1,500 entries will never arrive: max_age (holdfast query gaps)',
     },
-    { level: 'yellow', text: 'the certificate of bridge cloud runs out in 3d0h' },
+    { level: 'yellow', text: 'bridge cloud: our certificate expires in 3 days' },
     { level: 'yellow', text: 'bridge cloud, readings going out: 2 rows put aside (holdfast parked)' },
     { level: 'yellow', text: 'gateway gw-9 was not heard of for 1h2m' },
   ])
-  assert.deepEqual(
-    concernsOf({ gateway: status.gateway, bridges: [{ ...bridge, certificate_expires_ms: null, streams: [] }] }),
-    [],
-  )
+  assert.deepEqual(concernsOf({ gateway: status.gateway, bridges: [{ ...bridge, warnings: [], streams: [] }] }), [])
 })
 
 test('a hub behind a broker says which, and that it does not reach it', () => {
@@ -168,4 +165,42 @@ test('a hub behind a broker says which, and that it does not reach it', () => {
     },
   ])
   assert.deepEqual(concernsOf({ ...told, hub: { ...hub, broker: { ...broker, connected: true } } }), [])
+})
+
+test('a bridge says how it is connected, what is left of its budget, and what its streams wait for', () => {
+  const stream = {
+    table: 'readings',
+    direction: 'send',
+    behind: 40,
+    oldest_unsent_ms: 60_000,
+    confirmed: 7,
+    sent_bytes: 0,
+    state: 'waiting',
+    parked: 0,
+    reason: 'its window is closed',
+    goes_on_ms: startedMs + 3_723_000 + 3_600_000,
+  } as const
+  const bridge = {
+    name: 'cloud',
+    url: 'mqtts://hub:8883',
+    state: 'talking',
+    connected_since_ms: startedMs + 3_663_000,
+    mqtt_version: '5',
+    warnings: ['holdfast/v1/gw/up/entries/alerts: not authorized'],
+    daily_bytes: { bytes: 50_000_000, left: 12_000_000, renews_ms: startedMs + 3_723_000 + 7_200_000 },
+    streams: [stream],
+  }
+  const away = { name: 'b', url: 'mqtt://b:1883', state: 'offline', connected_since_ms: null, mqtt_version: '3.1.1' }
+  const next_attempt_ms = startedMs + 3_723_000 + 12_000
+  const page = statusPage(
+    { gateway: status.gateway, bridges: [bridge, { ...away, next_attempt_ms, streams: [] }] },
+    pipe,
+  )
+  assert.match(
+    page,
+    /bridge   cloud, mqtts:\/\/hub:8883, talking, connected for 1m0s, MQTT 5, 12 MB of 50 MB left today, whole again in 2h0m\n {9}holdfast\/v1\/gw\/up\/entries\/alerts: not authorized\n/,
+  )
+  assert.match(page, /waiting\n {9}readings waits: its window is closed; goes on in 1h0m\n/)
+  assert.match(page, /bridge   b, mqtt:\/\/b:1883, offline, tries again in 12s, MQTT 3\.1\.1\n/)
+  assert.match(page, /bridge cloud: holdfast\/v1\/gw\/up\/entries\/alerts: not authorized/)
 })
