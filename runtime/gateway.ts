@@ -25,7 +25,7 @@ import type {
   TableChoice,
 } from './config/config.ts'
 import { messageOf } from './errors.ts'
-import { keepOrigin, openClientSecrets, openGatewayPasswords, openServerTls } from './identities.ts'
+import { keepOrigin, openClientSecrets, openGatewayPasswords, openServerTls, withOrigin } from './identities.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
@@ -71,6 +71,11 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
   const house: House = { config, log: doors.log, closers: [], time }
   try {
     const store = await openStore(house)
+    const id = await keepOrigin(store, config.gateway, doors.log)
+    if (id !== config.gateway.id) {
+      await closeAll(house)
+      return await openGateway(withOrigin(config, id), doors)
+    }
     // Before anything else looks at the time, or writes.
     const keeper = await openKeeper(house, store)
     openRetention(house, store)
@@ -126,7 +131,6 @@ async function openStore({ config, log, closers, time }: House): Promise<Store> 
     log: log.child({ room: 'store' }),
   })
   closers.push(() => store.close())
-  await keepOrigin(store, config.gateway.id)
   return store
 }
 

@@ -5,7 +5,7 @@
 import type { BrokerTls } from './broker/listen.ts'
 import { wallMs } from './clock/wall.ts'
 import type { GatewayPasswords } from './cloud/access.ts'
-import type { ClientTlsConfig, HubConfig } from './config/config.ts'
+import type { ClientTlsConfig, Config, HubConfig } from './config/config.ts'
 import { HoldfastError } from './errors.ts'
 import { expiryWarning, Identity, type IdentityDoors, type IdentityFiles } from './identity/identity.ts'
 import type { Log } from './log.ts'
@@ -97,19 +97,34 @@ const originOwner = 'origin'
 
 /**
  * A database has one origin: the id under which it says who committed what. Under another its old rows would be a
- * stranger's, and its peers would take its next entries for those of somebody new.
+ * stranger's, and its peers would take its next entries for those of somebody new. Returns the id to go by: a host that
+ * merely has another name now keeps that of its database. Throws ORIGIN_CHANGED where somebody named another.
  */
-export async function keepOrigin(store: Store, id: string): Promise<void> {
+export async function keepOrigin(store: Store, { id, isNamed }: Config['gateway'], log: Log): Promise<string> {
   const state = store.states(originOwner).get('id')
   const known = typeof state === 'string' ? state : undefined
-  if (known === id) return
-  if (known === undefined)
-    return void (await store.commit([{ kind: 'state', owner: originOwner, key: 'id', value: id }]))
+  if (known === id) return id
+  if (known === undefined) {
+    await store.commit([{ kind: 'state', owner: originOwner, key: 'id', value: id }])
+    return id
+  }
+  if (!isNamed) {
+    log.warn({ gateway: known, host: id }, 'the host has another name now: the gateway keeps the id of its database')
+    return known
+  }
   throw new HoldfastError(
     'ORIGIN_CHANGED',
     `this database is that of "${known}", and the configuration names this gateway "${id}"`,
     `set gateway.id: ${known}, or give the new gateway a folder of its own with store.path`,
   )
+}
+
+/** The configuration of a gateway whose database knows it under another id. */
+export function withOrigin(config: Config, id: string): Config {
+  const bridges = config.bridges.map(bridge =>
+    bridge.username === config.gateway.id ? { ...bridge, username: id } : bridge,
+  )
+  return { ...config, gateway: { ...config.gateway, id }, hub: config.hub && { ...config.hub, id }, bridges }
 }
 
 async function openIdentity(files: IdentityFiles, log: Log, closers: Closers): Promise<Identity> {

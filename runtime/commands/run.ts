@@ -30,7 +30,7 @@ Examples:
       const { broker, hub } = gateway.addresses
       log.info(
         {
-          gateway: config.gateway.id,
+          gateway: gateway.store.origin,
           config: file ?? 'defaults',
           store: config.store.path,
           socket: config.api.socket,

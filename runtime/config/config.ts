@@ -9,8 +9,8 @@ import type { TableKind } from './schema.ts'
 import type { Address } from './values.ts'
 
 export type Config = {
-  /** Names the origin of everything that is committed here. */
-  readonly gateway: { readonly id: string }
+  /** Names the origin of everything that is committed here. Not named by anybody, it is the name of the host. */
+  readonly gateway: { readonly id: string; readonly isNamed: boolean }
   readonly store: StoreConfig
   /** Undefined on a hub without devices of its own. */
   readonly broker: BrokerConfig | undefined

@@ -30,10 +30,11 @@ export function configOf(
   passwords: Passwords,
   certified: string | undefined,
 ): Config {
-  const id = file.gateway.id ?? file.hub?.id ?? certified ?? idOfHost(hostName)
+  const named = file.gateway.id ?? file.hub?.id ?? certified
+  const id = named ?? idOfHost(hostName)
   const storePath = resolve(folder, file.store.path)
   return {
-    gateway: { id },
+    gateway: { id, isNamed: named !== undefined },
     store: { path: storePath, commitIntervalMs: file.store.commit_interval, ballastBytes: file.store.ballast },
     broker: file.broker && brokerOf(file.broker),
     tables: new Map([...tablesOf(file), ...summaryTablesOf(file)]),

@@ -32,7 +32,7 @@ describe('a configuration', () => {
     const loaded = defaultConfig('/srv', doors)
     assert.ok(loaded.ok)
     const { gateway, store, broker, routes, tables, rules, clock, bridges, hub, api, log } = loaded.config
-    assert.deepEqual(gateway, { id: 'pi-shop-12-local' })
+    assert.deepEqual(gateway, { id: 'pi-shop-12-local', isNamed: false })
     assert.deepEqual(store, { path: '/srv/data', commitIntervalMs: 100, ballastBytes: 64_000_000 })
     assert.deepEqual(broker?.listen, [{ host: '127.0.0.1', port: 1883 }])
     assert.equal(broker.limits.packetBytesMax, 262_144)
