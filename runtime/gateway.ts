@@ -11,37 +11,25 @@ import { Rulebook } from './alerting/rulebook.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
+import { openBridges } from './bridges.ts'
 import { monotonicMs } from './clock/wall.ts'
 import { GatewayUsers } from './cloud/access.ts'
 import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
-import type {
-  BridgeConfig,
-  BrokerConfig,
-  Config,
-  HubBrokerConfig,
-  HubConfig,
-  RouteConfig,
-  TableChoice,
-} from './config/config.ts'
+import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, RouteConfig, TableChoice } from './config/config.ts'
 import { messageOf } from './errors.ts'
 import { keepOrigin, openClientSecrets, openGatewayPasswords, openServerTls, withOrigin } from './identities.ts'
+import type { House } from './house.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
-import { Bridge } from './replication/bridge.ts'
-import { BrokerBridge } from './replication/broker-bridge.ts'
-import type { FarSide } from './replication/far-side.ts'
 import { ParkedRows } from './replication/parked-rows.ts'
-import { cursorOf } from './replication/source.ts'
-import type { LinkSecrets } from './replication/link.ts'
 import { systemTime } from './replication/time.ts'
-import { Rollup } from './rollup/rollup.ts'
 import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
-import { acceptedTables, rollupOf, selectionOf, streamsOf, tableRead } from './streams.ts'
+import { acceptedTables, offeredTables, tableRead } from './streams.ts'
 import { Store } from './store/store.ts'
-import { type GatewayTime, type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
+import { type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 
 export type Gateway = {
@@ -54,14 +42,6 @@ export type Gateway = {
 }
 
 type Address = { readonly host: string; readonly port: number }
-
-/** The house while it opens: what is open so far is closed in reverse. */
-type House = {
-  readonly config: Config
-  readonly log: Log
-  readonly closers: (() => Promise<void>)[]
-  readonly time: GatewayTime
-}
 
 export type GatewayDoors = { readonly log: Log; readonly time?: TimeDoors }
 
@@ -226,7 +206,7 @@ async function openCloud(house: House, options: HubConfig, store: Store, keeper:
     {
       id: config.gateway.id,
       accept: acceptedTables(chosen(options.accept, names), config.tables),
-      offer: chosen(options.offer, names),
+      offer: offeredTables(chosen(options.offer, names), config.tables),
       frameBytes: undefined,
     },
     {
@@ -295,70 +275,6 @@ function transportOf(broker: Broker): Transport {
 
 function chosen(choice: TableChoice, all: readonly string[]): readonly string[] {
   return choice === 'all' ? all : [...choice]
-}
-
-async function openBridges(house: House, store: Store, keeper: Timekeeper): Promise<readonly FarSide[]> {
-  const { config, log, closers } = house
-  const doors = {
-    store,
-    ...replicationTime(house.time, config.clock, keeper),
-    randomId: randomUUID,
-    random: Math.random,
-    log: log.child({ room: 'bridge' }),
-  }
-  const clockTrusted = (): boolean => house.time.clock.isTrusted
-  const bridges: FarSide[] = []
-  for (const bridgeConfig of config.bridges) {
-    const options = {
-      ...bridgeConfig,
-      publish: await openSources(house, store, bridgeConfig),
-      secrets: await openClientSecrets(bridgeConfig, doors.log, house.closers),
-    }
-    const bridge =
-      options.target === 'broker'
-        ? await BrokerBridge.open({ ...brokerBridgeOptions(options, config.gateway.id), clockTrusted }, doors)
-        : await Bridge.open({ ...bridgeOptions(options, config.gateway.id), clockTrusted }, doors)
-    closers.push(() => bridge.close())
-    bridges.push(bridge)
-  }
-  return bridges
-}
-
-/** What each stream of a bridge reads. Summaries are followed from here on, and closed after the bridge that sends them. */
-async function openSources(house: House, store: Store, bridge: BridgeConfig) {
-  const { config, log, closers, time } = house
-  const { name } = bridge
-  const { commitIntervalMs } = config.store
-  const opened = streamsOf(bridge, config.tables).map(async stream => {
-    const kind = config.tables.get(stream.table)?.kind ?? 'series'
-    const options = rollupOf(stream, cursorOf(name, stream.every?.log ?? stream.table), commitIntervalMs)
-    if (options === undefined) return { ...stream, selection: selectionOf(stream, kind) }
-    const rollup = await Rollup.open(options, { store, time: time.board, log: log.child({ room: 'rollup' }) })
-    closers.push(() => rollup.close())
-    return { ...stream, summaries: { log: options.log, undecided: () => rollup.undecided } }
-  })
-  return Promise.all(opened)
-}
-
-function bridgeOptions({ farSide, frameBytesMax, mqttVersion, ...same }: Sourced, gateway: string) {
-  return {
-    ...same,
-    mqtt: mqttVersion,
-    gateway,
-    url: farSide.url,
-    username: same.username ?? gateway,
-    frameBytes: frameBytesMax,
-    tls: undefined,
-  }
-}
-type Sourced = Omit<BridgeConfig, 'publish'> & {
-  readonly publish: Awaited<ReturnType<typeof openSources>>
-  readonly secrets: LinkSecrets | undefined
-}
-
-/** A plain broker may take anybody: only a hub needs to be told who we are. */
-function brokerBridgeOptions({ farSide, mqttVersion, ...same }: Sourced, gateway: string) {
-  return { ...same, mqtt: mqttVersion, gateway, url: farSide.url, tls: undefined }
 }
 
 async function openParked(

@@ -79,28 +79,44 @@ export function tableRead({ bridges }: Pick<Config, 'bridges'>): (cursor: string
   }
 }
 
+type Tables = ReadonlyMap<string, { readonly kind: TableKind }>
+
 /** What a hub needs to understand the readings of a gateway: when they were really taken, and which will never come. */
 const impliedTables = ['clock', 'gaps'] as const
+/** A gateway that takes readings of others is told of gaps by the stream itself. */
+const impliedDown = 'clock'
 
 /** The streams of a bridge: those that are named, and to a hub that gets readings those that belong to them. */
 export function streamsOf(
   { publish, target }: Pick<BridgeConfig, 'publish' | 'target'>,
-  tables: ReadonlyMap<string, { readonly kind: TableKind }>,
+  tables: Tables,
 ): readonly (PublishConfig & { readonly isImplied?: boolean })[] {
-  const sendsReadings = publish.some(({ table }) => tables.get(table)?.kind === 'series')
-  if (target !== 'hub' || !sendsReadings) return publish
   const named = new Set(publish.map(({ table }) => table))
+  if (target !== 'hub' || !hasReadings([...named], tables)) return publish
   return [...publish, ...impliedTables.filter(table => !named.has(table) && tables.has(table)).map(implied)]
 }
 
-/** The tables that a hub takes: with readings comes what belongs to them. */
-export function acceptedTables(
-  accept: readonly string[],
-  tables: ReadonlyMap<string, { readonly kind: TableKind }>,
+/** What comes down to a bridge beside what it names: with readings the corrections of their times. */
+export function alsoDown(
+  { subscribe, target }: Pick<BridgeConfig, 'subscribe' | 'target'>,
+  tables: Tables,
 ): readonly string[] {
-  const takesReadings = accept.some(table => tables.get(table)?.kind === 'series')
-  return takesReadings ? [...new Set([...accept, ...impliedTables])] : accept
+  if (target !== 'hub' || !hasReadings(subscribe, tables) || subscribe.includes(impliedDown)) return []
+  return tables.has(impliedDown) ? [impliedDown] : []
 }
+
+/** The tables that a hub takes: with readings comes what belongs to them. */
+export function acceptedTables(accept: readonly string[], tables: Tables): readonly string[] {
+  return hasReadings(accept, tables) ? [...new Set([...accept, ...impliedTables])] : accept
+}
+
+/** The tables that a hub gives: with readings go the corrections of their times. */
+export function offeredTables(offer: readonly string[], tables: Tables): readonly string[] {
+  return hasReadings(offer, tables) ? [...new Set([...offer, impliedDown])] : offer
+}
+
+const hasReadings = (names: readonly string[], tables: Tables): boolean =>
+  names.some(table => tables.get(table)?.kind === 'series')
 
 const implied = (table: string) => ({
   table,

@@ -40,6 +40,8 @@ export type BridgeOptions = {
   readonly password: string | undefined
   readonly publish: readonly PublishOptions[]
   readonly subscribe: readonly string[]
+  /** What comes down although nobody named it: a hub that does not offer it is no trouble. */
+  readonly alsoSubscribe?: readonly string[]
   readonly keepaliveMs: number
   readonly frameBytes: number | undefined
   readonly tls: TlsOptions | undefined
@@ -97,7 +99,7 @@ export class Bridge implements FarSide {
       return new Sender(stream, doorsTo(this.#doors, published))
     })
     for (const sender of this.#senders) sender.onRestart = () => this.#greet()
-    this.#receivers = options.subscribe.map(
+    this.#receivers = [...options.subscribe, ...(options.alsoSubscribe ?? [])].map(
       table => new Receiver({ table, kind: this.#kindOf(table), label: name }, this.#doors),
     )
     const onSilence = (): void => this.#link.reset('no answer from the hub for 30 s')
@@ -142,13 +144,13 @@ export class Bridge implements FarSide {
     }
   }
 
-  /** An older hub does not take what no configuration names: nothing that a person could do anything about. */
+  /** An older hub does not take, or give, what no configuration names: nothing that a person could do anything about. */
   #isNoTrouble({ table, direction, state }: Pick<StreamStatus, 'table' | 'direction' | 'state'>): boolean {
-    return (
-      direction === 'send' &&
-      state === 'refused' &&
-      this.#options.publish.some(one => one.isImplied && one.table === table)
-    )
+    if (state !== 'refused') return false
+    const { publish, alsoSubscribe = [] } = this.#options
+    return direction === 'send'
+      ? publish.some(one => one.isImplied && one.table === table)
+      : alsoSubscribe.includes(table)
   }
 
   #kindOf(table: string): TableKind {

@@ -1,6 +1,6 @@
 /**
- * Two whole gateways in one process, over real MQTT, each with clocks of its own: the wall clock of the edge is in the
- * hand of the test.
+ * Whole gateways in one process, over real MQTT, each with clocks of its own: the wall clock of the edge is in the hand
+ * of the test. A third gateway, which knows the time, takes the readings from the hub.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -38,6 +38,7 @@ describe('an edge without a clock, and its hub', () => {
   const edgeMachine: Machine = { aheadMs: 30_000 - wallMs(), facts: nothing }
   let hub: Gateway
   let edge: Gateway
+  let peer: Gateway
 
   const open = (name: string, text: string, time: TimeDoors): Promise<Gateway> => {
     const loaded = loadConfig(join(folder, `${name}.yaml`), text)
@@ -45,7 +46,7 @@ describe('an edge without a clock, and its hub', () => {
     return openGateway(loaded.config, { log: silentLog, time })
   }
   const openHub = (port: number): Promise<Gateway> => {
-    const text = `{gateway: {id: hub}, store: {path: ./hub}, hub: {listen: '127.0.0.1:${port}'}}`
+    const text = `{gateway: {id: hub}, store: {path: ./hub}, hub: {listen: '127.0.0.1:${port}', offer: [readings, thresholds]}}`
     return open('hub', text, doorsOf(hubMachine, 'hub-boot'))
   }
   const openEdge = (boot: string, port = hub.addresses.hub[0]?.port): Promise<Gateway> => {
@@ -54,12 +55,19 @@ describe('an edge without a clock, and its hub', () => {
     const text = `{gateway: {id: edge}, ${store}, broker: {listen: '127.0.0.1:0'}, bridges: [${bridge}]}`
     return open('edge', text, doorsOf(edgeMachine, boot))
   }
+  const openPeer = (): Promise<Gateway> => {
+    const bridge = `{name: cloud, url: 'mqtt://127.0.0.1:${hub.addresses.hub[0]?.port}', subscribe: [readings]}`
+    const text = `{gateway: {id: peer}, store: {path: ./peer}, bridges: [${bridge}]}`
+    return open('peer', text, doorsOf({ aheadMs: 0, facts: synchronised }, 'peer-boot'))
+  }
   before(async () => {
     hub = await openHub(0)
     edge = await openEdge('first')
+    peer = await openPeer()
   })
   after(async () => {
     await edge.close()
+    await peer.close()
     await hub.close()
     rmSync(folder, { recursive: true, force: true })
   })
@@ -69,7 +77,8 @@ describe('an edge without a clock, and its hub', () => {
     await client.publishAsync('sensors/freezer-1/temperature', String(value), { qos: 1 })
     await client.endAsync()
   }
-  const atHub = (): Promise<ReadingEntry[]> => collect(hub.store.query('readings', {}))
+  const readingsAt = ({ store }: Gateway): Promise<ReadingEntry[]> => collect(store.query('readings', {}))
+  const atHub = (): Promise<ReadingEntry[]> => readingsAt(hub)
   const isNow = ({ arrivalMs }: ReadingEntry): boolean => Math.abs(arrivalMs - wallMs()) < 60_000
 
   it('sends its readings marked while neither knows the time', async () => {
@@ -78,6 +87,8 @@ describe('an edge without a clock, and its hub', () => {
     const [reading] = await atHub()
     assert.equal(reading?.boot, 'first')
     assert.equal(isNow(reading), false)
+    await until('the reading is at the peer', async () => (await readingsAt(peer)).length === 1)
+    assert.equal((await readingsAt(peer))[0]?.boot, 'first')
   })
 
   it('corrects them at both, once a time service has set its clock', async () => {
@@ -85,7 +96,7 @@ describe('an edge without a clock, and its hub', () => {
     edgeMachine.facts = synchronised
     await until('the correction is at the hub', async () => (await atHub()).every(one => one.boot === undefined))
     assert.ok((await atHub()).every(isNow))
-    assert.ok((await collect(edge.store.query('readings', {}))).every(isNow))
+    assert.ok((await readingsAt(edge)).every(isNow))
     const rows = await collect(hub.store.rows('clock'))
     assert.deepEqual(
       rows.map(({ key }) => key),
@@ -94,6 +105,12 @@ describe('an edge without a clock, and its hub', () => {
     await publish(2)
     await until('the next is at the hub', async () => (await atHub()).length === 2)
     assert.ok((await atHub()).every(one => one.boot === undefined && isNow(one)))
+  })
+
+  it('has them corrected at a gateway that took them from the hub, and that names no table of corrections', async () => {
+    await until('the correction is there', async () => (await readingsAt(peer)).every(one => one.boot === undefined))
+    assert.ok((await readingsAt(peer)).every(isNow))
+    assert.equal((await collect(peer.store.rows('clock'))).length, 1)
   })
 
   it('takes the time of a hub that knows it, and loses to a row that the cloud wrote later', async () => {

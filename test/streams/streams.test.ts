@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { BridgeConfig } from '../../runtime/config/config.ts'
-import { acceptedTables, streamsOf, tableRead } from '../../runtime/streams.ts'
+import { acceptedTables, alsoDown, offeredTables, streamsOf, tableRead } from '../../runtime/streams.ts'
 
 const kinds = { readings: 'series', alerts: 'records', clock: 'records', gaps: 'records' } as const
 const tables = new Map(Object.entries(kinds).map(([name, kind]) => [name, { kind }]))
@@ -20,6 +20,17 @@ it('sends what belongs to readings wherever it sends readings to a hub, once', (
 it('takes what belongs to readings wherever it takes readings', () => {
   assert.deepEqual(acceptedTables(['readings', 'gaps'], tables), ['readings', 'gaps', 'clock'])
   assert.deepEqual(acceptedTables(['alerts'], tables), ['alerts'])
+})
+
+it('asks for the corrections of times wherever it takes readings from a hub, and gives them with readings', () => {
+  const also = (subscribe: readonly string[], target: 'hub' | 'broker' = 'hub') =>
+    alsoDown({ subscribe, target }, tables)
+  assert.deepEqual(also(['readings']), ['clock'])
+  assert.deepEqual(also(['clock', 'readings']), [])
+  assert.deepEqual(also(['alerts']), [])
+  assert.deepEqual(also(['readings'], 'broker'), [])
+  assert.deepEqual(offeredTables(['readings'], tables), ['readings', 'clock'])
+  assert.deepEqual(offeredTables(['alerts'], tables), ['alerts'])
 })
 
 it('knows which table a cursor reads, and the cursors of bridges that are no more', () => {

@@ -51,6 +51,8 @@ export const house = {
     'runtime/gateway.ts': { mayImport: ['runtime', 'adapters', 'rules'] },
     'runtime/streams.ts': { mayImport: ['runtime', 'rules'] },
     'runtime/identities.ts': { mayImport: ['runtime'] },
+    'runtime/bridges.ts': { mayImport: ['runtime'] },
+    'runtime/house.ts': { mayImport: ['runtime'] },
     'runtime/status.ts': { mayImport: ['runtime'] },
     'runtime/time.ts': { mayImport: ['runtime'] },
     'runtime/main.ts': { mayImport: ['runtime'] },
