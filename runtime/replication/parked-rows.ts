@@ -36,6 +36,8 @@ export class ParkedRows {
   #cancel: () => void = () => {}
   #trying: Promise<void> = Promise.resolve()
   #isClosed = false
+  /** One at a time: two that try the same reading again would store it twice. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   /** Takes over what the first version kept, and begins to try again what only needs time. */
   static async open(doors: Omit<Doors, 'randomId'>): Promise<ParkedRows> {
@@ -56,7 +58,21 @@ export class ParkedRows {
   }
 
   /** Tries rows again, one after the other; all of them without keys. Rejects if the store cannot write. */
-  async retry(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
+  retry(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
+    return this.#inTurn(() => this.#retry(keys))
+  }
+
+  drop(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
+    return this.#inTurn(() => this.#drop(keys))
+  }
+
+  #inTurn(work: () => Promise<ParkedOutcome[]>): Promise<ParkedOutcome[]> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #retry(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
     const outcomes: ParkedOutcome[] = []
     for (const key of keys ?? (await this.#keys())) {
       const row = this.#doors.store.latest(parkedTable, key)
@@ -65,7 +81,7 @@ export class ParkedRows {
     return outcomes
   }
 
-  async drop(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
+  async #drop(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
     const { store, log } = this.#doors
     const chosen = keys ?? (await this.#keys())
     const found = new Set(chosen.filter(key => store.latest(parkedTable, key) !== undefined))

@@ -82,6 +82,50 @@ export async function park(
   return { changes, unkept }
 }
 
+type Newer = { readonly seq: Seq; readonly stamp: Stamp }
+
+/**
+ * A sender whose clock was put right sends its rows again under their right stamps. What it sent under the wrong ones
+ * must never be applied any more: once its time has come it would win against everything that was written since.
+ */
+function putRight(rows: readonly (Newer & ({ readonly key: string } | object))[]): ReadonlyMap<string, Newer> {
+  const newest = new Map<string, Newer>()
+  for (const row of rows) if ('key' in row) newest.set(row.key, row)
+  return newest
+}
+
+/** Leaves out what a later row of the same frame has put right. */
+export function withoutOutdated(
+  parkings: readonly Parking[],
+  applied: readonly (Newer & object)[],
+): readonly Parking[] {
+  if (parkings.length === 0) return parkings
+  const newest = putRight(applied)
+  return parkings.filter(({ row }) => {
+    const newer = 'key' in row ? newest.get(row.key) : undefined
+    return newer === undefined || newer.seq < row.seq || newer.stamp >= row.stamp
+  })
+}
+
+/** The changes that forget the parked rows which these rows of the same stream have put right. */
+export async function outdatedBy(
+  store: StoreDoor,
+  { way, farSide, table, epoch }: ParkingStream,
+  applied: readonly (Newer & object)[],
+): Promise<Change[]> {
+  const newest = putRight(applied)
+  if (newest.size === 0 || !store.tables.has(parkedTable)) return []
+  const changes: Change[] = []
+  const prefix = `${way}:${farSide}/${table}/${epoch}/`
+  for await (const { key: parkedKey, value } of store.rows(parkedTable, { prefix, limit: parkedPerStreamMax })) {
+    const { key, stamp, seq } = value as { readonly [name: string]: Json | undefined }
+    const newer = typeof key === 'string' ? newest.get(key) : undefined
+    if (newer === undefined || typeof stamp !== 'number' || typeof seq !== 'number') continue
+    if (seq < newer.seq && newer.stamp < stamp) changes.push({ kind: 'delete', table: parkedTable, key: parkedKey })
+  }
+  return changes
+}
+
 /** One far side with a bad clock must not take the place of all others. */
 async function roomFor(store: StoreDoor, prefix: string): Promise<number> {
   const own = await countRows(store, prefix, parkedPerStreamMax)

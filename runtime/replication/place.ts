@@ -36,6 +36,20 @@ export type Step =
 export const holds = ({ seq, ahead }: Place, one: Seq): boolean =>
   one <= seq || ahead.some(([from, to]) => one > from && one <= to)
 
+type Stretch = { readonly first: Seq; readonly last: Seq }
+
+/** What of a range is not there yet, in order. */
+export function lacking({ seq, ahead }: Place, { first, last }: Stretch): Stretch[] {
+  const ranges: Stretch[] = []
+  let next = Math.max(first, seq + 1)
+  for (const [from, to] of ahead) {
+    if (next <= Math.min(from, last)) ranges.push({ first: asSeq(next), last: asSeq(Math.min(from, last)) })
+    next = Math.max(next, to + 1)
+  }
+  if (next <= last) ranges.push({ first: asSeq(next), last })
+  return ranges
+}
+
 export function step(place: Place, { after, last, base }: Piece): Step {
   if (base === undefined || base <= place.seq) {
     if (last <= place.seq) return { kind: 'known' }

@@ -22,8 +22,8 @@ import {
   waitingRowsMax,
 } from './limits.ts'
 import { encodePosition } from './messages.ts'
-import { park, vet } from './parked.ts'
-import { type Piece, type Place, aheadCount, endOf, holds, nowhere, step, union } from './place.ts'
+import { outdatedBy, park, vet, withoutOutdated } from './parked.ts'
+import { type Piece, type Place, aheadCount, endOf, holds, lacking, nowhere, step, union } from './place.ts'
 import { decodePayload } from './payload.ts'
 import type { Ask, PositionAnswer } from './protocol.ts'
 import { StoredPlace, countOf } from './stored-place.ts'
@@ -180,7 +180,7 @@ export class Receiver {
     if (rows === undefined) return
     // Sent again after going back, frames may be cut elsewhere and overlap with what already waits.
     const fresh = rows.filter(row => !holds(this.#accepted, row.seq))
-    const gaps = frame.gaps.filter(gap => !holds(this.#accepted, gap.last))
+    const gaps = frame.gaps.flatMap(gap => lacking(this.#accepted, gap).map(range => ({ ...gap, ...range })))
     const { after, last, base } = frame
     this.#waiting.push({ rows: fresh, gaps, piece: { after, last, base }, reached: next.place, bytes })
     this.#waitingBytes += bytes
@@ -234,11 +234,17 @@ export class Receiver {
       return next.kind === 'next' ? next.place : this.place
     }
     let unfit: Unfit[] = []
+    let untold = gaps
     const commit = async (transactions: readonly FrameRow[][]): Promise<void> => {
       const part = transactions.flat()
+      const last = part.at(-1)?.seq
+      if (last === undefined) return
+      // What the new position passes is told with it: nobody would ever tell it again.
+      const told = untold.filter(gap => gap.last <= last)
       try {
-        await this.#commit({ rows: part, reached: reachedWith(part.at(-1)?.seq ?? piece.last), unfit, gaps: [] }, 'now')
+        await this.#commit({ rows: part, reached: reachedWith(last), unfit, gaps: told }, 'now')
         unfit = []
+        untold = untold.filter(gap => gap.last > last)
       } catch (error) {
         if (!isAboutRows(error)) throw error
         if (transactions.length > 1) {
@@ -251,8 +257,7 @@ export class Receiver {
       }
     }
     await commit(transactionsOf(rows))
-    // Gaps last: a position between them says nothing about those that are told.
-    await this.#commit({ rows: [], reached, unfit, gaps }, 'now')
+    await this.#commit({ rows: [], reached, unfit, gaps: untold }, 'now')
   }
 
   /** One transaction: rows, position, what had to be parked, and what will never come. */
@@ -272,11 +277,12 @@ export class Receiver {
     }
     const nowMs = time.wallMs()
     const stream = { way: 'from', farSide: this.#peer, table, epoch: this.#epoch } as const
-    const kept = await park(store, stream, parked, nowMs)
+    const kept = await park(store, stream, withoutOutdated(parked, fit), nowMs)
+    const outdated = await outdatedBy(store, stream, fit)
     const lost = [...gaps, ...kept.unkept.map(({ row, reason }) => ({ first: row.seq, last: row.seq, reason }))]
     const told = await tellGaps(store, { who: this.#peer, table, epoch: this.#epoch }, lost, nowMs)
     const moved = this.#kept?.moved(union(stored, reached), lost, nowMs) ?? []
-    await store.commit([...this.#applied(fit), ...kept.changes, ...told, ...moved], urgency)
+    await store.commit([...this.#applied(fit), ...outdated, ...kept.changes, ...told, ...moved], urgency)
     this.#logGaps(lost)
     this.#counts.parked += parked.length
     if (parked.length === 0) return
