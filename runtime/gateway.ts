@@ -259,6 +259,7 @@ async function openHubLink({ config, log, closers, time }: House, options: HubBr
       password: options.password,
       tls: undefined,
       secrets: await openClientSecrets(options, room, closers),
+      clockTrusted: () => time.clock.isTrusted,
     },
     { time: time.board, random: Math.random, log: room },
   )

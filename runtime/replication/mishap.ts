@@ -118,18 +118,15 @@ const certificateReasons: Readonly<Record<string, string>> = {
 
 /** A certificate that is too young or too old: by a clock that may itself be the culprit. */
 function validity(code: string, { wallMs, clockTrusted }: Surroundings): Mishap {
-  const now = new Date(wallMs).toISOString().slice(0, 16).replace('T', ' ')
-  const what =
-    code === 'CERT_NOT_YET_VALID'
-      ? 'the certificate of the far side is not yet valid'
-      : 'the certificate of the far side has expired'
-  if (clockTrusted && code === 'CERT_HAS_EXPIRED') {
-    return { kind: 'certificate', reason: `${what}, by our clock at ${now} UTC: it has to be renewed there` }
+  const now = `${new Date(wallMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const isYoung = code === 'CERT_NOT_YET_VALID'
+  const what = `the certificate of the far side ${isYoung ? 'is not yet valid' : 'has expired'}, by our clock at ${now}`
+  if (!clockTrusted) {
+    const hint = 'our own clock is probably wrong; it connects by itself once the clock is set'
+    return { kind: 'clock', reason: `${what}: ${hint}` }
   }
-  const hint = clockTrusted
-    ? 'our clock says that it is right; check both, and when the certificate begins'
-    : 'our own clock is probably wrong; it connects by itself once the clock is set'
-  return { kind: 'clock', reason: `${what}, by our clock at ${now} UTC: ${hint}` }
+  const hint = isYoung ? 'see when it begins; it may have to be renewed there' : 'it has to be renewed there'
+  return { kind: 'certificate', reason: `${what}, which is trusted: ${hint}` }
 }
 
 function alertOf(message: string): string {
