@@ -183,14 +183,13 @@ export class Sender {
     }
     const before = this.#window
     const isLiveFurther = this.#parts.position(answer)
-    const wanted = answer.base === undefined ? answer.wanted : undefined
+    // To go back for what is unreadable is not enough: what comes after it would be sent as it was, again and again.
+    const wanted = answer.base === undefined && answer.unreadable === undefined ? answer.wanted : undefined
     const after = answered(before, { ...answer, wanted }, time.monotonicMs())
     this.#window = this.#parts.united(this.#parts.jumped(after))
     if (this.#window.scanned !== before.scanned) this.#ahead = []
     if (this.#window.confirmed > before.confirmed || isLiveFurther) this.#progressed(this.#window)
-    if (answer.unreadable === undefined) return
-    this.#parts.giveUp()
-    this.#notReadable(answer.unreadable, answer.wanted ?? answer.seq)
+    if (answer.unreadable !== undefined) this.#notReadable(answer.unreadable, answer.wanted ?? answer.seq)
   }
 
   #progressed(window: Window): void {
@@ -201,6 +200,7 @@ export class Sender {
 
   /** First everything after `at` goes again one transaction at a time; the one that is refused even alone is parked. */
   #notReadable({ reason, sum }: { reason: string; sum: number }, at: Seq): void {
+    this.#parts.giveUp()
     const window = this.#window
     if (window === undefined || at >= window.sent || at < window.confirmed) return
     this.#counts.refused++

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { crc32 } from 'node:zlib'
 import { HoldfastError } from '../../runtime/errors.ts'
 import { silentLog } from '../../runtime/log.ts'
 import { encodeMessage } from '../../runtime/replication/codec.ts'
@@ -186,6 +187,30 @@ describe('a stream', () => {
     await sender.send()
     sender.begin({ ...session, id: 's2' }, asSeq(3))
     assert.equal(sender.status().confirmed, 3)
+    sender.end()
+  })
+
+  it('tells as a gap what cannot be read, also if the far side has read a frame of the same run before', async () => {
+    await append(store, 1, 2, 3)
+    const sender = send()
+    await sender.prepare()
+    sender.begin(session, seqZero)
+    for (let answer = 0; answer < 20 && sender.status().confirmed < 3; answer++) {
+      await sender.send()
+      const payload = frames.at(-1) ?? Buffer.alloc(0)
+      const decoded = decodeFrame(payload, 'series')
+      assert.ok(decoded.ok)
+      const { run, last, rows } = decoded.value
+      const seq = asSeq(sender.status().confirmed)
+      const unreadable = { reason: 'shape', sum: crc32(payload) }
+      // A far side that knows the run of what it can't read, and says so.
+      const isRead = rows.every(row => row.seq !== 2)
+      const told = isRead ? { seq: last, wanted: undefined, unreadable: undefined } : { seq, wanted: seq, unreadable }
+      sender.position({ v: 1, session: 's1', run, ahead: [], base: undefined, ...told })
+    }
+    const told = frames.map(payload => decodeFrame(payload, 'series')).flatMap(one => (one.ok ? one.value.gaps : []))
+    assert.deepEqual(told[0], { first: 2, last: 2, reason: 'shape' })
+    assert.deepEqual([sender.status().confirmed, sender.status().parked], [3, 1])
     sender.end()
   })
 
