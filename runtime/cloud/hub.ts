@@ -20,6 +20,8 @@ import {
   parseTopic,
   topicOf,
 } from '../replication/protocol.ts'
+import { marksAtStart } from '../replication/reach.ts'
+import { streamsOwner } from '../replication/bookmark.ts'
 import { Receiver } from '../replication/receiver.ts'
 import { Sender } from '../replication/sender.ts'
 import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
@@ -75,6 +77,7 @@ export class Hub {
 
   static async open(options: HubOptions, doors: Doors, transport: Transport): Promise<Hub> {
     const hub = new Hub(options, doors, transport)
+    hub.#markReach()
     await transport.subscribe(filterOf('+', 'up'), (topic, payload) => hub.#message(topic, payload))
     hub.#lookForSilence()
     return hub
@@ -283,6 +286,18 @@ export class Hub {
     gateway.tables = tables
     gateway.exchange = new Exchange(senders, receivers, this.#doors, () => this.#endTalk(gateway))
     return gateway.exchange
+  }
+
+  /** For gateways that may not come in the whole life of this process too. */
+  #markReach(): void {
+    const { store, log } = this.#doors
+    const streams = [...store.states(streamsOwner).keys()].flatMap(cursor => {
+      const head = cursor.startsWith('gateway/') ? this.#headsAtStart.get(cursor.split('/').at(-1) ?? '') : undefined
+      return head === undefined ? [] : [{ cursor, head }]
+    })
+    store.commit(marksAtStart(store, streams), 'lazy').catch((error: unknown) => {
+      log.debug({ reason: messageOf(error) }, 'the reach of the streams was not saved')
+    })
   }
 
   #objection(direction: Direction, table: string, kind: string): string | undefined {

@@ -19,7 +19,7 @@ export type BookmarkOptions = {
 
 type StreamRecord = { readonly epoch: string; readonly floor: Seq }
 /** The state under which streams remember their epoch and their beginning. */
-const streamsOwner = 'streams'
+export const streamsOwner = 'streams'
 
 /** Entries read at once while the beginning of a stream is looked for. */
 const startReadMax = 1_000
@@ -32,6 +32,7 @@ export class Bookmark {
   readonly #doors: Doors
   #record: StreamRecord | undefined
   #isSaving = false
+  #isRestarting = false
 
   constructor(options: BookmarkOptions, doors: Doors) {
     this.#options = options
@@ -78,8 +79,21 @@ export class Bookmark {
   }
 
   /** The stream begins anew after `floor`: the numbers from there on mean other entries than they did. */
-  restart(floor: Seq): Promise<void> {
-    return this.#remember({ epoch: this.#doors.randomId(), floor })
+  restart(floor: Seq, then: () => void): void {
+    const { log, randomId } = this.#doors
+    this.#isRestarting = true
+    this.#remember({ epoch: randomId(), floor })
+      .then(then)
+      .catch((error: unknown) =>
+        log.warn({ table: this.#options.table, reason: messageOf(error) }, 'could not start the stream anew'),
+      )
+      .finally(() => {
+        this.#isRestarting = false
+      })
+  }
+
+  get isRestarting(): boolean {
+    return this.#isRestarting
   }
 
   async #remember(record: StreamRecord): Promise<void> {

@@ -64,6 +64,7 @@ export class Exchange {
     valve?: Valve,
   ) {
     this.#senders = senders
+    for (const sender of senders) sender.onReady = () => this.#rouse()
     this.#valve = valve
     if (valve !== undefined) valve.onRoom = () => this.#rouse()
     this.#receivers = new Map(receivers.map(receiver => [receiver.options.table, receiver]))

@@ -6,7 +6,6 @@
  * silence, a new connection) the position is the one the far side names. It never holds more than a window of frames,
  * never sends back where something came from, and never stops without its status saying so [I9].
  */
-import { messageOf } from '../errors.ts'
 import { type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import { Bookmark, type StreamStart } from './bookmark.ts'
 import { Doubt } from './doubt.ts'
@@ -19,6 +18,7 @@ import { Parts, gapsFirst, upTo } from './parts.ts'
 import type { Place, Range } from './place.ts'
 import type { PositionAnswer } from './protocol.ts'
 import { SentGaps } from './sent-gaps.ts'
+import { Reach } from './reach.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import type { Chosen } from './source.ts'
 import { Unsendable } from './unsendable.ts'
@@ -61,8 +61,7 @@ export class Sender {
   readonly #parts: Parts
   #session: Session | undefined
   #window: Window | undefined
-  /** Nothing after this can have reached the far side: the head at the start, and what was sent since. */
-  #mostSent: Seq
+  readonly #reach: Reach
   #runs = 0
   #askedAtMs = 0
   /** The head that the far side was last told of in this conversation: it believes that so much is to come. */
@@ -70,11 +69,12 @@ export class Sender {
   #ahead: readonly Entry[] = []
   readonly #doubt = new Doubt()
   #refusal: string | undefined
-  #isRestarting = false
   #lastConfirmedAtMs: number | undefined
   readonly #counts = { bytes: 0, parked: 0, refused: 0 }
   /** Called when the stream has a new epoch, which only a new hello can tell. */
   onRestart: () => void = () => {}
+  /** Called when there may be something to send that nobody has asked for just now. */
+  onReady: () => void = () => {}
 
   constructor(options: SenderOptions, doors: Doors) {
     this.options = options
@@ -84,7 +84,7 @@ export class Sender {
     this.#gaps = new SentGaps(options, doors)
     this.#unsendable = new Unsendable(options, doors)
     this.#parts = new Parts(options, doors)
-    this.#mostSent = options.headAtStart ?? doors.store.head(options.table)
+    this.#reach = new Reach(options.cursor, options.headAtStart ?? doors.store.head(options.table), doors)
   }
 
   get epoch(): string {
@@ -92,8 +92,9 @@ export class Sender {
   }
 
   /** Makes the stream's beginning durable, once. */
-  prepare(): Promise<void> {
-    return this.#bookmark.prepare()
+  async prepare(): Promise<void> {
+    this.#reach.mark()
+    await this.#bookmark.prepare()
   }
 
   /**
@@ -129,21 +130,28 @@ export class Sender {
   #open(far: Place): void {
     // Not our head of now: after a lost end it may have grown past the far side's position before we could ask for it.
     this.#noticeLostEnd()
-    const position = far.seq
-    const newest = far.ahead.at(-1)?.[1] ?? position
-    if (newest > this.#mostSent) return this.#restart(newest)
+    const newest = far.ahead.at(-1)?.[1] ?? far.seq
+    if (newest > this.#reach.most) return this.#restart(newest)
+    const session = this.#session
+    this.#reach.meet(() => {
+      if (session === this.#session && this.#window === undefined) this.#start(far)
+    })
+  }
+
+  #start(far: Place): void {
     const nowMs = this.#doors.time.monotonicMs()
-    this.#window = openWindow(this.#runs + 1, position, this.#bookmark.floor, nowMs)
+    this.#window = openWindow(this.#runs + 1, far.seq, this.#bookmark.floor, nowMs)
     this.#parts.begin(far, this.#window, this.#session)
     this.#saveCursor()
+    this.onReady()
   }
 
   /** What was sent was on disk: a head before it means that the database was repaired, and its end is lost. */
   #noticeLostEnd(): void {
     const head = this.#doors.store.head(this.options.table)
-    if (head >= this.#mostSent) return
-    const lost = this.#mostSent
-    this.#mostSent = head
+    const lost = this.#reach.most
+    if (head >= lost) return
+    this.#reach.cutBackTo(head)
     const scanned = Math.max(this.#window?.scanned ?? 0, this.#parts.live?.window.scanned ?? 0)
     if (scanned > head) this.#restart(lost)
   }
@@ -154,22 +162,14 @@ export class Sender {
    * what our own cursor knows to be confirmed: rather a few readings twice than new ones lost.
    */
   #restart(position: Seq): void {
-    if (this.#isRestarting) return
-    const { log } = this.#doors
+    if (this.#bookmark.isRestarting) return
     const { table, label } = this.options
-    const floor = asSeq(Math.min(this.#bookmark.cursor, this.#mostSent))
-    log.error(
-      { table, stream: label, theirs: position, ours: this.#mostSent, from: floor },
+    const floor = asSeq(Math.min(this.#bookmark.cursor, this.#reach.most))
+    this.#doors.log.error(
+      { table, stream: label, theirs: position, ours: this.#reach.most, from: floor },
       'the far side has entries that this database lost or never had: the stream starts anew after the last position known to be confirmed',
     )
-    this.#isRestarting = true
-    this.#bookmark
-      .restart(floor)
-      .then(() => this.onRestart())
-      .catch((error: unknown) => log.warn({ table, reason: messageOf(error) }, 'could not start the stream anew'))
-      .finally(() => {
-        this.#isRestarting = false
-      })
+    this.#bookmark.restart(floor, () => this.onRestart())
   }
 
   /** The far side tells where it stands. */
@@ -327,7 +327,7 @@ export class Sender {
   #carry(session: Session, { cut, payloads }: Packed): void {
     const { table } = this.options
     this.#counts.parked += this.#unsendable.note(cut.parked, this.epoch)
-    this.#mostSent = asSeq(Math.max(this.#mostSent, cut.last))
+    this.#reach.sent(cut.last)
     this.#toldHead = this.#doors.store.head(table)
     for (const payload of payloads) {
       this.#counts.bytes += payload.length
@@ -343,7 +343,7 @@ export class Sender {
     this.#parts.tick()
     if (this.#window === undefined) {
       // Its first position has not come.
-      if (nowMs - this.#askedAtMs < stallMs || this.#isRestarting) return
+      if (nowMs - this.#askedAtMs < stallMs || this.#bookmark.isRestarting) return
     } else {
       if (!isStalled(this.#window, stallMs, nowMs)) return
       this.#window = slowed(this.#window, nowMs)
@@ -390,7 +390,7 @@ export class Sender {
 
   #state(behind: number): StreamStatus['state'] {
     if (this.#refusal !== undefined) return 'refused'
-    if (this.#isRestarting) return 'restarting'
+    if (this.#bookmark.isRestarting) return 'restarting'
     if (this.#window === undefined) return 'offline'
     if (behind === 0) return 'idle'
     return this.#window.framesMax === 1 || isStalled(this.#window, stallMs, this.#doors.time.monotonicMs())

@@ -133,6 +133,10 @@ class Pair {
     await Promise.all([this.#sender?.end(), this.#receiver?.end()])
   }
 
+  get isSending(): boolean {
+    return this.#sender.status()[0]?.state !== 'offline'
+  }
+
   async connect(): Promise<void> {
     await this.cut()
     const id = `session-${++this.#sessions}`
@@ -254,6 +258,7 @@ describe('a stream whose new readings go first', () => {
     pair.isBad = false
     await append(pair.edge, ...noise(0, 500))
     await pair.connect()
+    await until('it may send', () => pair.isSending)
     await append(pair.edge, ...noise(500, 5))
     await until('all of it', () => pair.behind === 0)
     assert.deepEqual([...pair.bases].includes(asSeq(500)), true)

@@ -20,7 +20,7 @@ import { stampAt } from '../../runtime/stamp.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { type Change, type Seq, type TableKind, asSeq, seqZero } from '../../runtime/store/types.ts'
 import { readingEntry, series } from './entries.ts'
-import { append, doors, openTestStore, places, put, sleep, until } from './rig.ts'
+import { append, doors, flush, openTestStore, places, put, sleep, until } from './rig.ts'
 
 const never = new Promise<never>(() => {})
 
@@ -167,6 +167,7 @@ describe('a stream', () => {
     await until('the stream starts anew', () => restarted === 1, 1_000)
     assert.notEqual(sender.epoch, epoch)
     sender.begin({ ...session, id: 's2' }, seqZero)
+    await until('it may send', () => sender.isReady, 1_000)
     await sender.send()
     const decoded = decodeFrame(frames.at(-1) ?? Buffer.alloc(0), 'series')
     assert.ok(decoded.ok)
@@ -177,6 +178,37 @@ describe('a stream', () => {
     sender.end()
   })
 
+  it('knows an older copy of the database, however often it starts before it meets the far side again', async () => {
+    await append(store, 1, 2, 3)
+    await send().prepare()
+    await append(store, 4, 5, 6, 7) // the far side has seen other entries 4 and 5, before the copy took the card's place
+    await flush(store)
+    const sender = send()
+    await sender.prepare()
+    let restarted = 0
+    sender.onRestart = () => restarted++
+    sender.begin(session, asSeq(5))
+    await until('the stream starts anew', () => restarted === 1, 1_000)
+    sender.end()
+  })
+
+  it('takes no entries for those of an older copy that it sent itself before it was started again', async () => {
+    await append(store, 1, 2, 3)
+    const first = send()
+    await first.prepare()
+    await append(store, 4, 5)
+    first.begin(session, seqZero)
+    await until('it may send', () => first.isReady, 1_000)
+    await first.send()
+    first.end()
+    const second = send()
+    await second.prepare()
+    second.onRestart = () => assert.fail('started anew')
+    second.begin({ ...session, id: 's2' }, asSeq(5))
+    await until('it goes on', () => second.status().confirmed === 5, 1_000)
+    second.end()
+  })
+
   it('goes on where the far side is, if that is something it was sent since the start', async () => {
     await append(store, 1)
     const sender = send()
@@ -184,6 +216,7 @@ describe('a stream', () => {
     sender.onRestart = () => assert.fail('started anew')
     await append(store, 2, 3)
     sender.begin(session, seqZero)
+    await until('it may send', () => sender.isReady, 1_000)
     await sender.send()
     sender.begin({ ...session, id: 's2' }, asSeq(3))
     assert.equal(sender.status().confirmed, 3)
@@ -222,6 +255,7 @@ describe('a stream', () => {
     let restarted = 0
     sender.onRestart = () => restarted++
     sender.begin(session, seqZero)
+    await until('it may send', () => sender.isReady, 1_000)
     await sender.send()
     await sender.lookAtOldest()
     await sleep(20)
@@ -260,6 +294,7 @@ describe('a stream', () => {
     await sender.prepare()
     await put(store, 'a', 1, 'alerts')
     sender.begin(session, seqZero)
+    await until('it may send', () => sender.isReady, 1_000)
     assert.equal(await sender.send(), 'sent')
     assert.ok(limits.length === 1 && limits.every(limit => limit <= 128))
     sender.end()

@@ -2,7 +2,8 @@
  * What devices and people do to the pretend machines, and the ledger of it: what was written where, and whether it was
  * acknowledged. A device that heard no acknowledgement sends its readings again, with the same ids.
  */
-import type { Arrival, Change } from '../../runtime/store/types.ts'
+import type { Store } from '../../runtime/store/store.ts'
+import { type Arrival, type Change, type Seq, seqZero } from '../../runtime/store/types.ts'
 import type { Random } from '../rigs/random.ts'
 import type { SimNode } from './node.ts'
 import type { Scenario } from './scenario.ts'
@@ -30,6 +31,9 @@ export class Load {
   readonly transactions = new Map<number, readonly string[]>()
   /** Readings that were sent again: these stand in the log where the second try found room. */
   readonly sentAgain = new Set<number>()
+  /** Where each entry that was acknowledged stands in its origin's log, by `node/table/n`. */
+  readonly places = new Map<string, number>()
+  readonly #looked = new Map<string, Seq>()
   readonly #world: World
   readonly #scenario: Scenario
   readonly #nodes: readonly SimNode[]
@@ -141,6 +145,18 @@ export class Load {
     this.#commit(node, changes, [one])
   }
 
+  /** At once, before any limit takes it out of the log again. */
+  async #notePlaces({ id, restores }: SimNode, store: Store, table: string): Promise<void> {
+    if (table !== 'readings') return
+    const key = `${id}#${restores}/${table}`
+    const after = this.#looked.get(key) ?? seqZero
+    this.#looked.set(key, store.head(table))
+    for (const entry of await store.read(table, after, 100_000)) {
+      if (entry.kind === 'reading' && entry.origin === id)
+        this.places.set(`${id}/${table}/${entry.value as number}`, entry.seq)
+    }
+  }
+
   #begin(table: string, node: SimNode): Written {
     const one: Written = { n: ++this.#n, table, node: node.id, state: 'waiting', acknowledgedAtMs: 0 }
     this.written.push(one)
@@ -166,6 +182,7 @@ export class Load {
           one.state = 'acknowledged'
           one.acknowledgedAtMs = this.#world.timeline.nowMs
         }
+        void this.#notePlaces(node, store, written[0]?.table ?? '').catch(() => undefined)
       },
       (error: unknown) => {
         this.#world.note(`refused ${names}: ${(error as Error).message}`)

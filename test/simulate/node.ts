@@ -3,11 +3,12 @@
  * and the real bridge or hub in it. To kill it is to take its doors away: no timer of it fires any more, no write of it
  * returns, nothing it says is heard. What it leaves is what is on its disk.
  */
-import { hybridClock } from '../../runtime/clock/hybrid.ts'
+import { earliestHonestMs, hybridClock } from '../../runtime/clock/hybrid.ts'
 import { Hub, type HubOptions } from '../../runtime/cloud/hub.ts'
 import { messageOf } from '../../runtime/errors.ts'
 import { Bridge, type BridgeOptions } from '../../runtime/replication/bridge.ts'
 import type { StoreDoor } from '../../runtime/replication/store-door.ts'
+import { type LogLimit, Retention } from '../../runtime/retention/retention.ts'
 import type { Time } from '../../runtime/replication/time.ts'
 import { Store } from '../../runtime/store/store.ts'
 import type { Timers } from '../../runtime/store/timers.ts'
@@ -30,6 +31,7 @@ export type NodeOptions = {
   readonly role: Role
   readonly tables: readonly TableSpec[]
   readonly commitIntervalMs: number
+  readonly limits: readonly LogLimit[]
   readonly clock: WallClock
   readonly random: Random
   readonly wrapStore: WrapStore | undefined
@@ -130,7 +132,7 @@ export class SimNode {
   }
 
   async #start(life: Life): Promise<void> {
-    const { id, role, tables, commitIntervalMs, wrapStore, random } = this.options
+    const { id, role, tables, commitIntervalMs, limits, wrapStore, random } = this.options
     const { time, timers } = life
     const log = this.#world.log(id)
     const randomId = (): string => Math.floor(random.next() * 2 ** 48).toString(36)
@@ -150,6 +152,14 @@ export class SimNode {
     })
     if (!life.isAlive) return
     life.store = store
+    Retention.open(limits, {
+      store,
+      trustedMs: () => (time.wallMs() >= earliestHonestMs ? time.wallMs() : undefined),
+      wallMs: time.wallMs,
+      after: time.after,
+      tableOf: cursor => (cursor.startsWith('pack/') ? undefined : cursor.split('/').at(-1)),
+      log,
+    })
     const doors = { store: wrapStore?.(store) ?? store, time, randomId, log }
     if (role.kind === 'hub') {
       const transport = this.#network.transport(

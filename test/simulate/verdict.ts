@@ -24,7 +24,9 @@ export async function judge(run: Case): Promise<void> {
   for (const gateway of nodes) {
     if (gateway === hub) continue
     for (const table of ['readings', 'alerts']) await judgeLedger(run, gateway, hub, table)
-    const isRelayed = scenario.bridgeOf(gateway.id).subscribe.includes('readings')
+    // Where a limit holds the log of readings it is no ledger any more.
+    const isRelayed =
+      scenario.limitsOf(gateway.id).length === 0 && scenario.bridgeOf(gateway.id).subscribe.includes('readings')
     for (const other of nodes) {
       if (isRelayed && other !== hub && other !== gateway) await judgeLedger(run, other, gateway, 'readings')
     }
@@ -32,8 +34,9 @@ export async function judge(run: Case): Promise<void> {
     for (const table of scenario.shared) await judgeRows(run, hub, gateway, table)
   }
   for (const node of nodes) {
-    await judgeLedger(run, node, node, 'readings')
+    if (scenario.limitsOf(node.id).length === 0) await judgeLedger(run, node, node, 'readings')
   }
+  for (const node of nodes) await judgeTransactions(run, node)
   await judgeWinners(run, 'thresholds')
 }
 
@@ -45,20 +48,41 @@ async function entriesOf(node: SimNode, table: string): Promise<readonly (Readin
   return entries.filter(entry => entry.kind !== 'gap')
 }
 
+/** What `to` was told that it will never get of `from`. */
+async function gapsOf(from: SimNode, to: SimNode, table: string): Promise<{ first: number; last: number }[]> {
+  const gaps: { first: number; last: number }[] = []
+  for await (const { value } of to.store?.rows('gaps', { prefix: `${from.id}/${table}/` }) ?? []) {
+    gaps.push(value as { first: number; last: number })
+  }
+  return gaps
+}
+
 /** Each entry that `from` acknowledged is at `to` once and in order. */
-async function judgeLedger({ world, load, storm }: Case, from: SimNode, to: SimNode, table: string): Promise<void> {
+async function judgeLedger(
+  { world, load, storm, scenario }: Case,
+  from: SimNode,
+  to: SimNode,
+  table: string,
+): Promise<void> {
   const name = `${table} of ${from.id} at ${to.id}`
   const found = (await entriesOf(to, table)).filter(entry => entry.origin === from.id).map(numberOf)
   const counts = new Map<number, number>()
   for (const n of found) counts.set(n, (counts.get(n) ?? 0) + 1)
   const written = load.written.filter(one => one.table === table && one.node === from.id)
   const setBack = storm.setBack.filter(({ node }) => node === from.id || node === to.id)
+  const gaps = await gapsOf(from, to, table)
+  const isLost = ({ n }: Written): boolean => {
+    const seq = load.places.get(`${from.id}/${table}/${n}`)
+    return seq !== undefined && gaps.some(({ first, last }) => first <= seq && seq <= last)
+  }
   for (const one of written) {
     const count = counts.get(one.n) ?? 0
     counts.delete(one.n)
     // Set back to an older copy: what was written since is gone, and what had been sent since may be sent again.
     if (count > 1 + setBack.length) world.violate(`${name}: ${one.n} is there ${count} times`)
-    if (count === 0 && one.state === 'acknowledged' && !isExcused(one, setBack)) {
+    const isWanted = from === to || table !== 'readings' || scenario.isChosen(one.n)
+    if (!isWanted && count > 0) world.violate(`${name}: ${one.n} is there, and was not chosen`)
+    if (count === 0 && isWanted && one.state === 'acknowledged' && !isExcused(one, setBack) && !isLost(one)) {
       world.violate(`${name}: ${one.n} was acknowledged and is missing`)
     }
   }

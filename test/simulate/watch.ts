@@ -12,6 +12,8 @@ import type { SimNode } from './node.ts'
 import type { World } from './world.ts'
 
 const lookEveryMs = 1_000
+/** Rows are read from the disk: not at every look. */
+const rowsEvery = 3
 /** A stream may call itself moving for so long without its position moving: it asks after 10 s. */
 const movingMaxMs = 45_000
 
@@ -19,13 +21,22 @@ export class Watch {
   readonly #world: World
   readonly #nodes: readonly SimNode[]
   readonly #network: Network
+  readonly #isChosen: (n: number) => boolean
   readonly #lookAtRows: (node: SimNode) => Promise<void>
   readonly #positions = new Map<string, number>()
   readonly #moved = new Map<string, { readonly confirmed: number; readonly atMs: number }>()
+  #looks = 0
   readonly #looked = new Map<string, Seq>()
 
-  constructor(world: World, nodes: readonly SimNode[], network: Network, lookAtRows: (node: SimNode) => Promise<void>) {
+  constructor(
+    world: World,
+    nodes: readonly SimNode[],
+    network: Network,
+    isChosen: (n: number) => boolean,
+    lookAtRows: (node: SimNode) => Promise<void>,
+  ) {
     this.#world = world
+    this.#isChosen = isChosen
     this.#lookAtRows = lookAtRows
     this.#nodes = nodes
     this.#network = network
@@ -33,6 +44,7 @@ export class Watch {
 
   start(): void {
     this.#world.timeline.after(lookEveryMs, () => {
+      this.#looks++
       for (const node of this.#nodes) {
         if (node.store === undefined) continue
         this.#lookAtPositions(node)
@@ -40,7 +52,7 @@ export class Watch {
         void this.#lookAtLogs(node)
         void this.#lookAtParked(node).catch(() => undefined)
         // While a disk does not answer there are no rows to look at.
-        void this.#lookAtRows(node).catch(() => undefined)
+        if (this.#looks % rowsEvery === 0) void this.#lookAtRows(node).catch(() => undefined)
       }
       void this.#lookAtCursors()
       this.start()
@@ -142,7 +154,14 @@ export class Watch {
     const has = Math.max(stored?.seq ?? 0, stream.floor)
     if (has >= seq) return
     const missing = (await this.#read(store, table, asSeq(has))).find(
-      entry => entry.kind !== 'gap' && entry.seq <= seq && entry.via !== to.id && entry.origin !== to.id,
+      entry =>
+        entry.kind !== 'gap' &&
+        entry.seq <= seq &&
+        // Of a row whose entry was trimmed nobody knows any more from whom it came.
+        entry.seq >= store.firstSeq(table) &&
+        entry.via !== to.id &&
+        entry.origin !== to.id &&
+        (entry.kind === 'record' || from.options.role.kind === 'hub' || this.#isChosen(entry.value as number)),
     )
     if (missing === undefined) return
     this.#world.violate(
