@@ -17,7 +17,9 @@ import { alsoDown, rollupOf, selectionOf, streamsOf } from './streams.ts'
 import { replicationTime } from './time.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 
-export async function openBridges(house: House, store: Store, keeper: Timekeeper): Promise<readonly FarSide[]> {
+export type Bridges = { readonly bridges: readonly FarSide[]; readonly rollups: readonly Rollup[] }
+
+export async function openBridges(house: House, store: Store, keeper: Timekeeper): Promise<Bridges> {
   const { config, log, closers } = house
   const doors = {
     store,
@@ -28,11 +30,12 @@ export async function openBridges(house: House, store: Store, keeper: Timekeeper
   }
   const clockTrusted = (): boolean => house.time.clock.isTrusted
   const bridges: FarSide[] = []
+  const rollups: Rollup[] = []
   for (const bridgeConfig of config.bridges) {
     const options = {
       ...bridgeConfig,
       alsoSubscribe: alsoDown(bridgeConfig, house.config.tables),
-      publish: await openSources(house, store, bridgeConfig),
+      publish: await openSources(house, store, bridgeConfig, rollups),
       secrets: await openClientSecrets(bridgeConfig, doors.log, house.closers),
     }
     const bridge =
@@ -42,11 +45,11 @@ export async function openBridges(house: House, store: Store, keeper: Timekeeper
     closers.push(() => bridge.close())
     bridges.push(bridge)
   }
-  return bridges
+  return { bridges, rollups }
 }
 
 /** What each stream of a bridge reads. Summaries are followed from here on, and closed after the bridge that sends them. */
-async function openSources(house: House, store: Store, bridge: BridgeConfig) {
+async function openSources(house: House, store: Store, bridge: BridgeConfig, rollups: Rollup[]) {
   const { config, log, closers, time } = house
   const { name } = bridge
   const { commitIntervalMs } = config.store
@@ -56,6 +59,7 @@ async function openSources(house: House, store: Store, bridge: BridgeConfig) {
     if (options === undefined) return { ...stream, selection: selectionOf(stream, kind) }
     const rollup = await Rollup.open(options, { store, time: time.board, log: log.child({ room: 'rollup' }) })
     closers.push(() => rollup.close())
+    rollups.push(rollup)
     return { ...stream, summaries: { log: options.log, undecided: () => rollup.undecided } }
   })
   return Promise.all(opened)

@@ -58,12 +58,12 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
     }
     // Before anything else looks at the time, or writes.
     const keeper = await openKeeper(house, store)
-    openRetention(house, store)
+    const retention = openRetention(house, store)
     // Rules before the broker: no reading may come before its table is watched.
     const { alerting, rulebook } = await openAlerting(house, store, keeper)
     const lan = config.broker && (await openLan(house, config.broker, store))
     const cloud = config.hub && (await openCloud(house, config.hub, store, keeper))
-    const bridges = await openBridges(house, store, keeper)
+    const { bridges, rollups } = await openBridges(house, store, keeper)
     const parts: Parts = {
       config,
       store,
@@ -72,6 +72,8 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       lan,
       cloud,
       bridges,
+      rollups,
+      retention,
       keeper,
       startedAtMs: monotonicMs(),
       monotonicMs,
@@ -114,7 +116,7 @@ async function openStore({ config, log, closers, time }: House): Promise<Store> 
   return store
 }
 
-function openRetention({ config, log, closers, time }: House, store: Store): void {
+function openRetention({ config, log, closers, time }: House, store: Store): Retention {
   const limits = [...config.tables].map(([table, { logBytesMax, logAgeMsMax }]) => ({
     table,
     bytesMax: logBytesMax,
@@ -129,6 +131,7 @@ function openRetention({ config, log, closers, time }: House, store: Store): voi
     log: log.child({ room: 'retention' }),
   })
   closers.push(() => retention.close())
+  return retention
 }
 
 async function openAlerting({ config, log, closers, time }: House, store: Store, keeper: Timekeeper) {
@@ -199,8 +202,8 @@ function brokerLimits({ limits }: BrokerConfig) {
 async function openCloud(house: House, options: HubConfig, store: Store, keeper: Timekeeper) {
   const { config, log, closers } = house
   const way = options.broker
-    ? { link: await openHubLink(house, options.broker), broker: undefined }
-    : { link: undefined, broker: await openHubBroker(house, options) }
+    ? { link: await openHubLink(house, options.broker), broker: undefined, warning: () => undefined }
+    : { link: undefined, ...(await openHubBroker(house, options)) }
   const names = [...store.tables.keys()]
   const hub = await Hub.open(
     {
@@ -223,7 +226,7 @@ async function openCloud(house: House, options: HubConfig, store: Store, keeper:
 }
 
 /** A listener of our own for the gateways. */
-async function openHubBroker({ log, closers, time }: House, options: HubConfig): Promise<Broker> {
+async function openHubBroker({ log, closers, time }: House, options: HubConfig) {
   const room = log.child({ room: 'hub' })
   const users = new GatewayUsers(await openGatewayPasswords(options.gateways, room, closers))
   const secure = options.tls && (await openServerTls(options.tls, room, closers))
@@ -245,7 +248,7 @@ async function openHubBroker({ log, closers, time }: House, options: HubConfig):
     log: log.child({ room: 'hub' }),
   })
   closers.push(() => broker.close())
-  return broker
+  return { broker, warning: () => secure?.warning() }
 }
 
 /** Somebody else's broker between the gateways and the hub. */

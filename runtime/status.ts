@@ -7,6 +7,7 @@ import {
   type GatewayStatus,
   type HubSection,
   type StreamSection,
+  type TableSection,
   storeSection,
 } from './api/status.ts'
 import type { Broker } from './broker/broker.ts'
@@ -16,6 +17,8 @@ import type { Config } from './config/config.ts'
 import type { Ingest } from './ingest/ingest.ts'
 import type { FarSide } from './replication/far-side.ts'
 import type { StreamStatus } from './replication/stream.ts'
+import type { Retention } from './retention/retention.ts'
+import type { Rollup } from './rollup/rollup.ts'
 import type { Store } from './store/store.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 import { programVersion } from './version.ts'
@@ -27,9 +30,17 @@ export type Parts = {
   readonly rulebook: Rulebook
   readonly lan: { readonly broker: Broker; readonly ingest: Ingest } | undefined
   readonly cloud:
-    | { readonly broker: Broker | undefined; readonly link: BrokerTransport | undefined; readonly hub: Hub }
+    | {
+        readonly broker: Broker | undefined
+        readonly link: BrokerTransport | undefined
+        readonly hub: Hub
+        /** What is wrong with the certificate of its listeners. */
+        readonly warning: () => string | undefined
+      }
     | undefined
   readonly bridges: readonly FarSide[]
+  readonly rollups: readonly Rollup[]
+  readonly retention: Retention
   readonly keeper: Timekeeper
   /** By the monotonic clock: the other one may have been corrected since. */
   readonly startedAtMs: number
@@ -45,6 +56,8 @@ export function statusOf({
   lan,
   cloud,
   bridges,
+  rollups,
+  retention,
   keeper,
   startedAtMs,
   monotonicMs,
@@ -60,7 +73,7 @@ export function statusOf({
       uptime_ms: uptimeMs,
     },
     clock: clockSection(keeper),
-    store: storeSection(store.status()),
+    store: storeSection(store.status(), tableFacts(retention, rollups)),
     broker: lan && {
       listen: lan.broker.addresses().map(hostAndPort),
       clients: lan.broker.connected().length,
@@ -70,6 +83,29 @@ export function statusOf({
     rules: { ...rulebook.status(), firing, pending },
     bridges: bridges.map(bridge => bridgeSection(bridge, now())),
     hub: cloud && hubSection(config.gateway.id, cloud),
+  }
+}
+
+/** What the store does not know of its tables: to which limits their logs are held, and which of them are summaries. */
+function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: string) => Partial<TableSection> {
+  const limits = new Map(retention.status().map(limit => [limit.table, limit]))
+  const summaries = new Map(rollups.map(rollup => [rollup.status().log, rollup.status()]))
+  return name => {
+    const { bytesMax, ageMsMax, lost, lastReason } = limits.get(name) ?? {}
+    const summed = summaries.get(name)
+    return {
+      max_bytes: bytesMax ?? null,
+      max_age_ms: ageMsMax ?? null,
+      lost: lost ?? 0,
+      lost_reason: lastReason,
+      summaries: summed && {
+        of: summed.table,
+        behind: summed.behind,
+        open_periods: summed.open,
+        undecided: summed.undecided,
+        left_out: summed.left,
+      },
+    }
   }
 }
 
@@ -102,14 +138,16 @@ function linkSection(link: BrokerTransport): NonNullable<HubSection['broker']> {
   return { url: link.url, connected: status?.state === 'connected', reason: status?.reason }
 }
 
-function hubSection(id: string, { broker, link, hub }: NonNullable<Parts['cloud']>): HubSection {
+function hubSection(id: string, { broker, link, hub, warning }: NonNullable<Parts['cloud']>): HubSection {
   const gateways = hub.status().gateways.map(({ gateway, state, lastContactMs, streams }) => ({
     id: gateway,
     connected: state === 'talking',
     last_contact_ms: lastContactMs,
     streams: streams.map(streamSection),
   }))
-  return { id, listen: broker?.addresses().map(hostAndPort) ?? [], broker: link && linkSection(link), gateways }
+  const warnings = [warning(), ...(link?.status()?.warnings ?? [])].filter(text => text !== undefined)
+  const listen = broker?.addresses().map(hostAndPort) ?? []
+  return { id, listen, broker: link && linkSection(link), warnings, gateways }
 }
 
 function streamSection(stream: StreamStatus): StreamSection {

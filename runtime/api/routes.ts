@@ -30,6 +30,7 @@ import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from '.
 import { parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
 import { type ParkedDoor, parkedRoutes } from './parked.ts'
 import { inBatches, type Readers } from './readers.ts'
+import { tableSection } from './status.ts'
 
 export type RoutesOptions = {
   readonly store: Store
@@ -62,11 +63,16 @@ export function apiRoutes({ store, status, reload, parked, readers, now, log }: 
 
   if (parked !== undefined) parkedRoutes(app, base, parked, log)
 
-  app.get(`${base}/tables`, () => jsonResponse(store.status().tables))
+  app.get(`${base}/tables`, () => jsonResponse(store.status().tables.map(tableSection)))
 
   app.get(`${base}/tables/:table`, c => {
     const { name } = tableOf(store, c.req.param('table'))
-    return jsonResponse(store.status().tables.find(table => table.name === name))
+    return jsonResponse(
+      store
+        .status()
+        .tables.map(tableSection)
+        .find(table => table.name === name),
+    )
   })
 
   app.get(`${base}/tables/:table/rows`, c => {

@@ -66,6 +66,29 @@ export type TableSection = {
   readonly head: number
   /** Of a series table: how many pairs of device and metric it knows. */
   readonly series: number
+  /** Of its log, on disk; what is kept for queries comes on top of it. */
+  readonly log_bytes?: number | undefined
+  /** The limits that its log is held to; null without one. */
+  readonly max_bytes?: number | null | undefined
+  readonly max_age_ms?: number | null | undefined
+  /** Since the start: readings dropped at a limit before everybody had them, and at which limit last. */
+  readonly lost?: number | undefined
+  readonly lost_reason?: string | undefined
+  /** Of a table that no configuration names: it holds what a stream with `every` sends. */
+  readonly summaries?: SummariesSection | undefined
+}
+
+export type SummariesSection = {
+  /** The table that is summed up. */
+  readonly of: string
+  /** Readings of it that were not looked at yet. */
+  readonly behind: number
+  /** Periods, of all series, that are not over yet. */
+  readonly open_periods: number
+  /** Readings that `where` had no answer for; they do not count. */
+  readonly undecided: number
+  /** Periods that are lost, because there are as many series as one table may have. */
+  readonly left_out: number
 }
 
 export type BrokerSection = {
@@ -161,6 +184,8 @@ export type HubSection = {
   readonly broker?:
     | { readonly url: string; readonly connected: boolean; readonly reason: string | undefined }
     | undefined
+  /** What is wrong although it may be connected, each in a sentence: its certificate, files that do not fit. */
+  readonly warnings?: readonly string[] | undefined
   readonly gateways: readonly {
     readonly id: string
     readonly connected: boolean
@@ -170,6 +195,14 @@ export type HubSection = {
   }[]
 }
 
-export function storeSection({ damagedValues, bytesWritten, ...rest }: StoreStatus): StoreSection {
-  return { ...rest, damaged_values: damagedValues, bytes_written: bytesWritten }
+export function storeSection(
+  { damagedValues, bytesWritten, tables, ...rest }: StoreStatus,
+  more: (table: string) => Partial<TableSection> = () => ({}),
+): StoreSection {
+  const sections = tables.map(table => ({ ...tableSection(table), ...more(table.name) }))
+  return { ...rest, damaged_values: damagedValues, bytes_written: bytesWritten, tables: sections }
+}
+
+export function tableSection({ logBytes, ...rest }: StoreStatus['tables'][number]): TableSection {
+  return { ...rest, log_bytes: logBytes }
 }

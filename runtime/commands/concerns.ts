@@ -21,6 +21,7 @@ export function concernsOf(status: Told<GatewayStatus>): readonly Concern[] {
   const nowMs = nowOf(status)
   const all = [
     ...storeConcerns(status),
+    ...tableConcerns(status),
     ...clockConcerns(status),
     ...rulesConcerns(status),
     ...(status.bridges ?? []).flatMap(bridge => bridgeConcerns(bridge, nowMs)),
@@ -46,6 +47,24 @@ function storeConcerns({ store }: Told<GatewayStatus>): Concern[] {
     ...(damaged > 0 ? [red(`${counted(damaged, 'stored value')} cannot be read any more`)] : []),
     ...(repairs > 0 ? [yellow('the database was damaged and had to be repaired when it was opened')] : []),
   ]
+}
+
+/** What a log dropped at its limit; unless a stream says so itself, with the far side's name. */
+function tableConcerns({ store, bridges = [], hub }: Told<GatewayStatus>): Concern[] {
+  const streams = [...bridges, ...(hub?.gateways ?? [])].flatMap(one => one.streams ?? [])
+  const told = new Set(streams.filter(({ gaps = 0 }) => gaps > 0).map(({ table }) => table))
+  return (store?.tables ?? []).flatMap(({ name = '?', lost = 0, lost_reason: reason, summaries }) => [
+    ...(lost > 0 && !told.has(summaries?.of ?? name)
+      ? [
+          red(
+            `${name}: ${counted(lost, 'reading')} dropped at the limit of the log${because(reason)}: before everybody had them (holdfast query gaps)`,
+          ),
+        ]
+      : []),
+    ...((summaries?.left_out ?? 0) > 0
+      ? [yellow(`${name}: ${counted(summaries?.left_out ?? 0, 'period')} lost: too many series to sum up`)]
+      : []),
+  ])
 }
 
 function clockConcerns({ clock }: Told<GatewayStatus>): Concern[] {
@@ -97,7 +116,7 @@ function streamConcerns(stream: Told<StreamSection>, where: string, nowMs: numbe
   ]
 }
 
-function hubConcerns({ broker, gateways = [] }: Told<HubSection>, nowMs: number | undefined): Concern[] {
+function hubConcerns({ broker, warnings = [], gateways = [] }: Told<HubSection>, nowMs: number | undefined): Concern[] {
   const cutOff =
     broker?.connected === false
       ? [
@@ -114,7 +133,7 @@ function hubConcerns({ broker, gateways = [] }: Told<HubSection>, nowMs: number 
         : []
     return [...silent, ...streams.flatMap(stream => streamConcerns(stream, `gateway ${id}`, nowMs))]
   })
-  return [...cutOff, ...ofGateways]
+  return [...cutOff, ...warnings.map(warning => yellow(`the hub: ${warning}`)), ...ofGateways]
 }
 
 function waitingOf(streams: readonly Told<StreamSection>[]): string {

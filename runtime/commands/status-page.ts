@@ -108,14 +108,43 @@ function rulesLine(rules: NonNullable<Told<GatewayStatus>['rules']>, terminal: T
 
 function tables(all: readonly Told<TableSection>[], terminal: Terminal): string {
   if (all.length === 0) return ''
-  const rows = all.map(({ name, kind, first, head, series }) => [
-    name ?? '-',
-    kind ?? '-',
-    many(first),
-    many(head),
-    kind === 'series' ? many(series) : '-',
+  // What the gateway keeps for itself stands apart from what a person named.
+  const ordered = [...all.filter(one => one.summaries === undefined), ...all.filter(one => one.summaries !== undefined)]
+  const rows = ordered.map(one => [
+    one.name ?? '-',
+    one.summaries === undefined ? (one.kind ?? '-') : 'summaries',
+    many(one.first),
+    many(one.head),
+    one.kind === 'series' ? many(one.series) : '-',
+    size(one.log_bytes),
+    limits(one),
   ])
-  return table(['table', 'kind', '>first', '>head', '>series'], rows, terminal)
+  const notes = ordered.flatMap(one => tableNotes(one, terminal)).map(note => `${line('', note)}\n`)
+  return table(['table', 'kind', '>first', '>head', '>series', '>log', 'limit'], rows, terminal) + notes.join('')
+}
+
+function limits({ max_bytes: bytes, max_age_ms: ageMs }: Told<TableSection>): string {
+  const all = [typeof bytes === 'number' ? formatSize(bytes) : '', typeof ageMs === 'number' ? wholeAge(ageMs) : '']
+  return all.filter(text => text !== '').join(', ') || '-'
+}
+
+/** `30d` for what `age` calls `30d0h`. */
+const wholeAge = (ms: number): string => age(ms).replace(/(?<=[dhm])0[hms]$/, '')
+
+function tableNotes(
+  { name, lost = 0, lost_reason: reason, summaries }: Told<TableSection>,
+  terminal: Terminal,
+): string[] {
+  const at = reason === undefined ? 'at its limit' : `at ${shown(reason)}`
+  const dropped = `${shown(name)}: ${counted(lost, 'reading')} dropped ${at} before everybody had them`
+  return [
+    ...(lost > 0 ? [terminal.paint('red', dropped)] : []),
+    ...(summaries
+      ? [
+          `${shown(name)}: summaries of ${shown(summaries.of)} for a stream, ${counted(summaries.behind, 'reading')} behind, ${counted(summaries.open_periods, 'period')} open`,
+        ]
+      : []),
+  ]
 }
 
 function bridgePart(bridge: Told<BridgeSection>, now: number | undefined, terminal: Terminal): string {
@@ -160,13 +189,14 @@ function waits(streams: readonly Told<StreamSection>[], now: number | undefined)
 }
 
 function hubPart(
-  { id, listen = [], broker, gateways = [] }: Told<HubSection>,
+  { id, listen = [], broker, warnings = [], gateways = [] }: Told<HubSection>,
   now: number | undefined,
   terminal: Terminal,
 ): string {
   const listens = listen.length > 0 ? `listens on ${listen.map(shown).join(' and ')}` : ''
   const where = broker ? `through ${shown(broker.url)}` : listens
-  const head = `${line('hub', terminal.paint('bold', shown(id)), counted(gateways.length, 'gateway'), where)}\n`
+  const first = line('hub', terminal.paint('bold', shown(id)), counted(gateways.length, 'gateway'), where)
+  const head = [first, ...faults(warnings, terminal)].map(text => `${text}\n`).join('')
   const rows = gateways.flatMap(({ id: name, connected, last_contact_ms: last, streams = [] }) => {
     const contact = typeof last === 'number' && now !== undefined ? age(now - last) : '-'
     const link: Cell = connected ? { text: 'yes', style: 'green' } : { text: 'no', style: 'yellow' }

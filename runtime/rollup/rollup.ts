@@ -51,6 +51,17 @@ export type RollupStore = Pick<
   'commit' | 'head' | 'cursor' | 'states' | 'read' | 'waitPast' | 'trim' | 'ready' | 'hasRoomFor'
 >
 
+export type RollupStatus = {
+  readonly table: string
+  readonly log: string
+  /** Readings of the table that it has not looked at yet [I9]. */
+  readonly behind: number
+  /** Periods, of all series, that are not closed yet. */
+  readonly open: number
+  readonly undecided: number
+  readonly left: number
+}
+
 export class Rollup {
   readonly #options: RollupOptions
   readonly #doors: RollupDoors
@@ -90,9 +101,11 @@ export class Rollup {
     await this.#running
   }
 
-  status(): { readonly table: string; readonly log: string; readonly behind: number; readonly open: number } {
+  status(): RollupStatus {
     const { table, log } = this.#options
-    return { table, log, behind: this.#doors.store.head(table) - this.#position, open: this.#periods.openCount }
+    const { undecided, left } = this
+    const behind = this.#doors.store.head(table) - this.#position
+    return { table, log, behind, open: this.#periods.openCount, undecided, left }
   }
 
   async #prepare(): Promise<void> {

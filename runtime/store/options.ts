@@ -43,5 +43,7 @@ export type StoreStatus = {
     readonly first: Seq
     readonly head: Seq
     readonly series: number
+    /** Of its log, on disk. */
+    readonly logBytes: number
   }[]
 }

@@ -250,12 +250,13 @@ export class Store {
   }
 
   status(): StoreStatus {
-    const tables = [...this.#database.tables.values()].map(({ name, kind, first, head, series }) => ({
+    const tables = [...this.#database.tables.values()].map(({ name, kind, first, head, series, logBytes }) => ({
       name,
       kind,
       first,
       head,
       series: series.size,
+      logBytes,
     }))
     const state = this.#state === 'closing' ? 'open' : this.#state
     const damagedValues = this.#counts.damagedValues + this.#database.damaged

@@ -23,8 +23,35 @@ const status: GatewayStatus = {
     damaged_values: 0,
     bytes_written: 1_234_567,
     tables: [
-      { name: 'readings', kind: 'series', first: 1, head: 12_345, series: 40 },
-      { name: 'alerts', kind: 'records', first: 1, head: 7, series: 0 },
+      {
+        name: 'readings.every-1m.cloud',
+        kind: 'series',
+        first: 1,
+        head: 30,
+        series: 160,
+        log_bytes: 2_000,
+        summaries: { of: 'readings', behind: 12, open_periods: 40, undecided: 0, left_out: 0 },
+      },
+      {
+        name: 'readings',
+        kind: 'series',
+        first: 1,
+        head: 12_345,
+        series: 40,
+        log_bytes: 240_000_000,
+        max_bytes: 2_000_000_000,
+        max_age_ms: 30 * 86_400_000,
+      },
+      {
+        name: 'alerts',
+        kind: 'records',
+        first: 1,
+        head: 7,
+        series: 0,
+        log_bytes: 900,
+        max_bytes: null,
+        max_age_ms: null,
+      },
     ],
   },
   broker: { listen: ['127.0.0.1:1883'], clients: 1, counters: { taken: 12_400, refused: 0 } },
@@ -81,9 +108,11 @@ ingest   12,400 publishes, 12,345 readings, 2 sent again, 3 rejected (see the ta
 rules    1 rule in 2 files, 1 firing, 0 pending
          rules/a.yaml:3:5: unknown key "fro"
 
-TABLE     KIND     FIRST    HEAD  SERIES
-readings  series       1  12,345      40
-alerts    records      1       7       -
+TABLE                    KIND       FIRST    HEAD  SERIES     LOG  LIMIT
+readings                 series         1  12,345      40  240 MB  2 GB, 30d
+alerts                   records        1       7       -   900 B  -
+readings.every-1m.cloud  summaries      1      30     160    2 kB  -
+         readings.every-1m.cloud: summaries of readings for a stream, 12 readings behind, 40 periods open
 
 bridge   cloud, mqtts://hub:8883, offline
          connection refused
@@ -203,4 +232,24 @@ test('a bridge says how it is connected, what is left of its budget, and what it
   assert.match(page, /waiting\n {9}readings waits: its window is closed; goes on in 1h0m\n/)
   assert.match(page, /bridge   b, mqtt:\/\/b:1883, offline, tries again in 12s, MQTT 3\.1\.1\n/)
   assert.match(page, /bridge cloud: holdfast\/v1\/gw\/up\/entries\/alerts: not authorized/)
+})
+
+test('what a log dropped at its limit is said once: by the stream that it was for, or by the table', () => {
+  const readings = { name: 'readings', lost: 1_500, lost_reason: 'max_bytes' }
+  const told = { gateway: status.gateway, store: { tables: [readings] } }
+  const text =
+    'readings: 1,500 readings dropped at the limit of the log: max_bytes: before everybody had them (holdfast query gaps)'
+  assert.deepEqual(concernsOf(told), [{ level: 'red', text }])
+  assert.match(statusPage(told, pipe), / {9}readings: 1,500 readings dropped at max_bytes before everybody had them\n/)
+  const stream = { table: 'readings', direction: 'send', state: 'idle', gaps: 1_500, gap_reason: 'max_bytes' } as const
+  const concerns = concernsOf({ ...told, bridges: [{ name: 'cloud', state: 'talking', streams: [stream] }] })
+  assert.equal(concerns.length, 1)
+  assert.match(concerns[0]?.text ?? '', /^bridge cloud, readings going out: 1,500 entries will never arrive/)
+})
+
+test('the certificate of a hub is its own warning', () => {
+  const hub = { id: 'hq', listen: ['0.0.0.0:8883'], warnings: ['our certificate expires in 3 days'], gateways: [] }
+  const told = { gateway: status.gateway, hub }
+  assert.deepEqual(concernsOf(told), [{ level: 'yellow', text: 'the hub: our certificate expires in 3 days' }])
+  assert.match(statusPage(told, pipe), /listens on 0\.0\.0\.0:8883\n {9}our certificate expires in 3 days\n/)
 })
