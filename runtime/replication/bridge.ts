@@ -275,6 +275,7 @@ export class Bridge implements FarSide {
       post: (name, table, payload, onGone) =>
         this.#link.publish(topicOf(gateway, 'up', name, table), payload, onGone && (() => onGone())),
       tellsGone: true,
+      tellsHeard: true,
       quietMs: time.monotonicMs() - this.#greetedAtMs,
       hasRoom: table =>
         this.#link.room !== 0 && this.#link.isDenied?.(topicOf(gateway, 'up', 'entries', table)) !== true,

@@ -21,9 +21,9 @@ import type { StreamMessage } from './protocol.ts'
 import type { Range } from './place.ts'
 import type { Receiver } from './receiver.ts'
 import type { Sender } from './sender.ts'
-import { type Road, arrived, emptyRoad, handedOver, hasRoom } from './road.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 import { silentTakes } from './takes.ts'
+import { Traffic } from './traffic.ts'
 import type { Valve } from './valve.ts'
 import type { Seq } from '../store/types.ts'
 
@@ -45,7 +45,7 @@ export class Exchange {
   readonly #doors: Doors
   readonly #onSilence: () => void
   readonly #valve: Valve | undefined
-  #road: Road = emptyRoad
+  #traffic: Traffic
   #session: Session | undefined
   #stop = new AbortController()
   #wake: () => void = () => {}
@@ -69,6 +69,7 @@ export class Exchange {
     if (valve !== undefined) valve.onRoom = () => this.#rouse()
     this.#receivers = new Map(receivers.map(receiver => [receiver.options.table, receiver]))
     this.#doors = doors
+    this.#traffic = new Traffic(undefined, doors.time.monotonicMs)
     this.#onSilence = onSilence
   }
 
@@ -97,7 +98,7 @@ export class Exchange {
   begin({ session: given, positions, ahead, epochs, believedMs }: ExchangeStart): void {
     const session = this.#counted(given)
     this.#session = session
-    this.#road = emptyRoad
+    this.#traffic = new Traffic(session.quietMs, this.#doors.time.monotonicMs)
     this.#stop = new AbortController()
     this.#heardAtMs = this.#doors.time.monotonicMs()
     for (const [table, receiver] of this.#receivers) {
@@ -117,18 +118,20 @@ export class Exchange {
 
   /** The session, with an account of what is handed to it, and of what of it is still on the road. */
   #counted(session: Session): Session {
-    const { monotonicMs } = this.#doors.time
     return {
       ...session,
       post: (name, table, payload) => {
         const bytes = payload.length + messageOverheadBytes
         this.#valve?.spent(bytes)
-        if (name !== 'entries' || session.tellsGone !== true) return session.post(name, table, payload)
-        const { road, load } = handedOver(this.#road, bytes, monotonicMs())
-        this.#road = road
+        if (name !== 'entries') return session.post(name, table, payload)
+        if (session.tellsGone !== true) {
+          this.#traffic.sent(table, payload)
+          return session.post(name, table, payload)
+        }
+        const gone = this.#traffic.handedOver(payload)
         session.post(name, table, payload, () => {
           if (this.#session?.id !== session.id) return
-          this.#road = arrived(this.#road, load, session.quietMs ?? 0, monotonicMs())
+          gone()
           this.#rouse()
         })
       },
@@ -163,9 +166,12 @@ export class Exchange {
     if (name === 'position' && sender !== undefined) {
       const decoded = decodePosition(payload)
       if (decoded.ok && decoded.value.session === session.id) {
+        const { heard, unreadable } = decoded.value
+        const sum = heard ?? unreadable?.sum
+        if (sum !== undefined) this.#traffic.heard(table, sum)
         sender.position(decoded.value)
-        // Whatever the next hop told or did not tell: what the far side has is not on the road.
-        if (this.#senders.every(one => one.flyingFrames === 0)) this.#road = { ...this.#road, bytes: 0 }
+        this.#traffic.answered()
+        this.#lookAtRoad()
         return this.#rouse()
       }
     }
@@ -174,6 +180,12 @@ export class Exchange {
       if (decoded.ok && decoded.value.session === session.id) return receiver.asked(decoded.value)
     }
     this.refused++
+  }
+
+  /** What no sender waits for any more is not on the road. */
+  #lookAtRoad(): void {
+    for (const { options, flyingBytes } of this.#senders) this.#traffic.waitingFor(options.table, flyingBytes)
+    if (this.#senders.every(one => one.flyingFrames === 0)) this.#traffic.clear()
   }
 
   status(): StreamStatus[] {
@@ -206,7 +218,10 @@ export class Exchange {
       if (signal.aborted) return false
       if (!sender.isReady || !this.#hasRoomFor(sender)) continue
       const { table } = sender.options
-      const frameBytesMax = Math.min(this.#road.frameBytesMax, this.#valve?.frameBytesMax ?? Number.POSITIVE_INFINITY)
+      const frameBytesMax = Math.min(
+        this.#traffic.frameBytesMax,
+        this.#valve?.frameBytesMax ?? Number.POSITIVE_INFINITY,
+      )
       try {
         if ((await sender.send(frameBytesMax)) !== 'nothing') return true
       } catch (error) {
@@ -222,7 +237,7 @@ export class Exchange {
     const { lane } = sender
     if (this.#session?.hasRoom?.(table) === false) return false
     if (this.#valve?.isOpen(table, lane) === false) return false
-    if (!isNeverHeld(lane) && !hasRoom(this.#road)) return false
+    if (!isNeverHeld(lane) && !this.#traffic.hasRoom) return false
     let frames = 0
     let bytes = 0
     for (const other of this.#senders) {
@@ -276,6 +291,7 @@ export class Exchange {
   #tick(): void {
     const nowMs = this.#doors.time.monotonicMs()
     for (const sender of this.#senders) sender.tick()
+    this.#lookAtRoad()
     this.#valve?.tick()
     this.lookAtOldest()
     if (!this.#senders.some(sender => sender.isWaiting)) this.#heardAtMs = nowMs

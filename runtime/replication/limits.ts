@@ -32,6 +32,8 @@ export const liveLagMin = 10_000
 export const liveGapMax = 1_000
 /** What a message costs on the link beside its payload: MQTT's header, its topic, its acknowledgement. */
 export const messageOverheadBytes = 64
+/** A frame so large takes a while on a slow link, and is worth a word when it has come: smaller ones are soon answered. */
+export const heardBytesMin = 256
 /** What a receiver lets wait for its next commit; an honest sender's window is smaller. */
 export const waitingFramesMax = 64
 export const waitingBytesMax = 4 * 1024 * 1024

@@ -42,7 +42,7 @@ export const encodeRefused = (reason: string, session?: string): Buffer =>
   encodeMessage({ v, reason, versions: [protocolVersion], ...(session === undefined ? {} : { session }) })
 
 export function encodePosition(answer: Body<PositionAnswer>): Buffer {
-  const { session, run, seq, ahead, base, wanted, unreadable } = answer
+  const { session, run, seq, ahead, base, wanted, heard, unreadable } = answer
   return encodeMessage({
     v,
     session,
@@ -51,6 +51,7 @@ export function encodePosition(answer: Body<PositionAnswer>): Buffer {
     ...(ahead.length === 0 ? {} : { ahead }),
     ...(base === undefined ? {} : { base }),
     ...(wanted === undefined ? {} : { wanted }),
+    ...(heard === undefined ? {} : { heard }),
     ...(unreadable === undefined ? {} : { unreadable }),
   })
 }
@@ -110,6 +111,7 @@ export const decodePosition = (bytes: Uint8Array): Decoded<PositionAnswer> =>
     ahead: optional(fields['ahead'], asRanges) ?? [],
     base: optional(fields['base'], base => asPosition(base, 'base')),
     wanted: optional(fields['wanted'], wanted => asPosition(wanted, 'wanted')),
+    heard: optional(fields['heard'], heard => asCount(heard, 'heard')),
     unreadable: optional(fields['unreadable'], present => {
       const { reason, sum } = asFields(present, 'unreadable')
       return { reason: asText(reason, 'unreadable.reason', reasonBytesMax), sum: asCount(sum, 'unreadable.sum') }

@@ -113,6 +113,8 @@ export type PositionAnswer = {
   readonly ahead: readonly Range[]
   /** `run` and `wanted` are about the live part that begins here, not about what comes in its turn. */
   readonly base: Seq | undefined
+  /** The CRC-32 of a frame that has come: it need not be committed yet, and says nothing of `seq`. */
+  readonly heard?: number | undefined
   /** A frame could not be read: sending it again as it is will not help. `sum` is the CRC-32 of its bytes. */
   readonly unreadable: { readonly reason: string; readonly sum: number } | undefined
 }

@@ -17,6 +17,7 @@ import {
   commitRetryMaxMs,
   commitRetryMs,
   groupRows,
+  heardBytesMin,
   waitingBytesMax,
   waitingFramesMax,
   waitingRowsMax,
@@ -158,6 +159,7 @@ export class Receiver {
     this.#heard(frame)
     if (frame.head > this.#head) this.#head = frame.head
     this.#counts.bytes += payload.length
+    if (session.tellsHeard === true && payload.length >= heardBytesMin) this.#answer({ heard: crc32(payload) })
     this.#admit(frame, payload.length)
   }
 
@@ -344,11 +346,19 @@ export class Receiver {
     this.#assembly.clear()
   }
 
-  #answer({ wanted, base, unreadable }: Partial<Pick<PositionAnswer, 'wanted' | 'base' | 'unreadable'>>): void {
+  #answer({ base, ...said }: Partial<Pick<PositionAnswer, 'wanted' | 'base' | 'heard' | 'unreadable'>>): void {
     const session = this.#session
     if (session === undefined) return
     const run = base === undefined ? this.#run : (this.#live?.run ?? 0)
-    const payload = encodePosition({ session: session.id, run, ...this.place, base, wanted, unreadable })
+    const payload = encodePosition({
+      session: session.id,
+      run,
+      ...this.place,
+      base,
+      wanted: undefined,
+      unreadable: undefined,
+      ...said,
+    })
     session.post('position', this.options.table, payload)
   }
 

@@ -1,5 +1,5 @@
 /**
- * How much is on the road: handed to the connection and not acknowledged by the next hop. What is there can't be
+ * How much is on the road: handed to the connection, and no sign yet that it has arrived (traffic.ts). What is there can't be
  * overtaken, wherever it lies (our socket, the kernel, a router), so the lower lanes put one frame on it at a time,
  * and more only while each arrives soon after it was handed over.
  *
@@ -40,7 +40,7 @@ export function handedOver(road: Road, bytes: number, nowMs: number): { road: Ro
   return { road: after, load: { bytes, atMs: nowMs, wasFull: !hasRoom(after) } }
 }
 
-/** The next hop has it. `quietMs` is what a small message takes there and back on an empty road. */
+/** It has arrived. `quietMs` is what a small message takes there and back on an empty road. */
 export function arrived(road: Road, load: Load, quietMs: number, nowMs: number): Road {
   const tookMs = nowMs - load.atMs
   const after = { ...road, bytes: Math.max(0, road.bytes - load.bytes), frameBytesMax: fitting(road, load, tookMs) }
@@ -51,6 +51,9 @@ export function arrived(road: Road, load: Load, quietMs: number, nowMs: number):
   if (load.atMs < road.narrowedAtMs) return after
   return { ...after, roomBytes: Math.max(1, Math.floor(road.roomBytes / 2)), narrowedAtMs: nowMs }
 }
+
+/** It is not there any more, and when it arrived nobody knows. */
+export const released = (road: Road, { bytes }: Load): Road => ({ ...road, bytes: Math.max(0, road.bytes - bytes) })
 
 function fitting({ frameBytesMax }: Road, { bytes }: Load, tookMs: number): number {
   if (tookMs <= frameMsMax) return tookMs * 2 <= frameMsMax ? frameBytesMax * 2 : frameBytesMax

@@ -17,6 +17,8 @@ export type Session = {
   /** `onGone` is called when the next hop has taken or refused it, if this session can tell (`tellsGone`). */
   readonly post: (name: StreamMessage, table: string, payload: Buffer, onGone?: () => void) => void
   readonly tellsGone?: boolean
+  /** Nothing but our answers tells the far side when a frame has come: so it is told at once, before the commit. */
+  readonly tellsHeard?: boolean
   /** What a small message took there and back while the link was empty. */
   readonly quietMs?: number
   /** May entries of this table be posted now? Left out: always. */

@@ -63,6 +63,34 @@ describe('lanes', () => {
   })
 })
 
+describe('lanes from the hub down to a gateway', () => {
+  it('let a row overtake all but one frame of a backlog on a slow link', async () => {
+    const cloud = await Cloud.open({ frameBytes: 5_000 })
+    const edge = await Edge.open(cloud, 'gw-1', { publish: [], subscribe: ['thresholds', 'readings'] })
+    const isReadings = (topic: string): boolean => topic.endsWith('/entries/readings')
+    const frames = (): number => edge.arrived.filter(isReadings).length
+    try {
+      await until('talking', () => edge.bridge.status().state === 'talking')
+      edge.proxy.throttle(12_000)
+      await append(cloud.store, ...noise(12_000))
+      for (const name of ['first', 'second']) {
+        const before = frames()
+        await until('the backlog flows', () => frames() >= before + 2)
+        const from = edge.arrived.length
+        await put(cloud.store, name, 1)
+        await until('the row', () => edge.store.latest('thresholds', name) !== undefined)
+        const row = edge.arrived.findIndex((topic, index) => index >= from && topic.endsWith('/entries/thresholds'))
+        const passed = edge.arrived.slice(from, row).filter(isReadings)
+        assert.ok(passed.length <= 1, `${passed.length} frames of readings went before the row`)
+      }
+      assert.ok(edge.stream('readings', 'receive').behind > 1_000, 'the backlog was still there')
+    } finally {
+      await edge.close()
+      await cloud.close()
+    }
+  })
+})
+
 describe('a rate and a daily budget', () => {
   it('hold back readings and never an alert, and the status says until when', async () => {
     const cloud = await Cloud.open()

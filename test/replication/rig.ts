@@ -10,6 +10,7 @@ import { gatewayMay } from '../../runtime/cloud/access.ts'
 import { Hub, type HubOptions, type Transport } from '../../runtime/cloud/hub.ts'
 import { type Log, silentLog } from '../../runtime/log.ts'
 import { Bridge, type BridgeOptions } from '../../runtime/replication/bridge.ts'
+import { Link } from '../../runtime/replication/link.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
 import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import type { Home } from '../../runtime/store/home.ts'
@@ -214,6 +215,8 @@ export class Edge {
   readonly id: string
   readonly place: Place
   readonly proxy: Proxy
+  /** The topics of the messages that came to it, in their order. */
+  readonly arrived: string[] = []
   readonly #options: Partial<BridgeOptions>
   readonly #log: Log
   readonly #time: Time
@@ -272,7 +275,17 @@ export class Edge {
       ...this.#options,
     }
     // A little jitter, so that tests don't wait and a refused connection is not a busy loop.
-    this.bridge = await Bridge.open(options, { ...doors(this.store, this.#time, this.#log), random: () => 0.02 })
+    const made = { ...doors(this.store, this.#time, this.#log), random: () => 0.02 }
+    this.bridge = await Bridge.open(options, { ...made, makeLink: (...link) => this.#listening(...link) })
+  }
+
+  /** A real link, whose messages are noted as they come. */
+  #listening(...[options, events, ...more]: ConstructorParameters<typeof Link>): Link {
+    const onMessage = (topic: string, payload: Buffer): void => {
+      this.arrived.push(topic)
+      events.onMessage(topic, payload)
+    }
+    return new Link(options, { ...events, onMessage }, ...more)
   }
 
   async stop(): Promise<void> {
