@@ -5,31 +5,27 @@
  *
  * Promises: each entry is applied once, in its sender's order, whatever is lost, repeated or reordered [I10]. One commit
  * is on its way at a time, with everything that came meanwhile in the next: so a commit that fails can never be
- * followed by one that succeeds and leaves a hole. What cannot be applied is parked, and the rest flows.
+ * followed by one that succeeds and leaves a hole (applying.ts has what is in a commit).
  */
 import { crc32 } from 'node:zlib'
-import { messageOf, systemCode } from '../errors.ts'
-import { tellGaps } from '../store/gap-rows.ts'
-import { type Change, type Seq, type TableKind, type Urgency, seqZero } from '../store/types.ts'
-import { type Frame, type FrameReading, type FrameRecord, type FrameRow, type Gap } from './frames.ts'
+import { messageOf } from '../errors.ts'
+import { type Seq, type TableKind, seqZero } from '../store/types.ts'
+import { Applying, type Waiting } from './applying.ts'
+import type { Frame } from './frames.ts'
 import { Assembly } from './assembly.ts'
 import {
   commitRetryMaxMs,
   commitRetryMs,
-  groupRows,
   heardBytesMin,
   waitingBytesMax,
   waitingFramesMax,
   waitingRowsMax,
 } from './limits.ts'
 import { encodePosition } from './messages.ts'
-import { outdatedBy, park, vet, withoutOutdated } from './parked.ts'
-import { type Piece, type Place, aheadCount, endOf, holds, lacking, nowhere, step, union } from './place.ts'
+import { type Place, aheadCount, endOf, holds, lacking, nowhere, step } from './place.ts'
 import { decodePayload } from './payload.ts'
 import type { Ask, PositionAnswer } from './protocol.ts'
-import { StoredPlace, countOf } from './stored-place.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
-import { isAboutRows, transactionsOf } from './unfit.ts'
 
 export type ReceiverOptions = {
   readonly table: string
@@ -37,33 +33,11 @@ export type ReceiverOptions = {
   readonly label: string
 }
 
-/** A frame that waits for its commit, and where we stand once it is committed after those before it. */
-type Waiting = {
-  readonly rows: readonly FrameRow[]
-  readonly gaps: readonly Gap[]
-  readonly piece: Piece
-  readonly reached: Place
-  readonly bytes: number
-}
-
-type Step = {
-  readonly rows: readonly FrameRow[]
-  readonly reached: Place
-  readonly unfit: readonly Unfit[]
-  readonly gaps: readonly Gap[]
-}
-
-type Unfit = { readonly row: FrameRow; readonly reason: string }
-
 export class Receiver {
   readonly options: ReceiverOptions
   readonly #doors: Doors
   #session: Session | undefined
-  #peer = ''
-  #epoch = ''
-  #kept: StoredPlace | undefined
-  /** The latest wall time that can be believed: ours, or the far side's if ours is behind. */
-  #believedMs: () => number
+  #applying: Applying | undefined
   /** Taken in so far; what is beyond the stored position waits for its commit. */
   #accepted: Place = nowhere
   #run = 0
@@ -84,7 +58,6 @@ export class Receiver {
   constructor(options: ReceiverOptions, doors: Doors) {
     this.options = options
     this.#doors = doors
-    this.#believedMs = doors.time.wallMs
   }
 
   /** A conversation starts. The one before must have ended, wholly: a late commit would move the position. */
@@ -92,10 +65,14 @@ export class Receiver {
     this.#session = session
     // What an older conversation told may be of another epoch, or of entries that were none for us.
     this.#head = seqZero
-    this.#peer = session.peer
-    this.#epoch = epoch
-    this.#kept = new StoredPlace(this.#doors.store, session.peer, this.options.table, epoch)
-    this.#believedMs = believedMs
+    this.#applying = new Applying(this.options, this.#doors, {
+      peer: session.peer,
+      epoch,
+      believedMs,
+      onParked: rows => {
+        this.#counts.parked += rows
+      },
+    })
     this.#refusal = undefined
     this.#run = 0
     this.#live = undefined
@@ -116,12 +93,12 @@ export class Receiver {
 
   /** Committed up to here, of what this peer's epoch sent. */
   get position(): Seq {
-    return this.#kept?.position ?? seqZero
+    return this.#applying?.position ?? seqZero
   }
 
   /** The same, with what came before its turn. */
   get place(): Place {
-    return this.#kept?.place ?? nowhere
+    return this.#applying?.place ?? nowhere
   }
 
   /** Tells the far side where we are, and to go on from there. */
@@ -197,7 +174,7 @@ export class Receiver {
       this.#waiting = []
       this.#waitingBytes = 0
       try {
-        await this.#commitBatch(batch)
+        await this.#applying?.commit(batch)
         this.#failures = 0
         this.#lastConfirmedAtMs = this.#doors.time.wallMs()
         this.#answer({})
@@ -207,109 +184,6 @@ export class Receiver {
     }
     // In the same turn as the last look: a frame that comes a turn later must find nobody at work.
     this.#working = undefined
-  }
-
-  async #commitBatch(batch: readonly Waiting[]): Promise<void> {
-    const rows = batch.length === 1 ? (batch[0] as Waiting).rows : batch.flatMap(waiting => waiting.rows)
-    const gaps = batch.flatMap(waiting => waiting.gaps)
-    const reached = batch.at(-1)?.reached ?? this.#accepted
-    try {
-      await this.#commit({ rows, reached, unfit: [], gaps }, this.#urgencyOf(rows))
-    } catch (error) {
-      if (!isAboutRows(error)) throw error
-      for (const waiting of batch) await this.#commitApart(waiting)
-    }
-  }
-
-  /** A full frame is a group of its own: to let it wait for the interval would be the whole speed of a backlog. */
-  #urgencyOf(rows: readonly FrameRow[]): Urgency {
-    return this.options.kind === 'records' || rows.length >= groupRows ? 'now' : 'interval'
-  }
-
-  /**
-   * Something in it can't be applied: halved until only what is wrong is left over, which is parked with the next
-   * commit. Whole transactions, in order. At once, because a group's interval for each of them would add up.
-   */
-  async #commitApart({ rows, gaps, piece, reached }: Waiting): Promise<void> {
-    const reachedWith = (last: Seq): Place => {
-      const next = step(this.place, { ...piece, last })
-      return next.kind === 'next' ? next.place : this.place
-    }
-    let unfit: Unfit[] = []
-    let untold = gaps
-    const commit = async (transactions: readonly FrameRow[][]): Promise<void> => {
-      const part = transactions.flat()
-      const last = part.at(-1)?.seq
-      if (last === undefined) return
-      // What the new position passes is told with it: nobody would ever tell it again.
-      const told = untold.filter(gap => gap.last <= last)
-      try {
-        await this.#commit({ rows: part, reached: reachedWith(last), unfit, gaps: told }, 'now')
-        unfit = []
-        untold = untold.filter(gap => gap.last > last)
-      } catch (error) {
-        if (!isAboutRows(error)) throw error
-        if (transactions.length > 1) {
-          const half = Math.ceil(transactions.length / 2)
-          await commit(transactions.slice(0, half))
-          return commit(transactions.slice(half))
-        }
-        const reason = systemCode(error) ?? 'refused'
-        unfit = [...unfit, ...part.map(row => ({ row, reason }))]
-      }
-    }
-    await commit(transactionsOf(rows))
-    await this.#commit({ rows: [], reached, unfit, gaps: untold }, 'now')
-  }
-
-  /** One transaction: rows, position, what had to be parked, and what will never come. */
-  async #commit({ rows, reached, unfit, gaps }: Step, urgency: Urgency): Promise<void> {
-    const { store, time } = this.#doors
-    const { table } = this.options
-    const stored = this.place
-    const believedMs = this.#believedMs()
-    const parked = [...unfit]
-    const fit: FrameRow[] = []
-    for (const row of rows) {
-      // A commit that failed may be on disk all the same.
-      if (holds(stored, row.seq)) continue
-      const reason = vet(row, believedMs, this.#doors.clock?.maxAheadMs)
-      if (reason === undefined) fit.push(row)
-      else parked.push({ row, reason })
-    }
-    const nowMs = time.wallMs()
-    const stream = { way: 'from', farSide: this.#peer, table, epoch: this.#epoch } as const
-    const kept = await park(store, stream, withoutOutdated(parked, fit), nowMs)
-    const outdated = await outdatedBy(store, stream, fit)
-    const lost = [...gaps, ...kept.unkept.map(({ row, reason }) => ({ first: row.seq, last: row.seq, reason }))]
-    const told = await tellGaps(store, { who: this.#peer, table, epoch: this.#epoch }, lost, nowMs)
-    const moved = this.#kept?.moved(union(stored, reached), lost, nowMs) ?? []
-    await store.commit([...this.#applied(fit), ...outdated, ...kept.changes, ...told, ...moved], urgency)
-    this.#logGaps(lost)
-    this.#counts.parked += parked.length
-    if (parked.length === 0) return
-    const reason = parked[0]?.reason
-    this.#doors.log.warn({ table, from: this.#peer, rows: parked.length, reason }, 'rows cannot be applied: parked')
-  }
-
-  #applied(rows: readonly FrameRow[]): Change[] {
-    if (rows.length === 0) return []
-    const { kind, table } = this.options
-    const via = this.#peer
-    return kind === 'records'
-      ? [{ kind: 'apply-records', table, via, records: rows as readonly FrameRecord[] }]
-      : [{ kind: 'apply-readings', table, via, readings: rows as readonly FrameReading[] }]
-  }
-
-  #logGaps(gaps: readonly Gap[]): void {
-    const entries = countOf(gaps)
-    const reason = gaps.at(-1)?.reason
-    if (entries > 0) {
-      this.#doors.log.warn(
-        { table: this.options.table, from: this.options.label, entries, reason },
-        'entries will not come',
-      )
-    }
   }
 
   /** The disk is full or failing. What was taken in is asked for again, after a pause that grows. */
@@ -387,7 +261,7 @@ export class Receiver {
       framesInFlight: this.#waiting.length,
       ...this.#counts,
       undecided: 0,
-      ...(this.#kept?.gaps ?? { gaps: 0, lastGap: undefined }),
+      ...(this.#applying?.gaps ?? { gaps: 0, lastGap: undefined }),
       state: this.#state(behind),
       reason: this.#refusal,
     }
