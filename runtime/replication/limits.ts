@@ -53,6 +53,8 @@ export const unreadableInARowMax = 10
 export const parkedValueBytesMax = 16 * 1024
 /** A parked value is kept inside a row, which has at most 64 levels itself. */
 export const parkedDepthMax = 60
+/** Losses of one stream that are known to have been told, apart from each other: a window of them, many times over. */
+export const notedMax = 1_000
 /** Gaps told in one frame. */
 export const gapsPerFrameMax = 64
 /** Entries passed over without a frame (they came from the far side), until one frame says so. */

@@ -36,6 +36,10 @@ export class Parts {
     return this.#live
   }
 
+  get ahead(): readonly Range[] {
+    return this.#far.ahead
+  }
+
   /** Entries that the far side has beyond its position. */
   get count(): number {
     return aheadCount(this.#far)
@@ -100,8 +104,10 @@ export class Parts {
     if (live === undefined || window.confirmed < live.base) return window
     this.#live = undefined
     this.#held = []
-    // A run that neither had: answers about older ones send it back nowhere.
-    return { ...live.window, run: Math.max(window.run, live.window.run) + 1, floor: window.floor }
+    // A run that neither had: answers about older ones send it back nowhere. What the live part passed over last is
+    // looked at again, because its end may be owed to a far side that was told of it with the backlog.
+    const run = Math.max(window.run, live.window.run) + 1
+    return { ...live.window, run, floor: window.floor, scanned: live.window.sent }
   }
 
   /** From here on everything in its turn. */

@@ -36,7 +36,7 @@ export type Step =
 export const holds = ({ seq, ahead }: Place, one: Seq): boolean =>
   one <= seq || ahead.some(([from, to]) => one > from && one <= to)
 
-type Stretch = { readonly first: Seq; readonly last: Seq }
+export type Stretch = { readonly first: Seq; readonly last: Seq }
 
 /** What of a range is not there yet, in order. */
 export function lacking({ seq, ahead }: Place, { first, last }: Stretch): Stretch[] {

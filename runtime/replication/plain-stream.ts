@@ -319,7 +319,7 @@ export class PlainStream {
       lastConfirmedAtMs: this.#lastConfirmedAtMs,
       framesInFlight: this.waiting,
       ...this.#counts,
-      ...this.#gaps.status(confirmed),
+      ...this.#gaps.status({ seq: confirmed, ahead: [] }),
       undecided: this.options.selection?.undecided ?? 0,
       state: this.#state(behind),
       reason: this.#refusal?.reason,

@@ -321,13 +321,13 @@ export class Sender {
     this.#window = this.#parts.jumped(sent)
     if (this.#window !== sent) this.#ahead = []
     this.#carry(session, packed)
-    this.#gaps.note(cut.gaps, this.epoch)
   }
 
   #carry(session: Session, { cut, payloads }: Packed): void {
     const { table } = this.options
     this.#counts.parked += this.#unsendable.note(cut.parked, this.epoch)
     this.#reach.sent(cut.last)
+    this.#gaps.note(cut.gaps, this.epoch)
     this.#toldHead = this.#doors.store.head(table)
     for (const payload of payloads) {
       this.#counts.bytes += payload.length
@@ -382,7 +382,7 @@ export class Sender {
       framesInFlight: this.flyingFrames,
       ...this.#counts,
       undecided: this.options.selection?.undecided ?? 0,
-      ...this.#gaps.status(after),
+      ...this.#gaps.status({ seq: after, ahead: this.#parts.ahead }),
       state: this.#state(behind),
       reason: this.#refusal,
     }

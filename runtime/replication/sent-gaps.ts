@@ -5,8 +5,10 @@
  */
 import { messageOf } from '../errors.ts'
 import { tellGaps } from '../store/gap-rows.ts'
-import type { Seq, TableKind } from '../store/types.ts'
+import { type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import type { Gap } from './frames.ts'
+import { Noted } from './noted.ts'
+import type { Place } from './place.ts'
 import type { Doors } from './stream.ts'
 
 type Stream = { readonly table: string; readonly kind: TableKind; readonly label: string }
@@ -14,7 +16,7 @@ type Stream = { readonly table: string; readonly kind: TableKind; readonly label
 export class SentGaps {
   readonly #stream: Stream
   readonly #doors: Doors
-  #through = 0
+  readonly #noted = new Noted()
   #count = 0
   #last: string | undefined
   /** One commit at a time: the next one joins its rows to what the one before has written. */
@@ -25,20 +27,19 @@ export class SentGaps {
     this.#doors = doors
   }
 
-  /** Told, and to be told: what is trimmed after a position that the far side has will never reach it. */
-  status(after: Seq): { readonly gaps: number; readonly lastGap: string | undefined } {
+  /** Told, and to be told: what is trimmed of what the far side does not have will never reach it. */
+  status(far: Place): { readonly gaps: number; readonly lastGap: string | undefined } {
     const { table, kind } = this.#stream
-    const trimmed = kind === 'series' ? this.#doors.store.firstSeq(table) - 1 : 0
-    const untold = Math.max(0, trimmed - Math.max(after, this.#through))
+    const trimmed = kind === 'series' ? asSeq(this.#doors.store.firstSeq(table) - 1) : seqZero
+    const untold = this.#noted.untold(trimmed, far)
     return { gaps: this.#count + untold, lastGap: this.#last }
   }
 
   /** Called with the gaps of every frame that goes out. */
   note(gaps: readonly Gap[], epoch: string): void {
-    const fresh = gaps.filter(gap => gap.last > this.#through)
+    const fresh = gaps.flatMap(gap => this.#noted.fresh(gap).map(range => ({ ...gap, ...range })))
     for (const { first, last, reason } of fresh) {
-      this.#count += last - Math.max(first - 1, this.#through)
-      this.#through = last
+      this.#count += last - first + 1
       this.#last = reason
     }
     const trimmed: Seq = this.#doors.store.firstSeq(this.#stream.table)

@@ -6,6 +6,7 @@
 import { messageOf } from '../errors.ts'
 import { tellGaps } from '../store/gap-rows.ts'
 import type { Cut } from './cut.ts'
+import { Noted } from './noted.ts'
 import { type Parking, park } from './parked.ts'
 import type { Doors } from './stream.ts'
 
@@ -14,8 +15,7 @@ type Entry = Cut['parked'][number]['entry']
 export class Unsendable {
   readonly #stream: { readonly table: string; readonly label: string }
   readonly #doors: Doors
-  /** Entries up to here have been counted, however often they are read again. */
-  #through = 0
+  readonly #noted = new Noted()
   /** One commit at a time: the next looks for room after what the one before has taken. */
   #parking: Promise<void> = Promise.resolve()
 
@@ -26,10 +26,9 @@ export class Unsendable {
 
   /** Parks them, and returns how many are new. */
   note(unsendable: Cut['parked'], epoch: string): number {
-    const fresh = unsendable.filter(({ entry }) => entry.seq > this.#through)
+    const fresh = unsendable.filter(({ entry: { seq } }) => this.#noted.fresh({ first: seq, last: seq }).length > 0)
     const last = fresh.at(-1)
     if (last === undefined) return 0
-    this.#through = last.entry.seq
     const { table, label } = this.#stream
     const said = { table, stream: label, rows: fresh.length, reason: last.reason }
     this.#doors.log.warn(said, 'rows cannot be sent: parked')
