@@ -86,11 +86,14 @@ describe('a stream with a live part', () => {
     await until('both are kept', async () => (await rowsOf(edge, 'parked')).length === 2)
     const { parked, gaps } = up.status()[0] ?? { parked: 0, gaps: 0 }
     assert.deepEqual([parked, gaps], [2, 2])
-    assert.deepEqual((await rowsOf(edge, 'parked')).map(row => row['seq']).toSorted(), [1_001, 2_002])
+    assert.deepEqual(
+      (await rowsOf(edge, 'parked')).map(row => row['seq']),
+      [1_001, 2_002],
+    )
     assert.equal(down.status()[0]?.gaps, 2)
     await until('both are told', async () => (await rowsOf(edge, 'gaps')).length === 2)
     const told = (await rowsOf(edge, 'gaps')).map(({ first, last }) => [first, last])
-    assert.deepEqual(told.toSorted(), [
+    assert.deepEqual(told, [
       [1_001, 1_001],
       [2_002, 2_002],
     ])

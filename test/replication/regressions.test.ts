@@ -228,6 +228,7 @@ describe('a stream', () => {
     const sender = send()
     await sender.prepare()
     sender.begin(session, seqZero)
+    await until('it may send', () => sender.isReady, 1_000)
     for (let answer = 0; answer < 20 && sender.status().confirmed < 3; answer++) {
       await sender.send()
       const payload = frames.at(-1) ?? Buffer.alloc(0)
