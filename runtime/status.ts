@@ -110,8 +110,8 @@ function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: s
 }
 
 function clockSection(keeper: Timekeeper): ClockSection {
-  const { state, source, reason, offsetMs, boot } = keeper.status()
-  return { state, source: source ?? null, reason, offset_ms: offsetMs, boot: boot ?? null }
+  const { state, source, reason, hint, offsetMs, boot } = keeper.status()
+  return { state, source: source ?? null, reason, hint, offset_ms: offsetMs, boot: boot ?? null }
 }
 
 function bridgeSection(bridge: FarSide, nowMs: number): BridgeSection {

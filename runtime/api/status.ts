@@ -33,6 +33,8 @@ export type ClockSection = {
   /** Who vouches for the time: hub, timesyncd, chrony, kernel, battery or config; null while nobody does. */
   readonly source: string | null
   readonly reason: string
+  /** While it is not trusted: what a person can do about it. */
+  readonly hint?: string | undefined
   /** What the gateway adds to the wall clock of its machine. */
   readonly offset_ms: number
   /** The boot that readings name until their time is corrected; null while the time is known. */

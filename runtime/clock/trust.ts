@@ -46,12 +46,20 @@ export type TimeSource = 'hub' | TimeService['name'] | 'battery' | 'config'
 export type Verdict =
   /** The true time is the wall clock plus `offsetMs`, which is 0 unless the hub's time is used instead. */
   | { readonly state: 'trusted'; readonly source: TimeSource; readonly offsetMs: number; readonly reason: string }
-  | { readonly state: 'untrusted'; readonly reason: string }
+  | Untrusted
+export type Untrusted = { readonly state: 'untrusted'; readonly reason: string; readonly hint: string }
 
 /** Clocks that differ by more do not both know the time. Battery clocks of healthy hubs drift by seconds a month. */
 export const apartMs = 60_000
 
 export function decide(rules: ClockRules, facts: ClockFacts): Verdict {
+  const verdict = judge(rules, facts)
+  return verdict.state === 'trusted' ? verdict : { ...verdict, hint: hintOf(rules, facts) }
+}
+
+type Judgement = (Verdict & { readonly state: 'trusted' }) | Omit<Untrusted, 'hint'>
+
+function judge(rules: ClockRules, facts: ClockFacts): Judgement {
   if (rules.trust === 'always') return behindFloor(rules, facts) ?? trusted('config', 'the configuration says so')
   return (
     byHub(facts) ??
@@ -64,16 +72,27 @@ export function decide(rules: ClockRules, facts: ClockFacts): Verdict {
   )
 }
 
-function trusted(source: TimeSource, reason: string, offsetMs = 0): Verdict {
+function trusted(source: TimeSource, reason: string, offsetMs = 0): Judgement {
   return { state: 'trusted', source, offsetMs, reason }
 }
 
-function untrusted(reason: string): Verdict {
+function untrusted(reason: string): Judgement {
   return { state: 'untrusted', reason }
 }
 
+/** What a person can do about it. */
+function hintOf({ trust }: ClockRules, { service }: ClockFacts): string {
+  if (trust === 'always') return 'set the clock of this machine'
+  if (service === undefined) {
+    return 'enable a time service (systemd-timesyncd or chrony), or set clock.trust: always where something else keeps it right'
+  }
+  return service.isSynchronised
+    ? `see what moves it beside ${service.name}`
+    : `it comes right by itself once ${service.name} reaches a time server`
+}
+
 /** Over a slow link a small difference may be the link's: then the hub has said nothing. */
-function byHub({ hub }: ClockFacts): Verdict | undefined {
+function byHub({ hub }: ClockFacts): Judgement | undefined {
   if (hub === undefined) return undefined
   const { offsetMs, errorMs } = hub
   if (Math.abs(offsetMs) + errorMs <= apartMs) return trusted('hub', 'the hub says the same time')
@@ -83,30 +102,30 @@ function byHub({ hub }: ClockFacts): Verdict | undefined {
   return trusted('hub', `the time is the hub's, because ${off}`, Math.round(offsetMs))
 }
 
-function wasMoved({ wallMs, knownMs }: ClockFacts): Verdict | undefined {
+function wasMoved({ wallMs, knownMs }: ClockFacts): Judgement | undefined {
   if (knownMs === undefined || Math.abs(wallMs - knownMs) <= apartMs) return undefined
   return untrusted(`the clock was moved ${span(Math.abs(wallMs - knownMs))} since the time was known`)
 }
 
-function tooOld({ wallMs }: ClockFacts): Verdict | undefined {
+function tooOld({ wallMs }: ClockFacts): Judgement | undefined {
   return wallMs < earliestHonestMs ? untrusted('the clock shows a time before this program was made') : undefined
 }
 
-function bySynchronisedService({ service }: ClockFacts): Verdict | undefined {
+function bySynchronisedService({ service }: ClockFacts): Judgement | undefined {
   return service?.isSynchronised === true ? trusted(service.name, 'synchronised since this boot') : undefined
 }
 
-function behindFloor({ maxAheadMs }: ClockRules, { wallMs, floorMs }: ClockFacts): Verdict | undefined {
+function behindFloor({ maxAheadMs }: ClockRules, { wallMs, floorMs }: ClockFacts): Judgement | undefined {
   const behindMs = floorMs - wallMs
   if (behindMs <= maxAheadMs) return undefined
   return untrusted(`the clock is ${span(behindMs)} behind what it showed before`)
 }
 
-function byWaitingService({ service }: ClockFacts): Verdict | undefined {
+function byWaitingService({ service }: ClockFacts): Judgement | undefined {
   return service === undefined ? undefined : untrusted(`${service.name} has not synchronised it yet`)
 }
 
-function byBattery({ hasBatteryClock }: ClockFacts): Verdict {
+function byBattery({ hasBatteryClock }: ClockFacts): Judgement {
   return hasBatteryClock
     ? trusted('battery', 'there is a clock with a battery, and nothing says that it is wrong')
     : untrusted('there is no clock with a battery, and no time service')

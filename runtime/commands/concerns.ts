@@ -69,8 +69,9 @@ function tableConcerns({ store, bridges = [], hub }: Told<GatewayStatus>): Conce
 
 function clockConcerns({ clock }: Told<GatewayStatus>): Concern[] {
   if (clock?.state !== 'untrusted') return []
-  const what = 'readings are marked until their time can be corrected'
-  return [yellow(`the clock of this gateway is not trusted${because(clock.reason)}; ${what}`)]
+  const marked = 'readings are marked (?) until their time can be corrected'
+  const what = `the clock of this gateway is not trusted${because(clock.reason)}; ${marked}`
+  return [yellow(clock.hint === undefined ? what : `${what}. To do: ${clock.hint}`)]
 }
 
 function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {

@@ -5,7 +5,8 @@ import type { TableSection } from '../api/status.ts'
 import { UsageError } from './failure.ts'
 import { tablePath } from './gateway-client.ts'
 import { type ClientOptions, openClient, withGateway } from './options.ts'
-import { printItems, readingCells, readingTitles, rowCells, rowTitles } from './rows.ts'
+import { DoubtNote, printItems, readingCells, readingTitles, rowCells, rowTitles } from './rows.ts'
+import type { Cell } from './terminal.ts'
 
 type QueryOptions = ClientOptions & {
   readonly device?: string
@@ -60,7 +61,13 @@ Examples:
       const isOpen = since === undefined && from === undefined && to === undefined && limit === undefined
       const query = { device, metric, from: since ?? from, to, limit: isOpen ? String(limitDefault) : limit }
       const readings = gateway.lines<ReadingForm>(tablePath(table, 'readings'), query)
-      const count = await printItems(readings, readingTitles, readingCells, options.json === true)
+      const note = new DoubtNote()
+      const cells = (reading: ReadingForm): readonly Cell[] => {
+        note.watch(reading)
+        return readingCells(reading)
+      }
+      const count = await printItems(readings, readingTitles, cells, options.json === true)
+      process.stderr.write(note.take())
       if (isOpen && count === limitDefault) {
         process.stderr.write(`holdfast: these are the newest ${limitDefault}; --since or --limit shows others.\n`)
       }

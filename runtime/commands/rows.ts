@@ -49,8 +49,29 @@ export async function writeOut(text: string): Promise<void> {
 }
 
 /** A time that may be wrong must not look like one that is right. */
-function readingTime({ time, clock, device_time_ms: deviceTime }: ReadingForm): Cell {
-  return clock === 'untrusted' && deviceTime === null ? { text: `${time ?? '-'} ?`, style: 'yellow' } : timeCell(time)
+function readingTime(reading: ReadingForm): Cell {
+  return isDoubtful(reading) ? { text: `${reading.time ?? '-'} ?`, style: 'yellow' } : timeCell(reading.time)
+}
+
+function isDoubtful({ clock, device_time_ms: deviceTime }: ReadingForm): boolean {
+  return clock === 'untrusted' && deviceTime === null
+}
+
+/** Says once what a time with a ? is, if one was shown: beside the rows, which may go on into another program. */
+export class DoubtNote {
+  #isDue = false
+  #isSaid = false
+
+  watch(entry: EntryForm): void {
+    if (entry.kind === 'reading') this.#isDue ||= isDoubtful(entry)
+  }
+
+  /** The note, the first time that it is due. */
+  take(): string {
+    if (!this.#isDue || this.#isSaid) return ''
+    this.#isSaid = true
+    return 'holdfast: a time with a ? is of when the gateway did not know the time; it is put right once it does (holdfast status).\n'
+  }
 }
 
 const timeCell = (time: string | null): Cell => ({ text: time ?? '-', style: 'dim' })

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { tablePath } from './gateway-client.ts'
 import { type ClientOptions, openClient, withGateway } from './options.ts'
 import type { EntryForm } from '../api/forms.ts'
-import { entryCells, entryTitles, writeOut } from './rows.ts'
+import { DoubtNote, entryCells, entryTitles, writeOut } from './rows.ts'
 import { Columns, terminalOf } from './terminal.ts'
 
 export function tailCommand(): Command {
@@ -29,6 +29,7 @@ Examples:
       const gateway = await openClient(options)
       const entries = gateway.lines<EntryForm>(tablePath(table, 'tail'), { from: options.from })
       const terminal = terminalOf(process.stdout)
+      const note = new DoubtNote()
       let columns: Columns | undefined
       for await (const entry of entries) {
         if (options.json) {
@@ -41,6 +42,8 @@ Examples:
           await writeOut(columns.head([row]))
         }
         await writeOut(columns.lines([row]))
+        note.watch(entry)
+        process.stderr.write(note.take())
       }
     })
 }

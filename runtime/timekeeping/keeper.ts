@@ -12,7 +12,15 @@
 import type { BoardClock, Clocks } from '../clock/board.ts'
 import type { Boot } from '../clock/facts.ts'
 import type { HybridClock } from '../clock/hybrid.ts'
-import { type ClockRules, type MachineFacts, type TimeSource, type Verdict, decide, span } from '../clock/trust.ts'
+import {
+  type ClockRules,
+  type MachineFacts,
+  type TimeSource,
+  type Untrusted,
+  type Verdict,
+  decide,
+  span,
+} from '../clock/trust.ts'
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type Stamp, stampAt, stampMs } from '../stamp.ts'
@@ -47,6 +55,8 @@ export type ClockStatus = {
   readonly state: 'trusted' | 'untrusted'
   readonly source: TimeSource | undefined
   readonly reason: string
+  /** What a person can do about it; undefined while the clock is trusted. */
+  readonly hint: string | undefined
   /** What is added to the wall clock to get the time that this gateway goes by. */
   readonly offsetMs: number
   /** The boot that readings name now; undefined while the time is known. */
@@ -134,6 +144,7 @@ export class Timekeeper {
       state: clock.isTrusted ? 'trusted' : 'untrusted',
       source: verdict?.state === 'trusted' ? verdict.source : undefined,
       reason: verdict?.reason ?? 'nobody has looked yet',
+      hint: verdict?.state === 'untrusted' ? verdict.hint : undefined,
       offsetMs: Math.round(clock.now() - clocks.wallMs()),
       boot: clock.boot(),
     }
@@ -186,7 +197,7 @@ export class Timekeeper {
     const before = this.#verdict
     this.#verdict = verdict
     if (verdict.state === 'trusted') await this.#trust(verdict, before)
-    else await this.#distrust(verdict.reason, before)
+    else await this.#distrust(verdict, before)
   }
 
   #hubSays(wallMs: number): { offsetMs: number; errorMs: number } | undefined {
@@ -195,11 +206,11 @@ export class Timekeeper {
     return { offsetMs: this.#hub.aheadMs + atMs - wallMs, errorMs: this.#hub.errorMs }
   }
 
-  async #distrust(reason: string, before: Verdict | undefined): Promise<void> {
+  async #distrust({ reason, hint }: Untrusted, before: Verdict | undefined): Promise<void> {
     const { clock, log } = this.#doors
     clock.distrust()
     if (before?.state !== 'untrusted' || before.reason !== reason) {
-      log.warn({ reason, boot: clock.boot() }, 'the clock is not trusted')
+      log.warn({ reason, hint, boot: clock.boot() }, 'the clock is not trusted')
     }
     if (clock.boot() !== undefined && !this.#kept.is_named) await this.#commit([this.#keep({ is_named: true })])
   }

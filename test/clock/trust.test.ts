@@ -78,6 +78,17 @@ describe('trust in the wall clock', () => {
     it(`is decided by what the board shows: ${name}`, () => assert.equal(told(decide(rules, facts(fields))), expected))
   }
 
+  it('comes with what to do where it is withheld', () => {
+    const hint = (fields: Partial<ClockFacts>, trust: 'auto' | 'always' = 'auto'): string => {
+      const verdict = decide({ ...rules, trust }, facts(fields))
+      return verdict.state === 'untrusted' ? verdict.hint : ''
+    }
+    assert.match(hint({}), /enable a time service \(systemd-timesyncd or chrony\), or set clock\.trust: always/)
+    assert.equal(hint({ service: timesyncd(false) }), 'it comes right by itself once timesyncd reaches a time server')
+    assert.equal(hint({ service: timesyncd(true), knownMs: nowMs + 24 * hour }), 'see what moves it beside timesyncd')
+    assert.equal(hint({ wallMs: 0 }, 'always'), 'set the clock of this machine')
+  })
+
   it('is given to a machine whose owner vouches for it, unless it is behind what it showed before', () => {
     const always = { ...rules, trust: 'always' } as const
     assert.equal(told(decide(always, facts({ hub: { offsetMs: 10 * year, errorMs: 1 } }))), 'config')

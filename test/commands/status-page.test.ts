@@ -247,6 +247,16 @@ test('what a log dropped at its limit is said once: by the stream that it was fo
   assert.match(concerns[0]?.text ?? '', /^bridge cloud, readings going out: 1,500 entries will never arrive/)
 })
 
+test('a clock that is not trusted says what to do about it', () => {
+  const clock = { state: 'untrusted', source: null, reason: 'no time service', hint: 'enable one' } as const
+  assert.deepEqual(concernsOf({ gateway: status.gateway, clock }), [
+    {
+      level: 'yellow',
+      text: 'the clock of this gateway is not trusted: no time service; readings are marked (?) until their time can be corrected. To do: enable one',
+    },
+  ])
+})
+
 test('the certificate of a hub is its own warning', () => {
   const hub = { id: 'hq', listen: ['0.0.0.0:8883'], warnings: ['our certificate expires in 3 days'], gateways: [] }
   const told = { gateway: status.gateway, hub }
