@@ -6,11 +6,12 @@
  * silence, a new connection) the position is the one the far side names. It never holds more than a window of frames,
  * never sends back where something came from, and never stops without its status saying so [I9].
  */
-import { type Entry, type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
+import { type Entry, type Seq, type TableKind, seqZero } from '../store/types.ts'
 import { Bookmark, type StreamStart } from './bookmark.ts'
 import { Doubt } from './doubt.ts'
 import { skippedMax, stallMs } from './limits.ts'
 import { type Lane, laneOf } from './lanes.ts'
+import { LostEnd } from './lost-end.ts'
 import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
 import { type Packed, packFrame, readCount } from './packing.ts'
@@ -57,6 +58,7 @@ export class Sender {
   readonly #bookmark: Bookmark
   readonly #oldest: OldestUnsent
   readonly #gaps: SentGaps
+  readonly #lostEnd: LostEnd
   readonly #unsendable: Unsendable
   readonly #parts: Parts
   #session: Session | undefined
@@ -85,6 +87,7 @@ export class Sender {
     this.#unsendable = new Unsendable(options, doors)
     this.#parts = new Parts(options, doors)
     this.#reach = new Reach(options.cursor, options.headAtStart ?? doors.store.head(options.table), doors)
+    this.#lostEnd = new LostEnd(options, this.#bookmark, this.#reach, doors, () => this.onRestart())
   }
 
   get epoch(): string {
@@ -131,7 +134,7 @@ export class Sender {
     // Not our head of now: after a lost end it may have grown past the far side's position before we could ask for it.
     this.#noticeLostEnd()
     const newest = far.ahead.at(-1)?.[1] ?? far.seq
-    if (newest > this.#reach.most) return this.#restart(newest)
+    if (newest > this.#reach.most) return this.#lostEnd.startAnew(newest)
     const session = this.#session
     this.#reach.meet(() => {
       if (session === this.#session && this.#window === undefined) this.#start(far)
@@ -146,30 +149,8 @@ export class Sender {
     this.onReady()
   }
 
-  /** What was sent was on disk: a head before it means that the database was repaired, and its end is lost. */
   #noticeLostEnd(): void {
-    const head = this.#doors.store.head(this.options.table)
-    const lost = this.#reach.most
-    if (head >= lost) return
-    this.#reach.cutBackTo(head)
-    const scanned = Math.max(this.#window?.scanned ?? 0, this.#parts.live?.window.scanned ?? 0)
-    if (scanned > head) this.#restart(lost)
-  }
-
-  /**
-   * The far side has more of us than we have: our database is an older copy, or has lost its end. Numbers that it knows
-   * would be given again to new entries, and it would drop those. So the stream gets a new epoch and goes on after
-   * what our own cursor knows to be confirmed: rather a few readings twice than new ones lost.
-   */
-  #restart(position: Seq): void {
-    if (this.#bookmark.isRestarting) return
-    const { table, label } = this.options
-    const floor = asSeq(Math.min(this.#bookmark.cursor, this.#reach.most))
-    this.#doors.log.error(
-      { table, stream: label, theirs: position, ours: this.#reach.most, from: floor },
-      'the far side has entries that this database lost or never had: the stream starts anew after the last position known to be confirmed',
-    )
-    this.#bookmark.restart(floor, () => this.onRestart())
+    this.#lostEnd.notice(Math.max(this.#window?.scanned ?? 0, this.#parts.live?.window.scanned ?? 0))
   }
 
   /** The far side tells where it stands. */
