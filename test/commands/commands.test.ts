@@ -264,3 +264,18 @@ test('version is that of the package', async () => {
   assert.match(String(parsed(out)[0]?.holdfast), /^\d+\.\d+\.\d+/)
   assert.equal((await holdfast(['--version'])).out.trim(), parsed(out)[0]?.holdfast)
 })
+
+test('a time that was taken while nobody knew the time is marked, and the mark explained beside the rows', async () => {
+  const marked = { ...reading('door-1', 1, nowMs), deviceTimeMs: undefined, boot: 'a boot' }
+  const known = { ...reading('door-2', 1, nowMs), boot: 'a boot' }
+  await surface.store.commit([{ kind: 'append', table: 'readings', readings: [marked, known] }])
+  const query = (...args: string[]) => holdfast(['query', 'readings', ...args, ...at])
+  const { out, err } = await query('--device', 'door-*')
+  assert.match(out, /12:00:00\.000Z \? +gw-1 +door-1 .*\n2024-01-02T12:00:00\.000Z +gw-1 +door-2/)
+  assert.equal(
+    err,
+    'holdfast: a time with a ? is of when the gateway did not know the time; it is put right once it does (holdfast status).\n',
+  )
+  assert.equal((await query('--device', 'door-2')).err, '')
+  assert.equal((await query('--device', 'door-*', '--json')).err, '')
+})
