@@ -27,7 +27,7 @@ import { ParkedRows } from './replication/parked-rows.ts'
 import { systemTime } from './replication/time.ts'
 import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
-import { acceptedTables, offeredTables, tableRead } from './streams.ts'
+import { acceptedTables, offeredTables, tableRead, tablesToShare } from './streams.ts'
 import { Store } from './store/store.ts'
 import { type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
@@ -204,7 +204,7 @@ async function openCloud(house: House, options: HubConfig, store: Store, keeper:
   const way = options.broker
     ? { link: await openHubLink(house, options.broker), broker: undefined, warning: () => undefined }
     : { link: undefined, ...(await openHubBroker(house, options)) }
-  const names = [...store.tables.keys()]
+  const names = tablesToShare(config)
   const hub = await Hub.open(
     {
       id: config.gateway.id,

@@ -105,6 +105,12 @@ export function alsoDown(
   return tables.has(impliedDown) ? [impliedDown] : []
 }
 
+/** What `all` means to a hub: not what it has put aside, and not the logs of its own summaries. */
+export function tablesToShare({ tables, bridges }: Pick<Config, 'tables' | 'bridges'>): readonly string[] {
+  const own = new Set(['parked', ...bridges.flatMap(({ publish }) => publish.map(({ every }) => every?.log))])
+  return [...tables.keys()].filter(table => !own.has(table))
+}
+
 /** The tables that a hub takes: with readings comes what belongs to them. */
 export function acceptedTables(accept: readonly string[], tables: Tables): readonly string[] {
   return hasReadings(accept, tables) ? [...new Set([...accept, ...impliedTables])] : accept

@@ -150,14 +150,21 @@ function bridgeNamesDiffer({ bridges = [] }: Sections): Finding[] {
 }
 
 function bridgeTables({ bridges = [] }: Sections, tables: Tables): Finding[] {
-  return bridges.flatMap(({ publish, subscribe }, index) => [
-    ...unknownTables(
-      publish.map(({ table }) => table),
-      ['bridges', index, 'publish'],
-      tables,
-    ),
-    ...unknownTables(subscribe, ['bridges', index, 'subscribe'], tables),
-  ])
+  return bridges.flatMap(({ publish, subscribe, target }, index) => {
+    const [up, path] = [publish.map(({ table }) => table), ['bridges', index]]
+    return [
+      ...unknownTables(up, [...path, 'publish'], tables),
+      ...(target === 'hub' ? staysHere(up, [...path, 'publish']) : []),
+      ...unknownTables(subscribe, [...path, 'subscribe'], tables),
+      ...staysHere(subscribe, [...path, 'subscribe']),
+    ]
+  })
+}
+
+/** A peer that could write what was put aside could have anything applied in anybody's name. */
+function staysHere(names: readonly string[], path: Path): Finding[] {
+  const message = '"parked" stays where it is: each side looks after what it has put aside'
+  return names.flatMap((name, index) => (name === 'parked' ? [{ path: [...path, index], message }] : []))
 }
 
 /** The far side keeps one position for each table of this origin: two streams that move it would lose entries. */
@@ -184,6 +191,8 @@ function hubTables({ hub }: Sections, tables: Tables): Finding[] {
   return [
     ...unknownTables(hub?.accept ?? [], ['hub', 'accept'], tables),
     ...unknownTables(hub?.offer ?? [], ['hub', 'offer'], tables),
+    ...staysHere(hub?.accept ?? [], ['hub', 'accept']),
+    ...staysHere(hub?.offer ?? [], ['hub', 'offer']),
   ]
 }
 

@@ -367,6 +367,14 @@ describe('a hub', () => {
     ])
     assert.match(problems('hub: {gateways: {"a b": {password: x}}}').join(), /letters, digits/)
     assert.match(problems('hub: {offer: [threshold]}').join(), /did you mean "thresholds"/)
+    for (const text of [
+      'hub: {offer: [parked]}',
+      'hub: {accept: [parked]}',
+      "bridges: [{name: a, url: 'mqtt://h', publish: [parked]}]",
+      "bridges: [{name: a, url: 'mqtt://h', subscribe: [parked]}]",
+    ]) {
+      assert.match(problems(`gateway: {id: g1}\n${text}`).join(), /"parked" stays where it is/)
+    }
   })
 
   test('is the same origin as the gateway in its store', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { BridgeConfig } from '../../runtime/config/config.ts'
-import { acceptedTables, alsoDown, offeredTables, streamsOf, tableRead } from '../../runtime/streams.ts'
+import { acceptedTables, alsoDown, offeredTables, streamsOf, tableRead, tablesToShare } from '../../runtime/streams.ts'
 
 const kinds = { readings: 'series', alerts: 'records', clock: 'records', gaps: 'records' } as const
 const tables = new Map(Object.entries(kinds).map(([name, kind]) => [name, { kind }]))
@@ -20,6 +20,13 @@ it('sends what belongs to readings wherever it sends readings to a hub, once', (
 it('takes what belongs to readings wherever it takes readings', () => {
   assert.deepEqual(acceptedTables(['readings', 'gaps'], tables), ['readings', 'gaps', 'clock'])
   assert.deepEqual(acceptedTables(['alerts'], tables), ['alerts'])
+})
+
+it('shares all its tables but what it has put aside and what it sums up for itself', () => {
+  const all = new Map([...tables, ['parked', { kind: 'records' }], ['readings.every-1m.up', { kind: 'series' }]])
+  const bridges = [bridge([{ table: 'readings', every: { log: 'readings.every-1m.up' } }, { table: 'alerts' }])]
+  const config = { tables: all, bridges } as unknown as Parameters<typeof tablesToShare>[0]
+  assert.deepEqual(tablesToShare(config), ['readings', 'alerts', 'clock', 'gaps'])
 })
 
 it('asks for the corrections of times wherever it takes readings from a hub, and gives them with readings', () => {
