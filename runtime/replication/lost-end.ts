@@ -7,6 +7,7 @@
  */
 import { type Seq, asSeq } from '../store/types.ts'
 import type { Bookmark } from './bookmark.ts'
+import { LogEnd } from './log-end.ts'
 import type { Reach } from './reach.ts'
 import type { Doors } from './stream.ts'
 
@@ -18,6 +19,7 @@ export class LostEnd {
   readonly #reach: Reach
   readonly #doors: Doors
   readonly #onRestart: () => void
+  readonly #log: LogEnd
 
   constructor(stream: Stream, bookmark: Bookmark, reach: Reach, doors: Doors, onRestart: () => void) {
     this.#stream = stream
@@ -25,11 +27,12 @@ export class LostEnd {
     this.#reach = reach
     this.#doors = doors
     this.#onRestart = onRestart
+    this.#log = new LogEnd(doors.store, stream.table)
   }
 
   /** What was sent was on disk: a head before it means that the database was repaired. `scanned` was read of it. */
   notice(scanned: number): void {
-    const head = this.#doors.store.head(this.#stream.table)
+    const head = this.#log.look()
     const lost = this.#reach.most
     if (head >= lost) return
     this.#reach.cutBackTo(head)

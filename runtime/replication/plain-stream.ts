@@ -16,6 +16,7 @@ import { type MessageOptions, messageOfEntry } from './plain-message.ts'
 import { type PlainWindow, entryDone, entryPassed, messageSent, openPlainWindow } from './plain-window.ts'
 import type { RefusedTopics } from './refused-topics.ts'
 import type { Chosen } from './source.ts'
+import { LogEnd } from './log-end.ts'
 import { SentGaps } from './sent-gaps.ts'
 import type { Doors, StreamStatus } from './stream.ts'
 import type { Condemned } from './suspicion.ts'
@@ -43,6 +44,7 @@ export class PlainStream {
   readonly #refusedTopics: RefusedTopics
   readonly #bookmark: Bookmark
   readonly #oldest: OldestUnsent
+  readonly #log: LogEnd
   readonly #gaps: SentGaps
   readonly #unsendable: Unsendable
   #window: PlainWindow | undefined
@@ -65,6 +67,7 @@ export class PlainStream {
     this.#refusedTopics = refusedTopics
     this.#bookmark = new Bookmark(options, doors)
     this.#oldest = new OldestUnsent(options.table, doors)
+    this.#log = new LogEnd(doors.store, options.table)
     this.#gaps = new SentGaps(options, doors)
     this.#unsendable = new Unsendable(options, doors)
   }
@@ -109,17 +112,20 @@ export class PlainStream {
    * are given again, to entries that must not be taken for those that were sent.
    */
   #noticeLostEnd(): void {
-    const { store, log } = this.#doors
+    const { log } = this.#doors
     const { table, label } = this.options
-    const head = store.head(table)
+    const head = this.#log.look()
     const known = this.#window?.scanned ?? this.#confirmed ?? this.#bookmark.cursor
     if (known <= head) return
     log.error(
       { table, stream: label, known, head },
       'the log has lost its end: the stream goes on after what is left of it',
     )
-    this.#confirmed = this.#settled()
-    if (this.#window !== undefined) this.begin()
+    const settled = asSeq(Math.min(this.#settled(), head))
+    const isUp = this.#window !== undefined
+    this.end()
+    this.#confirmed = settled
+    if (isUp) this.begin()
     this.#bookmark.save(() => this.#settled())
   }
 

@@ -67,6 +67,7 @@ function renamed(store: StoreDoor, table: string, log: string): StoreDoor {
     },
     commit: (changes, urgency) => store.commit(changes, urgency),
     head: name => store.head(logOf(name)),
+    lostEnds: { of: name => store.lostEnds.of(logOf(name)) },
     firstSeq: name => store.firstSeq(logOf(name)),
     latest: (name, key) => store.latest(name, key),
     rows: (name, options) => store.rows(name, options),

@@ -1,5 +1,6 @@
 /** What replication needs of the store, and no more. `Store` fits; a simulator brings its own. */
 import type { Json } from '../reading.ts'
+import type { LostEnd } from '../store/lost-ends.ts'
 import type { Change, Entry, Receipt, Row, Seq, TableSpec, Urgency } from '../store/types.ts'
 
 export type StoreDoor = {
@@ -8,6 +9,8 @@ export type StoreDoor = {
   readonly tables: ReadonlyMap<string, TableSpec>
   commit(changes: readonly Change[], urgency?: Urgency): Promise<Receipt>
   head(table: string): Seq
+  /** How often the end of the log was lost since the start, and where it ended then. */
+  readonly lostEnds: { of(table: string): LostEnd }
   /** The first position that is still in the log. */
   firstSeq(table: string): Seq
   latest(table: string, key: string): Row | undefined

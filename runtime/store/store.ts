@@ -15,6 +15,7 @@ import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
 import { type Home, openHome } from './home.ts'
 import * as keys from './keys.ts'
+import { LostEnds } from './lost-ends.ts'
 import { type Pack, duePacks, packEveryMs } from './pack.ts'
 import { openDatabase } from './opening.ts'
 import { queryReadings } from './query.ts'
@@ -46,6 +47,7 @@ const reopenMs = { first: 100, most: 2_000 }
 
 export class Store {
   readonly origin: string
+  readonly lostEnds = new LostEnds()
   readonly #options: StoreOptions
   readonly #home: Home
   #database: Database
@@ -144,7 +146,6 @@ export class Store {
     return this.#database.states.get(owner) ?? new Map()
   }
 
-  /** Every series of a table. */
   series(table: string): Iterable<Series> {
     return this.#database.table(table).series.all()
   }
@@ -367,6 +368,7 @@ export class Store {
         const { database, repaired } = await openDatabase(this.#home, this.#options)
         if (repaired) this.#counts.repairs++
         this.#counts.damagedValues += this.#database.damaged
+        this.lostEnds.note(this.#database.tables, database.tables)
         this.#database = database
         this.#repeats = new Repeats(database)
         this.#standing = new StandingRows(database)

@@ -267,6 +267,26 @@ describe('a stream', () => {
     sender.end()
   })
 
+  it('starts anew when the log has lost its end, and has grown past it before anybody looked', async () => {
+    await append(store, 1, 2, 3)
+    let times = 0
+    const sender = send(over({ lostEnds: { of: () => ({ times, head: asSeq(2) }) } }))
+    await sender.prepare()
+    let restarted = 0
+    sender.onRestart = () => restarted++
+    sender.begin(session, seqZero)
+    await until('it may send', () => sender.isReady, 1_000)
+    await sender.send()
+    times = 1
+    await append(store, 4) // another third entry was lost
+    await sender.lookAtOldest()
+    await until('the stream starts anew', () => restarted === 1, 1_000)
+    await sender.lookAtOldest()
+    await sleep(20)
+    assert.equal(restarted, 1)
+    sender.end()
+  })
+
   it('notices the lost end while nobody is connected too', async () => {
     await append(store, 1, 2, 3)
     let lost = 0

@@ -123,6 +123,35 @@ describe('a store whose write has failed', () => {
   })
 })
 
+it('a store that finds a log shorter than it told of says so, however far it has grown since', async () => {
+  const [whole, shorter] = [diskPlace(), diskPlace()]
+  const homes = await Promise.all([1, 2].map(() => openPath(mkdtempSync(join(tmpdir(), 'holdfast-regression-')))))
+  const [first, second] = homes as [Home, Home]
+  const before = await shorter.open({ home: { ...homeOf(second), close: () => Promise.resolve() } })
+  await append(before, arrival())
+  await before.close()
+  let opened = 0
+  const faulty = new FaultyHome({ ...homeOf(first), open: () => (opened++ === 0 ? first.open() : second.open()) })
+  const store = await whole.open({ home: faulty })
+  await append(store, arrival({ value: 1 }), arrival({ value: 2 }))
+  assert.equal(store.lostEnds.of('readings').times, 0)
+  faulty.failsNext = true
+  await assert.rejects(append(store, arrival({ value: 3 })))
+  await store.ready()
+  await append(store, arrival({ value: 4 }), arrival({ value: 5 }))
+  assert.equal(store.head('readings'), 3)
+  assert.deepEqual(store.lostEnds.of('readings'), { times: 1, head: 1 })
+  await store.close()
+  await second.close()
+})
+
+const homeOf = (home: Home): Home => ({
+  open: () => home.open(),
+  settle: () => home.settle(),
+  isFull: () => home.isFull(),
+  close: () => home.close(),
+})
+
 describe('the folder of a store', () => {
   let path: string
   beforeEach(() => {
