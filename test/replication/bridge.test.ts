@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Cloud, Edge, append, flush, logOf, put, places, remove, rowsOf, until, values } from './rig.ts'
+import { systemTime } from '../../runtime/replication/time.ts'
+import { Cloud, Edge, append, arrival, flush, logOf, put, places, remove, rowsOf, until, values } from './rig.ts'
 
 const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index)
 
@@ -244,6 +245,38 @@ describe('a bridge', () => {
     await again.close()
     await edge.proxy.close()
     await cloud.close()
+  })
+
+  it('starts a stream that is new with the first entry of a time, found once and kept', async t => {
+    const cloud = await Cloud.open()
+    t.after(() => cloud.close())
+    const place = places.memory()
+    const edge = await Edge.open({ port: 1 }, 'gw-1', { publish: [], subscribe: [] }, place)
+    const dayMs = 86_400_000
+    const todayMs = systemTime.wallMs()
+    // More than is read at once while the beginning is looked for.
+    const history = Array.from({ length: 2_500 }, (_, index) =>
+      arrival(index, { arrivalMs: todayMs - 10 * dayMs + index * 60_000 }),
+    )
+    await edge.store.commit([{ kind: 'append', table: 'readings', readings: history }])
+    await edge.stop()
+    await edge.proxy.close()
+    const start = todayMs - 10 * dayMs + 2_400 * 60_000
+    const options = { publish: [{ table: 'readings', start }], subscribe: [] }
+    const again = await Edge.open(cloud, 'gw-1', options, place)
+    t.after(() => again.close())
+    await until('what is of that time or later', () => cloud.store.head('readings') === 100)
+    assert.deepEqual(
+      await values(cloud.store),
+      history.slice(2_400).map(({ value }) => value),
+    )
+    await again.stop()
+    await again.start()
+    // Of an older time, but written later: a stream that has begun goes on.
+    await again.store.commit([
+      { kind: 'append', table: 'readings', readings: [arrival(-1, { arrivalMs: todayMs - 20 * dayMs })] },
+    ])
+    await until('what came since', () => cloud.store.head('readings') === 101)
   })
 
   it('says what the hub refuses, and carries the rest', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkInvariants, invariantIds } from './invariants.ts'
+import { checkInvariants, checkPromises, invariantIds } from './invariants.ts'
 
 const tests = new Map([['test/x.test.ts', "test('it holds', () => {})\ntest(\n  'it\\'s | kept',\n  () => {},\n)\n"]])
 const rowsOf = (replaced: Readonly<Record<string, string>> = {}): string =>
@@ -37,4 +37,14 @@ test('a missing row, a missing file, a missing test, a doubled and an unknown id
     'I7 has no sentence',
     'I99 is no invariant',
   ])
+})
+
+test('a promise whose test is missing is told, and a page without promises too', () => {
+  assert.deepEqual(checkPromises('| It holds. | `test/x.test.ts` | it holds |\n', tests), [])
+  assert.match(
+    checkPromises('| It flies. | `test/x.test.ts` | it flies |\n', tests).join(),
+    /"It flies\." names the test/,
+  )
+  assert.match(checkPromises('| It is. | `test/gone.ts` | it is |\n', tests).join(), /which does not exist/)
+  assert.match(checkPromises('# Promises\n', tests).join(), /has no promise/)
 })

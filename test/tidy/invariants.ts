@@ -1,7 +1,7 @@
 /**
- * Holds the table of invariants in ARCHITECTURE.md to the truth: each names a test that exists.
+ * Holds the invariants in ARCHITECTURE.md and the promises in docs/promises.md to the truth: each names a test that exists.
  *
- *   | I1 | sentence | test file | test name |
+ *   | I1 | sentence | test file | test name |        | promise | test file | test name |
  */
 export const invariantIds = Array.from({ length: 11 }, (_, index) => `I${index + 1}`)
 
@@ -10,8 +10,7 @@ export function checkInvariants(page: string, tests: ReadonlyMap<string, string>
   const rows = new Map<string, readonly string[]>()
   const problems: string[] = []
   for (const line of page.split('\n')) {
-    const cells = line.split(/(?<!\\)\|/).map(cell => cell.trim().replaceAll('\\|', '|'))
-    const [, id = '', ...rest] = cells
+    const [id = '', ...rest] = cellsOf(line)
     if (!/^I\d+$/.test(id)) continue
     if (rows.has(id)) problems.push(`${id} stands twice in ARCHITECTURE.md: keep one row`)
     rows.set(id, rest)
@@ -28,6 +27,23 @@ export function checkInvariants(page: string, tests: ReadonlyMap<string, string>
   return problems
 }
 
+/** Returns one sentence for each promise that names no test. A page without a promise is wrong too. */
+export function checkPromises(page: string, tests: ReadonlyMap<string, string>): readonly string[] {
+  const rows = page
+    .split('\n')
+    .map(cellsOf)
+    .filter(cells => /^`?test\//.test(cells[1] ?? ''))
+  if (rows.length === 0) return ['docs/promises.md has no promise: write | promise | test file | test name |']
+  return rows.flatMap(cells => checkRow(`"${cells[0]}"`, cells, tests))
+}
+
+/** The cells of a table's line, without the edges. */
+const cellsOf = (line: string): readonly string[] =>
+  line
+    .split(/(?<!\\)\|/)
+    .slice(1)
+    .map(cell => cell.trim().replaceAll('\\|', '|'))
+
 function checkRow(
   id: string,
   [sentence = '', fileCell = '', nameCell = '']: readonly string[],
@@ -36,7 +52,7 @@ function checkRow(
   const file = withoutMarks(fileCell)
   const name = withoutMarks(nameCell)
   const text = tests.get(file)
-  if (sentence === '') return [`${id} has no sentence in ARCHITECTURE.md`]
+  if (sentence === '') return [`${id} has no sentence`]
   if (text === undefined)
     return [`${id} names the test file ${file}, which does not exist: correct the row, or write the test`]
   if (!testNames(text).has(name))

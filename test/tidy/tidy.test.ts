@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { check, house } from './check.ts'
-import { checkInvariants } from './invariants.ts'
+import { checkInvariants, checkPromises } from './invariants.ts'
 import { readTree } from './source.ts'
 
 const project = process.cwd()
@@ -18,5 +18,11 @@ test('the project keeps the manners of the house', () => {
 test('each invariant in ARCHITECTURE.md names a test that exists', () => {
   const page = readFileSync(`${project}/ARCHITECTURE.md`, 'utf8')
   const problems = checkInvariants(page, readTree(project, ['test']))
+  assert.equal(problems.length, 0, `\n${problems.join('\n')}\n`)
+})
+
+test('each promise in docs/promises.md names a test that exists', () => {
+  const page = readFileSync(`${project}/docs/promises.md`, 'utf8')
+  const problems = checkPromises(page, readTree(project, ['test']))
   assert.equal(problems.length, 0, `\n${problems.join('\n')}\n`)
 })
