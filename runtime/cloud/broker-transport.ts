@@ -81,6 +81,10 @@ export class BrokerTransport implements Transport {
     return (this.#link?.room ?? 0) > 0
   }
 
+  payloadBytesMax(topic: string): number {
+    return this.#link?.payloadBytesMax(topic) ?? Number.POSITIVE_INFINITY
+  }
+
   status(): LinkStatus | undefined {
     return this.#link?.status()
   }

@@ -17,6 +17,7 @@ import {
   type PlainMessage,
   type UpHello,
   filterOf,
+  longestTopic,
   parseTopic,
   topicOf,
 } from '../replication/protocol.ts'
@@ -25,7 +26,7 @@ import { streamsOwner } from '../replication/bookmark.ts'
 import { Receiver } from '../replication/receiver.ts'
 import { Sender } from '../replication/sender.ts'
 import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
-import { ourTakes } from '../replication/takes.ts'
+import { ourTakes, through, tooNarrow } from '../replication/takes.ts'
 import type { Seq } from '../store/types.ts'
 import { Gateway, type Refusal } from './known-gateway.ts'
 
@@ -42,6 +43,8 @@ export type Transport = {
   subscribe(filter: string, handler: (topic: string, payload: Buffer) => void): Promise<void>
   /** May a frame of entries be published now? Left out: always. */
   hasRoom?(): boolean
+  /** How large a payload to this topic may be. Left out: as large as frames are. */
+  payloadBytesMax?(topic: string): number
 }
 
 export type GatewayStatus = {
@@ -235,7 +238,7 @@ export class Hub {
     const session: Session = {
       id: hello.session,
       peer: gateway.id,
-      far: hello.takes,
+      far: through(hello.takes, this.#payloadBytesMax(gateway.id)),
       post: (name, table, payload) => this.#publish(topicOf(gateway.id, 'down', name, table), payload),
       hasRoom: () => this.#transport.hasRoom?.() ?? true,
     }
@@ -252,11 +255,12 @@ export class Hub {
 
   /** The streams with this gateway; kept from one conversation to the next while the tables are the same. */
   async #exchangeFor(gateway: Gateway, hello: UpHello): Promise<Exchange> {
-    const tables = JSON.stringify([hello.publish.map(({ table, kind }) => [table, kind]), hello.subscribe])
+    const narrow = tooNarrow(this.#payloadBytesMax(gateway.id))
+    const tables = JSON.stringify([hello.publish.map(({ table, kind }) => [table, kind]), hello.subscribe, narrow])
     if (gateway.exchange !== undefined && gateway.tables === tables) return gateway.exchange
     const refusals: Refusal[] = []
     const isTaken = (direction: Direction, table: string, kind: string): boolean => {
-      const reason = this.#objection(direction, table, kind)
+      const reason = this.#objection(direction, table, kind) ?? (direction === 'down' ? narrow : undefined)
       if (reason !== undefined) refusals.push({ table, direction, reason })
       return reason === undefined
     }
@@ -298,6 +302,10 @@ export class Hub {
     store.commit(marksAtStart(store, streams), 'lazy').catch((error: unknown) => {
       log.debug({ reason: messageOf(error) }, 'the reach of the streams was not saved')
     })
+  }
+
+  #payloadBytesMax(gateway: string): number {
+    return this.#transport.payloadBytesMax?.(longestTopic(gateway, 'down')) ?? Number.POSITIVE_INFINITY
   }
 
   #objection(direction: Direction, table: string, kind: string): string | undefined {

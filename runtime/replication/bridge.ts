@@ -17,13 +17,13 @@ import { unanswered, withAccess } from './kept-from-us.ts'
 import { frameBytesDefault, hellosInSilence, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
 import { type BridgeLink, Link, type LinkOptions, type MakeLink, type TlsOptions } from './link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
-import { type DownHello, filterOf, parseTopic, topicOf } from './protocol.ts'
+import { type DownHello, filterOf, longestTopic, parseTopic, topicOf } from './protocol.ts'
 import { HubTime } from './hub-time.ts'
 import { Receiver } from './receiver.ts'
 import { Sender } from './sender.ts'
 import { type SourceOptions, doorsTo, sourceOf } from './source.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
-import { ourTakes } from './takes.ts'
+import { ourTakes, through, tooNarrow } from './takes.ts'
 import { Valve, valveOptions } from './valve.ts'
 
 export type PublishOptions = SourceOptions & {
@@ -268,10 +268,13 @@ export class Bridge implements FarSide {
   #talk(hello: DownHello): void {
     const { time, log } = this.#doors
     const { gateway } = this.#options
+    const bytesMax = this.#link.payloadBytesMax?.(longestTopic(gateway, 'up')) ?? Number.POSITIVE_INFINITY
+    const narrow = tooNarrow(bytesMax)
+    if (narrow !== undefined) return this.#turnedAway(narrow)
     const session: Session = {
       id: hello.session,
       peer: hello.hub,
-      far: hello.takes,
+      far: through(hello.takes, bytesMax),
       post: (name, table, payload, onGone) =>
         this.#link.publish(topicOf(gateway, 'up', name, table), payload, onGone && (() => onGone())),
       tellsGone: true,

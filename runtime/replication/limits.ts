@@ -6,6 +6,8 @@ export const messageBytesMax = 128 * 1024
 export const frameBytesDefault = 64 * 1024
 /** What a far side may ask for at least: a session, some names and a row of usual size. */
 export const messageBytesMin = 16 * 1024
+/** What a broker must take at least: the envelope, and as much for rows. With less, too many rows could never go. */
+export const payloadBytesMin = 8 * 1024
 /** Room in a message for a frame's envelope: session, names of origins, gaps. */
 export const envelopeBytesMax = 4 * 1024
 /** Rows in one frame: bounds what a reader has to walk. */

@@ -36,7 +36,7 @@ export type { LinkEvents, LinkOptions, LinkSecrets, LinkStatus } from './link-co
 
 /** What a bridge asks of its link. */
 export type BridgeLink = Pick<Link, 'open' | 'close' | 'publish' | 'reset' | 'settled' | 'status'> &
-  Partial<Pick<Link, 'room' | 'isDenied' | 'answered'>>
+  Partial<Pick<Link, 'payloadBytesMax' | 'room' | 'isDenied' | 'answered'>>
 
 export type MakeLink = (...made: ConstructorParameters<typeof Link>) => BridgeLink
 
@@ -137,6 +137,11 @@ export class Link {
   /** How many messages may be published now: the window less what is not acknowledged. */
   get room(): number {
     return this.#state === 'connected' ? this.#outbox.room : 0
+  }
+
+  /** How large a payload may be that is published there; a broker that tells no limit takes any. */
+  payloadBytesMax(topic: string): number {
+    return this.#outbox.payloadBytesMax(topic)
   }
 
   /** Does the far side keep this topic from us, for now? */

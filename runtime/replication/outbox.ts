@@ -63,6 +63,11 @@ export class Outbox {
     return Math.max(0, this.#limits.window - this.#flying.size - this.#held.length - this.#waiting.size)
   }
 
+  /** How large a payload to this topic may be, by the server's word. */
+  payloadBytesMax(topic: string): number {
+    return (this.#limits.packetBytesMax ?? Number.POSITIVE_INFINITY) - packetBytes(topic, 0)
+  }
+
   /** When the oldest message that is not answered was sent. */
   get oldestSentMs(): number | undefined {
     for (const sentMs of this.#flying.values()) return sentMs
@@ -111,7 +116,7 @@ export class Outbox {
       return onAnswer?.({ isTaken: false, code: notAuthorizedCode, reason: 'the far side keeps this topic from us' })
     }
     const { packetBytesMax } = this.#limits
-    const bytes = packetBytes(topic, payload)
+    const bytes = packetBytes(topic, payload.length)
     if (packetBytesMax !== undefined && bytes > packetBytesMax) {
       const reason = `the far side takes messages of at most ${packetBytesMax} bytes, this one has ${bytes}`
       return onAnswer?.({ isTaken: false, code: tooLargeCode, reason })
@@ -132,6 +137,6 @@ export class Outbox {
 }
 
 /** A PUBLISH of MQTT 5 without properties: header, length, topic, packet id, no properties [MQTT-3.3]. */
-function packetBytes(topic: string, payload: Buffer): number {
-  return 1 + 4 + 2 + Buffer.byteLength(topic) + 2 + 1 + payload.length
+function packetBytes(topic: string, payloadBytes: number): number {
+  return 1 + 4 + 2 + Buffer.byteLength(topic) + 2 + 1 + payloadBytes
 }

@@ -30,13 +30,13 @@ export function packFrame(
 ): Packed {
   const rowsBytes = far.messageBytes - envelopeBytesMax
   const frameBytes = Math.min(options.frameBytes, rowsBytes)
+  const payloadBytesMax = Math.min(options.frameBytes, far.messageBytes)
   const rows = isDense(kind, far) ? far.rows : frameRowsMax
   for (let bytes = isDense(kind, far) ? columnsBytesMax : frameBytes; ; bytes = Math.max(bytes / 2, frameBytes)) {
     const cut = cutFrame(entries, { ...options, frameBytes: bytes, rowsBytes, rows })
     const payloads = encodeParts(kind, cut, far, place)
     // By the measure of the cut, rows of so many bytes are never more than that.
-    if (bytes === frameBytes || payloads.every(payload => payload.length <= options.frameBytes))
-      return { cut, payloads }
+    if (bytes === frameBytes || payloads.every(payload => payload.length <= payloadBytesMax)) return { cut, payloads }
   }
 }
 

@@ -160,6 +160,10 @@ export function topicOf(gateway: string, direction: Direction, name: string, tab
   return table === undefined ? start : `${start}/${table}`
 }
 
+/** As long as a topic of this gateway can be. */
+export const longestTopic = (gateway: string, direction: Direction): string =>
+  topicOf(gateway, direction, 'position', 'x'.repeat(64))
+
 /** The filter of everything that goes one way to or from a gateway; `+` for all gateways. */
 export const filterOf = (gateway: string, direction: Direction): string => `${topicRoot}/${gateway}/${direction}/#`
 

@@ -10,6 +10,7 @@ import {
   frameRowsMax,
   messageBytesMax,
   messageBytesMin,
+  payloadBytesMin,
   rowsMax,
   waitingBytesMax,
   windowBytesMax,
@@ -57,6 +58,18 @@ export function readTakes(hello: Fields): Takes {
     bytes: atMost(takes['bytes'], 'takes.bytes', 1, windowBytesMax),
   }
 }
+
+/** The same, through a broker that takes payloads of so many bytes at most. */
+export const through = (takes: Takes, payloadBytesMax: number): Takes => ({
+  ...takes,
+  messageBytes: Math.min(takes.messageBytes, payloadBytesMax),
+})
+
+/** Why nothing can be sent through such a broker; undefined if it can. */
+export const tooNarrow = (payloadBytesMax: number): string | undefined =>
+  payloadBytesMax >= payloadBytesMin
+    ? undefined
+    : `the broker takes payloads of at most ${payloadBytesMax} bytes, and frames need ${payloadBytesMin}: raise its maximum packet size`
 
 const names = (value: unknown, where: string): string[] => asList(value, where, 16).map(name => asText(name, where, 32))
 
