@@ -9,6 +9,9 @@ export type Bucket = { readonly bytesPerSecond: number; readonly tokens: number;
 /** What may gather while nothing is sent: a burst of so long. */
 const burstMs = 1_000
 
+/** Tokens are sums of fractions: after just the wait that was told, a trifle may still be missing. */
+const roundingMax = 1e-6
+
 export const fullBucket = (bytesPerSecond: number, nowMs: number): Bucket => ({
   bytesPerSecond,
   tokens: (bytesPerSecond * burstMs) / 1_000,
@@ -30,5 +33,6 @@ export function taken(bucket: Bucket, bytes: number, nowMs: number): Bucket {
 /** How long until there are tokens again; 0 if there are. */
 export function waitMs(bucket: Bucket, nowMs: number): number {
   const { tokens, bytesPerSecond } = filled(bucket, nowMs)
-  return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / bytesPerSecond) * 1_000)
+  const missing = 1 - tokens
+  return missing <= roundingMax ? 0 : Math.ceil((missing / bytesPerSecond) * 1_000)
 }

@@ -36,6 +36,20 @@ describe('a rate', () => {
           sent += bytes
         }
       }),
+      {
+        // Once found: after the wait that was told, a rounding error of a token was still missing.
+        examples: [
+          [
+            [
+              { passMs: 0, bytes: 16_545, waits: false },
+              { passMs: 536, bytes: 1, waits: false },
+              { passMs: 0, bytes: 12_930, waits: true },
+              { passMs: 0, bytes: 1, waits: true },
+            ],
+            100,
+          ],
+        ],
+      },
     )
   })
 })
