@@ -5,7 +5,9 @@
  */
 import { messageOf } from '../errors.ts'
 import { stampMs } from '../stamp.ts'
+import { aheadChange, aheadOf } from '../store/ahead.ts'
 import { type Change, type ReadingEntry, type RecordEntry, type Seq, asSeq, seqZero } from '../store/types.ts'
+import type { Range } from './place.ts'
 import type { Doors } from './stream.ts'
 
 /** Where a stream that is new begins; a number is a time, in milliseconds since 1970. */
@@ -101,28 +103,33 @@ export class Bookmark {
     const changes: Change[] = [
       { kind: 'state', owner: streamsOwner, key: cursor, value: record },
       { kind: 'cursor', name: cursor, seq: record.floor },
+      aheadChange(cursor, []),
     ]
     await this.#doors.store.commit(changes, 'now')
     this.#record = record
   }
 
-  /** Saves what `settled` says, one write at a time, until it says nothing new. */
-  save(settled: () => Seq | undefined): void {
+  /** Saves what `settled` says, and what the far side has beyond it, one write at a time, until there is nothing new. */
+  save(settled: () => Seq | undefined, ahead: () => readonly Range[] = () => []): void {
     if (this.#isSaving) return
     this.#isSaving = true
-    void this.#saveNewest(settled).finally(() => {
+    void this.#saveNewest(settled, ahead).finally(() => {
       this.#isSaving = false
     })
   }
 
-  async #saveNewest(settled: () => Seq | undefined): Promise<void> {
+  async #saveNewest(settled: () => Seq | undefined, ahead: () => readonly Range[]): Promise<void> {
     const { store, log } = this.#doors
     const name = this.#options.cursor
     for (;;) {
       const seq = settled()
-      if (seq === undefined || seq === store.cursor(name)) return
+      if (seq === undefined) return
+      const ranges = ahead()
+      const isKnown = JSON.stringify(ranges) === JSON.stringify(aheadOf(store, name))
+      if (seq === store.cursor(name) && isKnown) return
+      const beyond = isKnown ? [] : [aheadChange(name, ranges)]
       try {
-        await store.commit([{ kind: 'cursor', name, seq }], 'lazy')
+        await store.commit([{ kind: 'cursor', name, seq }, ...beyond], 'lazy')
       } catch (error) {
         log.debug({ cursor: name, reason: messageOf(error) }, 'the cursor was not saved')
         return

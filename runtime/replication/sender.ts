@@ -335,7 +335,10 @@ export class Sender {
   }
 
   #saveCursor(): void {
-    this.#bookmark.save(() => this.#window && settled(this.#window))
+    this.#bookmark.save(
+      () => this.#window && settled(this.#window),
+      () => this.#parts.ahead,
+    )
   }
 
   /** Looks up how old the oldest entry is that the far side doesn't have, for the status. */

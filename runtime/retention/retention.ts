@@ -9,11 +9,13 @@
  */
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { aheadOf } from '../store/ahead.ts'
 import { tellGaps } from '../store/gap-rows.ts'
 import type { Store } from '../store/store.ts'
 import { trimStepBytes } from '../store/trim.ts'
-import { type Seq, type TableKind, type TrimChange, asSeq } from '../store/types.ts'
+import type { TableKind, TrimChange } from '../store/types.ts'
 import { episodeMs, ownLogBytesMax, ownTables, slack, stepPauseMs, sweepEveryMs } from './limits.ts'
+import { type Stretch, lostTo } from './lost.ts'
 
 export type LogLimit = {
   readonly table: string
@@ -35,7 +37,7 @@ export type RetentionDoors = {
 
 export type RetainedStore = Pick<
   Store,
-  'origin' | 'epoch' | 'tables' | 'cursors' | 'logBytes' | 'firstSeq' | 'planTrim' | 'commit' | 'rows'
+  'origin' | 'epoch' | 'tables' | 'cursors' | 'state' | 'logBytes' | 'firstSeq' | 'planTrim' | 'commit' | 'rows'
 >
 
 export type RetentionStatus = {
@@ -152,27 +154,26 @@ export class Retention {
     while (!this.#isClosed) {
       const trim = await store.planTrim(table, { bytesMax, keepFromMs: this.#keepFromMs(ageMsMax, 1) })
       if (trim === undefined) return
-      const first = this.#firstLost(trim)
-      const { through: last, reason } = trim
-      const lost = first === undefined ? [] : [{ first, last, reason }]
+      const { reason } = trim
+      const lost = this.#lost(trim).map(range => ({ ...range, reason }))
       const log = { who: store.origin, table, epoch: store.epoch }
       await store.commit([trim, ...(await tellGaps(store, log, lost, wallMs()))])
-      if (first !== undefined) this.#note(one, last - first + 1, reason)
+      const count = lost.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+      if (count > 0) this.#note(one, count, reason)
       // A smaller step was the last one; what comes meanwhile is for a later sweep.
       if (trim.bytes < trimStepBytes) return
       await new Promise<void>(resolve => this.#doors.after(stepPauseMs, resolve))
     }
   }
 
-  /** The first of the entries that somebody has not passed, if there is one. */
-  #firstLost({ table, first, through }: TrimChange): Seq | undefined {
+  /** What somebody has neither passed nor got before its turn. */
+  #lost({ table, first, through: last }: TrimChange): Stretch[] {
     const { store, tableOf } = this.#doors
-    if (store.tables.get(table)?.kind === 'records') return undefined
-    let lowest: number = through
-    for (const [name, seq] of store.cursors) {
-      if (tableOf(name) === table) lowest = Math.min(lowest, seq)
-    }
-    return lowest < through ? asSeq(Math.max(first, lowest + 1)) : undefined
+    if (store.tables.get(table)?.kind === 'records') return []
+    const readers = [...store.cursors]
+      .filter(([name]) => tableOf(name) === table)
+      .map(([name, seq]) => ({ seq, ahead: aheadOf(store, name) }))
+    return lostTo(readers, { first, last })
   }
 
   #note(one: LimitedLog, count: number, reason: string): void {

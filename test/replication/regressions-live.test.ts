@@ -6,6 +6,7 @@ import { type SenderOptions, Sender } from '../../runtime/replication/sender.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
 import { ourTakes } from '../../runtime/replication/takes.ts'
 import { systemTime } from '../../runtime/replication/time.ts'
+import { aheadOf } from '../../runtime/store/ahead.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { seqZero } from '../../runtime/store/types.ts'
 import { append, arrival, doors, openTestStore, places, until, values } from './rig.ts'
@@ -70,6 +71,22 @@ describe('a stream with a live part', () => {
     await drained()
     await until('the hub knows that it has all', () => down.status()[0]?.behind === 0, 3_000)
     assert.equal(down.status()[0]?.state, 'idle')
+  })
+
+  it('keeps beside its cursor what the far side has beyond it, and forgets that when it is behind the cursor', async () => {
+    await append(edge, ...Array.from({ length: 2_000 }, (_, index) => index))
+    await connect()
+    await until('the backlog drains', () => hub.head('readings') > 0)
+    await until('it is known', async () => {
+      // Cursors ride with the next readings.
+      await append(edge, 7_777)
+      return aheadOf(edge, 'cloud/readings').length > 0
+    })
+    const [range] = aheadOf(edge, 'cloud/readings')
+    assert.ok((range?.[0] ?? 0) >= 2_000)
+    await drained()
+    await until('the cursor is there', () => edge.cursor('cloud/readings') === edge.head('readings'))
+    assert.deepEqual(aheadOf(edge, 'cloud/readings'), [])
   })
 
   it('parks and counts what cannot travel, in the live part and in the backlog', async () => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Log } from '../../runtime/log.ts'
 import { silentLog } from '../../runtime/log.ts'
 import { type LogLimit, type RetentionDoors, Retention } from '../../runtime/retention/retention.ts'
+import { aheadChange } from '../../runtime/store/ahead.ts'
 import { gapsTable } from '../../runtime/store/gap-rows.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { asSeq } from '../../runtime/store/types.ts'
@@ -84,6 +85,16 @@ describe('retention', () => {
     assert.ok(store.firstSeq('readings') > 40)
     assert.deepEqual(await gaps(), [])
     assert.deepEqual([warnings, retention.status()[0]?.lost], [[], 0])
+  })
+
+  it('calls nothing lost that a far side got before its turn, though its backlog is dropped', async () => {
+    await append(100)
+    await cursor('bridge/cloud/readings', 10)
+    await store.commit([aheadChange('bridge/cloud/readings', [[asSeq(20), asSeq(90)]])])
+    await open([{ bytesMax: 500_000 }]).sweep()
+    assert.ok(store.firstSeq('readings') > 40)
+    assert.deepEqual(await gaps(), [[11, 20, 10, 'max_bytes']])
+    assert.equal(retention.status()[0]?.lost, 10)
   })
 
   it('tells what somebody has not passed in a row of gaps, counts it, and logs it once per episode', async () => {
@@ -189,6 +200,7 @@ function spread(store: Store): RetentionDoors['store'] {
     epoch: store.epoch,
     tables: store.tables,
     cursors: store.cursors,
+    state: (owner, key) => store.state(owner, key),
     logBytes: table => store.logBytes(table),
     firstSeq: table => store.firstSeq(table),
     planTrim: (table, limits) => store.planTrim(table, limits),
