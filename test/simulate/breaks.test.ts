@@ -5,7 +5,7 @@ import { runSeed } from './run.ts'
 
 const first = 1_000
 /** A break that so many seeds don't see would slip through the others as well. */
-const seedsMax = 40
+const seedsMax = 30
 
 describe('the simulator finds out when replication', () => {
   for (const [name, broken] of Object.entries(breaks)) {

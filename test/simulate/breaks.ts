@@ -10,8 +10,11 @@ import type { Json } from '../../runtime/reading.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Change, Entry, Receipt } from '../../runtime/store/types.ts'
 import type { SimNode } from './node.ts'
+import type { FaultKind } from './scenario.ts'
 
 export type Break = {
+  /** The weather in which it shows; left out, that of the seed. */
+  readonly faults?: readonly FaultKind[]
   /** The store as the replication of a node sees it. */
   readonly wrapStore?: (store: Store) => StoreDoor
   /** What goes out instead of a message. Made anew for each run. */
@@ -136,9 +139,9 @@ const dropRuns: Break['tamper'] = nodes => {
 export const breaks = {
   'answers before the commit': { wrapStore: answerBeforeCommit },
   'moves the cursor when it sends': { tamper: cursorOnSend },
-  'ignores the epoch of a database': { wrapStore: forgetEpochs },
-  'goes back for every late answer': { tamper: dropRuns },
+  'ignores the epoch of a database': { wrapStore: forgetEpochs, faults: ['old-copy'] },
+  'goes back for every late answer': { tamper: dropRuns, faults: ['disk-errors', 'lag', 'repeat'] },
   'sends entries back to where they came from': { wrapStore: forgetVia },
-  'commits the position apart from the entries': { wrapStore: twoCommits },
-  'applies a transaction row by row': { wrapStore: splitTransactions },
+  'commits the position apart from the entries': { wrapStore: twoCommits, faults: ['kill', 'disk-errors'] },
+  'applies a transaction row by row': { wrapStore: splitTransactions, faults: ['disk-slow', 'kill'] },
 } as const satisfies Record<string, Break>

@@ -42,7 +42,8 @@ const afterViolationMs = 5_000
 
 export async function runSeed({ seed, trace, broken }: RunOptions): Promise<Outcome> {
   const world = new World(seed, trace)
-  const scenario = scenarioOf(seed)
+  const usual = scenarioOf(seed)
+  const scenario = { ...usual, faults: broken?.faults ?? usual.faults }
   const { timeline } = world
   const nodesById = new Map<string, SimNode>()
   const wire = new Wire(world, nodesById)

@@ -6,7 +6,7 @@
 import { parkedTable } from '../../runtime/replication/parked.ts'
 import { parkedMax, waitingFramesMax, windowBytesMax, windowFramesMax } from '../../runtime/replication/limits.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
-import { type Entry, type Seq, asSeq, seqZero } from '../../runtime/store/types.ts'
+import { type Entry, type ReadingEntry, type Seq, asSeq, seqZero } from '../../runtime/store/types.ts'
 import type { Network } from './network.ts'
 import type { SimNode } from './node.ts'
 import type { World } from './world.ts'
@@ -25,6 +25,7 @@ export class Watch {
   readonly #lookAtRows: (node: SimNode) => Promise<void>
   readonly #positions = new Map<string, number>()
   readonly #moved = new Map<string, { readonly confirmed: number; readonly atMs: number }>()
+  readonly #readings = new Set<string>()
   #looks = 0
   readonly #looked = new Map<string, Seq>()
 
@@ -127,8 +128,18 @@ export class Watch {
         if (entry.kind !== 'gap' && entry.origin === id && entry.via !== '') {
           this.#world.violate(`${id} ${table} ${entry.seq} came back from ${entry.via}`)
         }
+        if (entry.kind === 'reading') this.#noteReading(id, entry)
       }
     }
+  }
+
+  /** Each reading is in each log once, unless somebody's card was replaced by an older copy. */
+  #noteReading(id: string, { origin, value, via }: ReadingEntry): void {
+    const name = `${id} ${origin} ${value as number}`
+    if (this.#readings.has(name) && this.#nodes.every(({ restores }) => restores === 0)) {
+      this.#world.violate(`${id} has the reading ${value as number} of ${origin} once more, from ${via}`)
+    }
+    this.#readings.add(name)
   }
 
   /** A cursor says: the far side has everything up to here. It must be true at that moment, and on its disk. */
