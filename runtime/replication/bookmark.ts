@@ -54,6 +54,11 @@ export class Bookmark {
     return this.#doors.store.cursor(this.#options.cursor) ?? seqZero
   }
 
+  /** What the far side had beyond the cursor when it was saved. */
+  get ahead(): readonly Range[] {
+    return aheadOf(this.#doors.store, this.#options.cursor)
+  }
+
   /** Makes the stream's beginning durable, once: `now` means the moment when the stream was first configured. */
   async prepare(): Promise<void> {
     const { store } = this.#doors
@@ -125,7 +130,7 @@ export class Bookmark {
       const seq = settled()
       if (seq === undefined) return
       const ranges = ahead()
-      const isKnown = JSON.stringify(ranges) === JSON.stringify(aheadOf(store, name))
+      const isKnown = JSON.stringify(ranges) === JSON.stringify(this.ahead)
       if (seq === store.cursor(name) && isKnown) return
       const beyond = isKnown ? [] : [aheadChange(name, ranges)]
       try {

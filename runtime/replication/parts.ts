@@ -11,7 +11,7 @@ import { type Entry, type Seq, asSeq } from '../store/types.ts'
 import { liveGapMax, liveLagMin } from './limits.ts'
 import { Live, type LiveOptions } from './live.ts'
 import type { Packed } from './packing.ts'
-import { type Place, type Range, aheadCount, nowhere, rangesMax } from './place.ts'
+import { type Place, type Range, nowhere, rangesMax } from './place.ts'
 import type { PositionAnswer } from './protocol.ts'
 import type { Doors, Session } from './stream.ts'
 import type { Window } from './window.ts'
@@ -36,13 +36,9 @@ export class Parts {
     return this.#live
   }
 
+  /** What the far side has beyond its position. */
   get ahead(): readonly Range[] {
     return this.#far.ahead
-  }
-
-  /** Entries that the far side has beyond its position. */
-  get count(): number {
-    return aheadCount(this.#far)
   }
 
   /** The conversation has found where the far side stands. */

@@ -16,7 +16,7 @@ import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
 import { type Packed, packFrame, readCount } from './packing.ts'
 import { Parts, gapsFirst, upTo } from './parts.ts'
-import type { Place, Range } from './place.ts'
+import { type Place, type Range, aheadCount } from './place.ts'
 import type { PositionAnswer } from './protocol.ts'
 import { SentGaps } from './sent-gaps.ts'
 import { Reach } from './reach.ts'
@@ -354,7 +354,8 @@ export class Sender {
   status(): StreamStatus {
     const { label, table } = this.options
     const after = this.#settled()
-    const behind = Math.max(0, this.#doors.store.head(table) - after - this.#parts.count)
+    const ahead = this.#window === undefined ? this.#bookmark.ahead : this.#parts.ahead
+    const behind = Math.max(0, this.#doors.store.head(table) - after - aheadCount({ seq: after, ahead }))
     return {
       bridge: label,
       table,
@@ -366,7 +367,7 @@ export class Sender {
       framesInFlight: this.flyingFrames,
       ...this.#counts,
       undecided: this.options.selection?.undecided ?? 0,
-      ...this.#gaps.status({ seq: after, ahead: this.#parts.ahead }),
+      ...this.#gaps.status({ seq: after, ahead }),
       state: this.#state(behind),
       reason: this.#refusal,
     }

@@ -52,8 +52,9 @@ describe('a stream with a live part', () => {
     })
     const common = { epochs: new Map([['readings', edge.epoch]]), believedMs: systemTime.wallMs }
     down.begin({ session: session(up, 'gw-1'), positions: new Map(), ...common })
-    const positions = new Map([['readings', seqZero]])
-    up.begin({ session: session(down, 'hub'), positions, ahead: new Map([['readings', []]]), ...common })
+    const positions = new Map([['readings', down.position('readings') ?? seqZero]])
+    const ahead = new Map([['readings', down.ahead('readings')]])
+    up.begin({ session: session(down, 'hub'), positions, ahead, ...common })
   }
   const drained = (): Promise<void> => until('all of it', () => up.status()[0]?.behind === 0)
 
@@ -84,6 +85,11 @@ describe('a stream with a live part', () => {
     })
     const [range] = aheadOf(edge, 'cloud/readings')
     assert.ok((range?.[0] ?? 0) >= 2_000)
+    await up.end()
+    const { behind } = up.status()[0] ?? { behind: 0 }
+    assert.ok(behind < edge.head('readings') - (edge.cursor('cloud/readings') ?? 0), 'offline it is known too')
+    await down.end()
+    await connect()
     await drained()
     await until('the cursor is there', () => edge.cursor('cloud/readings') === edge.head('readings'))
     assert.deepEqual(aheadOf(edge, 'cloud/readings'), [])
