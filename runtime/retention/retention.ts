@@ -149,7 +149,9 @@ export class Retention {
   async #cutBack(one: LimitedLog): Promise<void> {
     const { store, wallMs } = this.#doors
     const { table, bytesMax = Number.POSITIVE_INFINITY, ageMsMax } = one.limit
-    // Cursors wait for company on their way to the disk: what is confirmed must not be counted as lost.
+    // Cursors wait for company on their way to the disk: what is confirmed must not be counted as lost. Twice, because a
+    // stream saves one cursor at a time: the newest sets out when the one before it has come.
+    await store.commit([], 'now')
     await store.commit([], 'now')
     while (!this.#isClosed) {
       const trim = await store.planTrim(table, { bytesMax, keepFromMs: this.#keepFromMs(ageMsMax, 1) })
