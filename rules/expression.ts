@@ -93,6 +93,7 @@ function sentenceOf(code: string | undefined, summary: string, names: readonly s
     return `unknown name "${name}"; ${nearest ? `did you mean "${nearest}"?` : `known names: ${names.join(', ')}`}`
   }
   if (summary.includes('Unexpected token: EOF')) return 'the expression ends too early'
+  if (summary === 'Unexpected character: =') return 'a single = compares nothing: write =='
   return summary.slice(0, 1).toLowerCase() + summary.slice(1)
 }
 

@@ -48,8 +48,10 @@ function objectionTo(open: string): string | undefined {
   }
   const { valid, errors } = validateDetailed(open)
   if (valid) return undefined
-  return `"${open}" is no cron expression: ${errors.map(({ field, message }) => `${field}: ${message}`).join('; ')}`
+  return `"${open}" is no cron expression: ${errors.map(({ field, message }) => `${field}: ${plain(message)}`).join('; ')}`
 }
+
+const plain = (message: string): string => message.replace(/ is a invalid expression for .*/, ' is not valid there')
 
 function scheduleOf(openings: Openings, forMs: number): Schedule {
   return {

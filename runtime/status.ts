@@ -124,7 +124,8 @@ function bridgeSection(bridge: FarSide, nowMs: number): BridgeSection {
     connected_since_ms: link.state === 'connected' ? (link.connectedAtMs ?? null) : null,
     reason: reason ?? link.reason,
     next_attempt_ms: link.nextAttemptInMs === undefined ? null : Math.round(nowMs + link.nextAttemptInMs),
-    mqtt_version: link.mqtt,
+    // Of a connection that is there: what the next one will speak is only known then.
+    mqtt_version: link.state === 'connected' ? link.mqtt : undefined,
     certificate_expires_ms: link.certificateExpiresMs ?? null,
     warnings: [...link.warnings, ...link.denied.map(({ topic, reason }) => `${topic}: ${reason}`)],
     rate_bytes: valve.rateBytes ?? null,

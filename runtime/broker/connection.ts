@@ -235,7 +235,11 @@ export class Connection extends Duplex {
     const version = (buffer[body + 2 + this.#number(body)] ?? 0) & 0x7f
     if (version !== 3 && version !== 4) {
       this.sendRefusal(unacceptableVersion) // [MQTT-3.1.2-2, A10]
-      return this.refuse('protocol_version')
+      const address = this.address
+      // Whoever speaks two versions tries the newer one first, so this is how a gateway of ours begins with a hub.
+      this.#hall.tally.note('refused_protocol_version', 'A client was asked to speak MQTT 3.1.1', { address, version })
+      this.destroy()
+      return
     }
     this.#stage = 'greeting'
     // A copy: the will in it is kept as long as the client, and a slice would keep the whole chunk.

@@ -26,6 +26,15 @@ export class Tally {
 
   /** Counts `name` and logs the sentence, with how often it happened since the last line of this name. */
   warn(name: string, sentence: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#tell('warn', name, sentence, fields)
+  }
+
+  /** The same of what happens to clients that do nothing wrong. */
+  note(name: string, sentence: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#tell('info', name, sentence, fields)
+  }
+
+  #tell(level: 'warn' | 'info', name: string, sentence: string, fields: Readonly<Record<string, unknown>>): void {
     this.add(name)
     const now = this.#now()
     const muted = this.#muted.get(name)
@@ -35,7 +44,7 @@ export class Tally {
       return
     }
     this.#muted.set(name, { lastMs: now, unsaid: 0 })
-    this.#log.warn({ cause: name, count: (muted?.unsaid ?? 0) + 1, ...cut(fields) }, sentence)
+    this.#log[level]({ cause: name, count: (muted?.unsaid ?? 0) + 1, ...cut(fields) }, sentence)
   }
 
   counts(): Record<string, number> {

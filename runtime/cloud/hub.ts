@@ -311,7 +311,10 @@ export class Hub {
   #objection(direction: Direction, table: string, kind: string): string | undefined {
     const allowed = direction === 'up' ? this.#options.accept : this.#options.offer
     const spec = this.#doors.store.tables.get(table)
-    if (!allowed.includes(table) || spec === undefined) {
+    if (spec === undefined) return 'the hub has no such table: name it under "tables" there'
+    // Tried again here, another side's parked rows would be applied here.
+    if (table === 'parked') return 'parked rows stay where they are'
+    if (!allowed.includes(table)) {
       return direction === 'up' ? 'the hub does not accept this table' : 'the hub does not offer this table'
     }
     return spec.kind === kind ? undefined : `at the hub it is a ${spec.kind} table`

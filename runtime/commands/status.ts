@@ -14,7 +14,7 @@ export function statusCommand(): Command {
       'after',
       `
 First comes what is wrong, then how each part is doing. STATE of a stream: idle and moving are well; stalled means connected,
-but the far side confirms nothing. BEHIND counts the entries that the far side has not confirmed, OLDEST is the age of the
+but the far side confirms nothing. BEHIND counts the entries that wait to be confirmed by the far side, OLDEST is the age of the
 first of them. PARKED rows wait for you (holdfast parked); GAPS counts entries that will never arrive (holdfast query gaps).
 
 Examples:

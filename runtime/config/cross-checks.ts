@@ -7,6 +7,7 @@ import type { NameSource } from '../../adapters/adapter.ts'
 import { defaultAdapterName, findAdapterKind } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { type Finding, nearestName, type Path } from '../document.ts'
+import { addressChecks } from './address-checks.ts'
 import { plainBrokerChecks } from './plain-broker-checks.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
 import { selections } from './selection-checks.ts'
@@ -26,6 +27,8 @@ export function crossChecks(sections: Sections): Finding[] {
     ...bridgeNamesDiffer(sections),
     ...streamsHaveOneBridge(sections),
     ...hubKnowsItsGateways(sections),
+    ...addressChecks(sections),
+    ...parkedRowsStay(sections),
     ...plainBrokerChecks(sections, tables),
     ...(tables
       ? [
@@ -194,6 +197,23 @@ function hubTables({ hub }: Sections, tables: Tables): Finding[] {
     ...staysHere(hub?.accept ?? [], ['hub', 'accept']),
     ...staysHere(hub?.offer ?? [], ['hub', 'offer']),
   ]
+}
+
+/** Each side's parked rows are about its own streams: those of another, tried again here, would be applied here. */
+function parkedRowsStay({ bridges = [], hub }: Sections): Finding[] {
+  const lists: [Path, readonly string[]][] = [
+    ...bridges.flatMap(({ publish, subscribe }, index): [Path, readonly string[]][] => [
+      [['bridges', index, 'publish'], publish.map(({ table }) => table)],
+      [['bridges', index, 'subscribe'], subscribe],
+    ]),
+    [['hub', 'accept'], hub?.accept ?? []],
+    [['hub', 'offer'], hub?.offer ?? []],
+  ]
+  return lists.flatMap(([path, tables]) => {
+    const place = tables.indexOf('parked')
+    const message = 'parked rows stay where they are: "parked" does not travel; leave it out'
+    return place === -1 ? [] : [{ path: [...path, place], message }]
+  })
 }
 
 /** A hub that anybody on the network may write to is never what was meant. */

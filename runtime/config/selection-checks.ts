@@ -21,6 +21,7 @@ export function selections({ bridges = [] }: Partial<ConfigFile>, tables: Tables
         ...whereFault(stream, path, tables),
         ...columnFaults(stream, path, tables),
         ...everyFault(stream, path, tables),
+        ...liveFirstFault(stream, path, tables),
         ...(isBoth ? oneWayAlone(stream, path) : []),
       ]
     }),
@@ -59,6 +60,12 @@ function everyFault({ table, every, columns }: Published, path: Path, tables: Ta
       onKey: true,
     },
   ]
+}
+
+function liveFirstFault({ table, live_first: liveFirst }: Published, path: Path, tables: Tables): Finding[] {
+  if (!liveFirst || tables.get(table) !== 'records') return []
+  const message = `"${table}" is a records table, of which the latest rows go anyway; only series have live_first`
+  return [{ path: [...path, 'live_first'], message, onKey: true }]
 }
 
 /** What comes down is the whole row, what goes up a part of it: the two sides would never hold the same. */

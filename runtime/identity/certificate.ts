@@ -25,13 +25,22 @@ export function factsOf(cert: Buffer): CertificateFacts {
 
 /** Throws a sentence that says what does not fit: a file that is half written, or a key of another certificate. */
 export function checkMaterial({ ca, cert, key }: TlsMaterial): void {
-  if (cert !== undefined && key !== undefined) {
-    const own = new X509Certificate(cert)
-    if (!own.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is not that of the certificate')
-  }
+  const own = cert && read('cert holds no certificate', () => new X509Certificate(cert))
+  const ownKey = key && read('key holds no key that can be read', () => createPrivateKey(key))
+  if (ca !== undefined) read('ca holds no certificate', () => new X509Certificate(ca))
+  if (own && ownKey && !own.checkPrivateKey(ownKey)) throw new Error('the key is not that of the certificate')
   createSecureContext({
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
   })
+}
+
+/** What OpenSSL says of a file that is something else names neither the file nor what was wanted. */
+function read<T>(fault: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw new Error(`the file tls.${fault} in PEM form`, { cause: error })
+  }
 }

@@ -311,10 +311,10 @@ export class PlainStream {
   }
 
   status(): StreamStatus {
-    const { store } = this.#doors
     const { label, table } = this.options
     const confirmed = this.#settled()
-    const behind = Math.max(0, store.head(table) - confirmed)
+    const far = { seq: confirmed, ahead: [] }
+    const behind = this.#gaps.waiting(far)
     return {
       bridge: label,
       table,
@@ -325,7 +325,7 @@ export class PlainStream {
       lastConfirmedAtMs: this.#lastConfirmedAtMs,
       framesInFlight: this.waiting,
       ...this.#counts,
-      ...this.#gaps.status({ seq: confirmed, ahead: [] }),
+      ...this.#gaps.status(far),
       undecided: this.options.selection?.undecided ?? 0,
       state: this.#state(behind),
       reason: this.#refusal?.reason,

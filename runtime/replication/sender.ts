@@ -16,7 +16,7 @@ import { encodeAsk } from './messages.ts'
 import { OldestUnsent } from './oldest-unsent.ts'
 import { type Packed, packFrame, readCount } from './packing.ts'
 import { Parts, gapsFirst, upTo } from './parts.ts'
-import { type Place, type Range, aheadCount } from './place.ts'
+import { type Place, type Range } from './place.ts'
 import type { PositionAnswer } from './protocol.ts'
 import { SentGaps } from './sent-gaps.ts'
 import { Reach } from './reach.ts'
@@ -355,7 +355,8 @@ export class Sender {
     const { label, table } = this.options
     const after = this.#settled()
     const ahead = this.#window === undefined ? this.#bookmark.ahead : this.#parts.ahead
-    const behind = Math.max(0, this.#doors.store.head(table) - after - aheadCount({ seq: after, ahead }))
+    const far = { seq: after, ahead }
+    const behind = this.#gaps.waiting(far)
     return {
       bridge: label,
       table,
@@ -367,7 +368,7 @@ export class Sender {
       framesInFlight: this.flyingFrames,
       ...this.#counts,
       undecided: this.options.selection?.undecided ?? 0,
-      ...this.#gaps.status({ seq: after, ahead }),
+      ...this.#gaps.status(far),
       state: this.#state(behind),
       reason: this.#refusal,
     }

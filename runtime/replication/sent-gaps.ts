@@ -8,7 +8,7 @@ import { tellGaps } from '../store/gap-rows.ts'
 import { type Seq, type TableKind, asSeq, seqZero } from '../store/types.ts'
 import type { Gap } from './frames.ts'
 import { Noted } from './noted.ts'
-import type { Place } from './place.ts'
+import { type Place, lacking } from './place.ts'
 import type { Doors } from './stream.ts'
 
 type Stream = { readonly table: string; readonly kind: TableKind; readonly label: string }
@@ -29,10 +29,20 @@ export class SentGaps {
 
   /** Told, and to be told: what is trimmed of what the far side does not have will never reach it. */
   status(far: Place): { readonly gaps: number; readonly lastGap: string | undefined } {
-    const { table, kind } = this.#stream
-    const trimmed = kind === 'series' ? asSeq(this.#doors.store.firstSeq(table) - 1) : seqZero
-    const untold = this.#noted.untold(trimmed, far)
+    const untold = this.#noted.untold(this.#trimmed, far)
     return { gaps: this.#count + untold, lastGap: this.#last }
+  }
+
+  /** Entries that may still go: neither there already, nor trimmed. */
+  waiting(far: Place): number {
+    const range = { first: asSeq(this.#trimmed + 1), last: this.#doors.store.head(this.#stream.table) }
+    return lacking(far, range).reduce((sum, { first, last }) => sum + last - first + 1, 0)
+  }
+
+  /** Of a records log the rows that stand go instead, so nothing of it is gone. */
+  get #trimmed(): Seq {
+    const { table, kind } = this.#stream
+    return kind === 'series' ? asSeq(this.#doors.store.firstSeq(table) - 1) : seqZero
   }
 
   /** Called with the gaps of every frame that goes out. */

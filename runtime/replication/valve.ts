@@ -7,6 +7,7 @@
  */
 import { messageOf } from '../errors.ts'
 import type { Window } from '../schedule.ts'
+import { formatSize } from '../units.ts'
 import { type Budget, type Now, kept, leftBytes, openBudget, passed, renewsAtMs, spent } from './budget.ts'
 import { Gate } from './gate.ts'
 import { type Lane, isNeverHeld } from './lanes.ts'
@@ -92,7 +93,7 @@ export class Valve {
     const { dailyBytes } = this.#options
     const budget = this.#budget && passed(this.#budget, now)
     if (budget === undefined || leftBytes(budget) > 0) return undefined
-    return { reason: `the ${dailyBytes} bytes of today are used up`, goesOnAtMs: renewsAtMs(budget, now) }
+    return { reason: `the ${formatSize(dailyBytes ?? 0)} of today are used up`, goesOnAtMs: renewsAtMs(budget, now) }
   }
 
   /** May a frame of this lane go now? */

@@ -91,3 +91,23 @@ describe('a hub behind a broker', () => {
     assert.match(problem(text), /4:3: with hub.broker the hub does not listen/)
   })
 })
+
+describe('what must not look as if it were held to', () => {
+  test('certificates beside an address where nothing is encrypted', () => {
+    const tls = 'tls: {ca: ca.pem}'
+    assert.match(
+      problem(`bridges: [{name: a, url: 'mqtt://h', ${tls}}]`),
+      /^1:\d+: certificates have no effect on mqtt:/,
+    )
+    assert.match(problem(`hub: {broker: {url: 'mqtt://h', ${tls}}}`), /^1:\d+: certificates have no effect on mqtt:/)
+    assert.equal(config(`bridges: [{name: a, url: 'mqtts://h', ${tls}}]`).bridges.length, 1)
+  })
+
+  test('parked rows that would travel', () => {
+    const stay = /^1:\d+: parked rows stay where they are/
+    assert.match(problem(`bridges: [{name: a, url: 'mqtt://h', publish: [alerts, parked]}]`), stay)
+    assert.match(problem(`bridges: [{name: a, url: 'mqtt://h', subscribe: [parked]}]`), stay)
+    assert.match(problem('hub: {accept: [parked]}'), stay)
+    assert.match(problem('hub: {offer: [parked]}'), stay)
+  })
+})

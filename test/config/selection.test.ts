@@ -32,6 +32,13 @@ describe('the selection of a stream in the configuration', () => {
     assert.deepEqual(problems('{table: readings, where: value >}'), ['5:41: the expression ends too early'])
   })
 
+  test('says what was meant by a single =, and that rows have no live_first', () => {
+    assert.deepEqual(problems('{table: readings, where: metric = "t"}'), [
+      '5:41: a single = compares nothing: write ==',
+    ])
+    assert.match(problems('{table: alerts, live_first: true}')[0] ?? '', /^5:25: "alerts" is a records table/)
+  })
+
   test('knows other names for rows than for readings', () => {
     assert.match(
       problems('{table: alerts, where: value > 3}')[0] ?? '',

@@ -88,6 +88,20 @@ describe('identity files', () => {
     assert.notDeepEqual(identity.material, before)
   })
 
+  it('that hold something else are named, and what was wanted of them', async () => {
+    place(first)
+    const identity = await open({ cert, key })
+    copyFileSync(first.key, cert)
+    await identity.look()
+    assert.equal(identity.problem, 'the file tls.cert holds no certificate in PEM form')
+    copyFileSync(first.cert, cert)
+    copyFileSync(first.cert, key)
+    await identity.look()
+    assert.equal(identity.problem, 'the file tls.key holds no key that can be read in PEM form')
+    rmSync(cert)
+    rmSync(key)
+  })
+
   it('that are missing at the start may come later', async () => {
     rmSync(cert, { force: true })
     const identity = await open({ cert, key })

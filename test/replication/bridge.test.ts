@@ -292,6 +292,15 @@ describe('a bridge', () => {
     await cloud.close()
   })
 
+  it("refuses another side's parked rows, whatever it accepts: tried again there, they would be applied there", async () => {
+    const cloud = await Cloud.open({ accept: ['readings', 'parked'], offer: ['parked'] })
+    const edge = await Edge.open(cloud, 'gw-1', { publish: [{ table: 'parked', start: 'beginning' }] })
+    await until('an answer', () => edge.stream('parked').state === 'refused')
+    assert.equal(edge.stream('parked').reason, 'parked rows stay where they are')
+    await edge.close()
+    await cloud.close()
+  })
+
   it('names a table that does not exist when it is opened', async () => {
     await assert.rejects(
       Edge.open({ port: 1 }, 'gw-1', { subscribe: ['nonsense'] }),

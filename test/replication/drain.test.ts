@@ -101,7 +101,7 @@ describe('a rate and a daily budget', () => {
       await append(edge.store, ...noise(5_000))
       await until('the budget is used up', () => edge.stream('readings').state === 'waiting')
       const { reason, goesOnAtMs } = edge.stream('readings')
-      assert.equal(reason, 'the 20000 bytes of today are used up')
+      assert.equal(reason, 'the 20 kB of today are used up')
       assert.equal((goesOnAtMs ?? 1) % (24 * hourMs), 0)
       assert.equal(edge.bridge.status().valve.daily?.leftBytes, 0)
       await put(edge.store, 'fire', 1, 'alerts')

@@ -64,6 +64,7 @@ describe('gaps', () => {
     assert.deepEqual(await gapRows(edge.store), lost)
     await edge.dial()
     assert.equal(edge.stream('readings').gaps, last - 3, 'the status tells of it before the far side knows')
+    assert.equal(edge.stream('readings').behind, edge.store.head('readings') - last, 'what is gone does not wait')
     await until('the rest is there', confirmed(50))
     assert.deepEqual(await gapRows(cloud.store), lost)
     const stored = await values(cloud.store)

@@ -14,8 +14,21 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     break: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
+if (values.help) {
+  console.log(`npm run simulate -- [--seed N] [--count K] [--trace] [--json] [--break NAME]
+
+Runs K seeds from N on, each a hub, gateways and faults in pretend time, and says which of them failed.
+
+  --seed N      the first seed (1)
+  --count K     how many (1)
+  --trace       tell the whole story of each
+  --json        print the outcome as JSON, and nothing else
+  --break NAME  break one promise on purpose, to see it noticed: ${Object.keys(breaks).join(', ')}`)
+  process.exit(0)
+}
 const broken: Break | undefined = Object.entries(breaks).find(([name]) => name === values.break)?.[1]
 if (values.break !== undefined && broken === undefined) throw new Error(`breaks are: ${Object.keys(breaks).join(', ')}`)
 const first = Number(values.seed)
