@@ -195,6 +195,9 @@ export class Hub {
     }
     const gateway = this.#gateways.get(id) ?? this.#admit(id)
     if (gateway === undefined || this.#isRival(gateway, decoded.value)) return
+    const { session, publish } = decoded.value
+    // At once: a frame that comes after this hello knows better.
+    if (gateway.exchange?.session?.id === session) gateway.exchange.told(publish)
     const isQueued = gateway.waiting !== undefined
     gateway.waiting = decoded.value
     if (!isQueued) this.#inTurn(gateway, () => this.#greet(gateway))

@@ -14,7 +14,7 @@ import type { TableKind } from '../store/types.ts'
 import { Exchange } from './exchange.ts'
 import type { FarSide, FarSideStatus } from './far-side.ts'
 import { unanswered, withAccess } from './kept-from-us.ts'
-import { frameBytesDefault, hellosInSilence, helloRefreshMs, helloRetryMs, provenMs } from './limits.ts'
+import { frameBytesDefault, hellosInSilence, helloRefreshMs, helloRetryMs, provenMs, waitsAgainMs } from './limits.ts'
 import { type BridgeLink, Link, type LinkOptions, type MakeLink, type TlsOptions } from './link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './messages.ts'
 import { type DownHello, filterOf, longestTopic, parseTopic, topicOf } from './protocol.ts'
@@ -71,6 +71,9 @@ export class Bridge implements FarSide {
   #refused = 0
   /** How often we have said hello in this session. */
   #hellos = 0
+  /** The streams that wait, as the hub was told last, and when it was told out of turn. */
+  #toldWaits = waitsText(new Map())
+  #toldWaitsAtMs = Number.NEGATIVE_INFINITY
   /** Greetings and endings, one after the other. */
   #turn: Promise<void> = Promise.resolve()
   #cancelHello: () => void = () => {}
@@ -184,7 +187,11 @@ export class Bridge implements FarSide {
     if (session === undefined) return
     const { store, time } = this.#doors
     const { gateway } = this.#options
-    const publish = this.#senders.map(({ options: { table, kind }, epoch }) => ({ table, kind, epoch }))
+    const pending = this.#exchange.pending()
+    const publish = this.#senders.map(({ options: { table, kind }, epoch }) => {
+      return { table, kind, epoch, ...pending.get(table) }
+    })
+    this.#toldWaits = waitsText(this.#exchange.waits())
     const subscribe = this.#receivers.map(({ options: { table, kind } }) => ({ table, kind }))
     const clockTrusted = this.#doors.clock?.isTrusted() ?? false
     const own = {
@@ -326,12 +333,24 @@ export class Bridge implements FarSide {
     })
   }
 
+  /** Nothing but a hello tells the hub that a window or a budget holds a stream back, or does not any more. */
+  #tellWaits(): void {
+    const nowMs = this.#doors.time.monotonicMs()
+    if (this.#state !== 'talking' || nowMs - this.#toldWaitsAtMs < waitsAgainMs) return
+    if (waitsText(this.#exchange.waits()) === this.#toldWaits) return
+    this.#toldWaitsAtMs = nowMs
+    this.#sayHello()
+  }
+
   /** The status tells the age of the oldest unsent entry while there is no link too. */
   #lookWhileIdle(): void {
     this.#exchange.lookAtOldest()
+    this.#tellWaits()
     this.#cancelIdleLook = this.#doors.time.after(10_000, () => this.#lookWhileIdle())
   }
 }
+
+const waitsText = (waits: ReadonlyMap<string, string>): string => JSON.stringify([...waits])
 
 function isSameTalk(a: DownHello, b: DownHello): boolean {
   const streams = (hello: DownHello): string =>

@@ -17,7 +17,7 @@ import {
 } from './limits.ts'
 import { isNeverHeld, rankOf } from './lanes.ts'
 import { decodeAsk, decodePosition } from './messages.ts'
-import type { StreamMessage } from './protocol.ts'
+import type { StreamMessage, StreamPending } from './protocol.ts'
 import type { Range } from './place.ts'
 import type { Receiver } from './receiver.ts'
 import type { Sender } from './sender.ts'
@@ -194,6 +194,39 @@ export class Exchange {
       return this.#valve?.marked(status, sender.lane) ?? status
     })
     return [...sending, ...[...this.#receivers.values()].map(receiver => receiver.status())]
+  }
+
+  /** The streams that something holds back on purpose, and what. */
+  waits(): Map<string, string> {
+    const reasons = this.#pending().flatMap(([{ options }, { state, reason }]): [string, string][] =>
+      state === 'waiting' && reason !== undefined ? [[options.table, reason]] : [],
+    )
+    return new Map(reasons)
+  }
+
+  /** To be told: what the far side cannot know of while no frame comes. */
+  pending(): Map<string, StreamPending> {
+    const waits = this.waits()
+    return new Map(
+      this.#pending().map(([sender]) => {
+        const { table } = sender.options
+        return [table, { head: sender.tellHead(), ...(waits.has(table) && { waits: waits.get(table) }) }]
+      }),
+    )
+  }
+
+  #pending(): [Sender, StreamStatus][] {
+    if (this.#session === undefined) return []
+    return this.#senders.flatMap((sender): [Sender, StreamStatus][] => {
+      const status = sender.status()
+      const marked = this.#valve?.marked(status, sender.lane) ?? status
+      return marked.behind > 0 && ['moving', 'stalled', 'waiting'].includes(marked.state) ? [[sender, marked]] : []
+    })
+  }
+
+  /** The far side has said so of what it sends. */
+  told(pending: readonly (StreamPending & { readonly table: string })[]): void {
+    for (const { table, ...stream } of pending) this.#receivers.get(table)?.told(stream)
   }
 
   /** Also called while there is no conversation: how old the oldest unsent entry is must be known then too. */

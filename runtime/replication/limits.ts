@@ -88,6 +88,8 @@ export const helloRetryMs = 5_000
 /** Hellos without an answer, after which the status says what may be wrong. */
 export const hellosInSilence = 2
 export const helloRefreshMs = 300_000
+/** A hello out of turn, because a stream begins or ends to wait: no more often, it costs some hundred bytes. */
+export const waitsAgainMs = 30_000
 /** After a commit that failed, so long before frames are asked for again; doubles up to the cap. */
 export const commitRetryMs = 1_000
 export const commitRetryMaxMs = 30_000

@@ -70,6 +70,8 @@ export const decodeUpHello = (bytes: Uint8Array): Decoded<UpHello> =>
       table: asTable(stream['table'], 'publish.table'),
       kind: asKind(stream['kind'], 'publish.kind'),
       epoch: asText(stream['epoch'], 'publish.epoch', 64),
+      head: optional(stream['head'], head => asPosition(head, 'publish.head')),
+      waits: optional(stream['waits'], waits => asText(waits, 'publish.waits', reasonBytesMax)),
     })),
     subscribe: each(fields['subscribe'], 'subscribe', stream => ({
       table: asTable(stream['table'], 'subscribe.table'),

@@ -65,6 +65,14 @@ export type Takes = {
   readonly bytes: number
 }
 
+/** What a gateway knows of a stream that it has not sent all of; an end of before this was told says nothing. */
+export type StreamPending = {
+  /** The newest position that may still be sent. */
+  readonly head?: Seq | undefined
+  /** Why nothing is sent now, though there is something. */
+  readonly waits?: string | undefined
+}
+
 export type UpHello = {
   readonly v: typeof protocolVersion
   readonly session: string
@@ -78,7 +86,7 @@ export type UpHello = {
   readonly clockTrusted: boolean
   /** What this end can take; an end of before this was told says nothing. */
   readonly takes: Takes
-  readonly publish: readonly StreamOffer[]
+  readonly publish: readonly (StreamOffer & StreamPending)[]
   readonly subscribe: readonly StreamWish[]
 }
 

@@ -24,7 +24,7 @@ import {
 import { encodePosition } from './messages.ts'
 import { type Place, aheadCount, endOf, holds, lacking, nowhere, step } from './place.ts'
 import { decodePayload } from './payload.ts'
-import type { Ask, PositionAnswer } from './protocol.ts'
+import type { Ask, PositionAnswer, StreamPending } from './protocol.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
 
 export type ReceiverOptions = {
@@ -44,6 +44,8 @@ export class Receiver {
   /** The live part that frames of this conversation belonged to last. */
   #live: { readonly base: Seq; readonly run: number } | undefined
   #head: Seq = seqZero
+  /** Why the far side sends nothing, though it has something. */
+  #waits: string | undefined
   #waiting: Waiting[] = []
   #waitingBytes = 0
   readonly #assembly = new Assembly()
@@ -65,6 +67,7 @@ export class Receiver {
     this.#session = session
     // What an older conversation told may be of another epoch, or of entries that were none for us.
     this.#head = seqZero
+    this.#waits = undefined
     this.#applying = new Applying(this.options, this.#doors, {
       peer: session.peer,
       epoch,
@@ -134,10 +137,16 @@ export class Receiver {
     const frame = decoded.value
     if (frame.session !== session.id) return this.#refuse('stale-session', frame.session)
     this.#heard(frame)
-    if (frame.head > this.#head) this.#head = frame.head
+    this.told({ head: frame.head })
     this.#counts.bytes += payload.length
     if (session.tellsHeard === true && payload.length >= heardBytesMin) this.#answer({ heard: crc32(payload) })
     this.#admit(frame, payload.length)
+  }
+
+  /** What the far side has, and whether something holds it back there. What it told before does not count any more. */
+  told({ head, waits }: StreamPending): void {
+    if (head !== undefined && head > this.#head) this.#head = head
+    this.#waits = waits
   }
 
   #admit(frame: Frame, bytes: number): void {
@@ -250,6 +259,7 @@ export class Receiver {
   status(): StreamStatus {
     const position = this.position
     const behind = Math.max(0, this.#head - position - aheadCount(this.place))
+    const state = this.#state(behind)
     return {
       bridge: this.options.label,
       table: this.options.table,
@@ -262,8 +272,8 @@ export class Receiver {
       ...this.#counts,
       undecided: 0,
       ...(this.#applying?.gaps ?? { gaps: 0, lastGap: undefined }),
-      state: this.#state(behind),
-      reason: this.#refusal,
+      state,
+      reason: this.#refusal ?? (state === 'waiting' ? this.#waits : undefined),
     }
   }
 
@@ -271,6 +281,7 @@ export class Receiver {
     if (this.#refusal !== undefined) return 'refused'
     if (this.#session === undefined) return 'offline'
     if (this.#failures > 0) return 'stalled'
-    return behind === 0 ? 'idle' : 'moving'
+    if (behind === 0) return 'idle'
+    return this.#waits === undefined ? 'moving' : 'waiting'
   }
 }

@@ -316,6 +316,13 @@ export class Sender {
     }
   }
 
+  /** The head, told otherwise than with a frame: what of it turns out to be none for the far side is told in the end. */
+  tellHead(): Seq {
+    const newest = this.#parts.live?.window ?? this.#window
+    this.#toldHead = newest !== undefined && this.isCaughtUp ? newest.sent : this.#doors.store.head(this.options.table)
+    return this.#toldHead
+  }
+
   /** Called every second or so: asks the far side where it is when it is silent. */
   tick(): void {
     const session = this.#session

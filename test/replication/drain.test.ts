@@ -6,7 +6,7 @@ import { type ValveOptions, Valve } from '../../runtime/replication/valve.ts'
 import type { BridgeOptions } from '../../runtime/replication/bridge.ts'
 import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import type { Store } from '../../runtime/store/store.ts'
-import { Cloud, Edge, append, doors, openTestStore, places, put, until } from './rig.ts'
+import { Cloud, Edge, append, doors, fasterBy, openTestStore, places, put, until } from './rig.ts'
 
 const hourMs = 3_600_000
 const nightly = { open: '0 2 * * *', forMs: 2 * hourMs, zone: 'UTC' }
@@ -190,6 +190,49 @@ describe('the window of a stream', () => {
         subscribe: [],
       },
     )
+  })
+})
+
+describe('a stream that waits', () => {
+  const publish = [{ table: 'readings', start: 'beginning' as const }]
+  const atHub = (cloud: Cloud) => cloud.hub.status().gateways[0]?.streams.find(one => one.table === 'readings')
+
+  it('for its budget says so at the hub too, with what it has', async () => {
+    const cloud = await Cloud.open()
+    const options = { dailyBytes: 20_000, frameBytes: 4_000, publish, subscribe: [] }
+    const edge = await Edge.open(cloud, 'gw-1', options, places.memory(), undefined, fasterBy(20))
+    try {
+      await append(edge.store, ...noise(5_000))
+      await until('the hub knows', () => atHub(cloud)?.state === 'waiting')
+      assert.equal(atHub(cloud)?.reason, 'the 20 kB of today are used up')
+      await until('both say the same', () => atHub(cloud)?.behind === edge.stream('readings').behind)
+      assert.equal(atHub(cloud)?.behind, 5_000 - cloud.store.head('readings'))
+    } finally {
+      await edge.close()
+      await cloud.close()
+    }
+  })
+
+  it('for its window says so at the hub, until it is open', async () => {
+    const cloud = await Cloud.open()
+    let aheadMs = 0
+    const time: Time = { ...fasterBy(20), wallMs: () => systemTime.wallMs() + aheadMs }
+    const hour = (new Date(systemTime.wallMs()).getUTCHours() + 12) % 24
+    const window = { open: `0 ${hour} * * *`, forMs: hourMs, zone: 'UTC' }
+    const options = { publish: [{ table: 'readings', start: 'beginning' as const, window }], subscribe: [] }
+    const edge = await Edge.open(cloud, 'gw-1', options, places.memory(), undefined, time)
+    try {
+      await append(edge.store, 1, 2, 3)
+      await until('the hub knows', () => atHub(cloud)?.state === 'waiting')
+      assert.deepEqual([atHub(cloud)?.reason, atHub(cloud)?.behind], ['outside its window', 3])
+      aheadMs = 12 * hourMs
+      await until('all there', () => cloud.store.head('readings') === 3)
+      await until('the hub is content', () => atHub(cloud)?.state === 'idle')
+      assert.deepEqual([atHub(cloud)?.reason, atHub(cloud)?.behind], [undefined, 0])
+    } finally {
+      await edge.close()
+      await cloud.close()
+    }
   })
 })
 
