@@ -5,7 +5,7 @@
  * Promises: what cannot be applied is parked with its reason and the rest flows; transactions stay whole; a position
  * never passes a gap that is not told with it [I4].
  */
-import { systemCode } from '../errors.ts'
+import { HoldfastError, systemCode } from '../errors.ts'
 import { tellGaps } from '../store/gap-rows.ts'
 import type { Change, Seq, TableKind, Urgency } from '../store/types.ts'
 import type { FrameReading, FrameRecord, FrameRow, Gap } from './frames.ts'
@@ -49,12 +49,15 @@ export class Applying {
   readonly #doors: Doors
   readonly #from: From
   readonly #kept: StoredPlace
+  /** As far as we have seen it stored. */
+  #reached: Seq
 
   constructor(options: ApplyingOptions, doors: Doors, from: From) {
     this.#options = options
     this.#doors = doors
     this.#from = from
     this.#kept = new StoredPlace(doors.store, from.peer, options.table, from.epoch)
+    this.#reached = this.position
   }
 
   /** Committed up to here, of what this peer's epoch sent. */
@@ -125,11 +128,20 @@ export class Applying {
     await this.#commit({ rows: [], reached, unfit, gaps: untold }, 'now')
   }
 
+  /** A database that was opened again may have lost its end, and with it what we have confirmed: that must come again. */
+  #stored(): Place {
+    const { place } = this
+    const isLost = place.seq < this.#reached
+    this.#reached = place.seq
+    if (isLost) throw new HoldfastError('STORE_FAILED', 'the database has lost entries that were confirmed')
+    return place
+  }
+
   /** One transaction: rows, position, what had to be parked, and what will never come. */
   async #commit({ rows, reached, unfit, gaps }: Step, urgency: Urgency): Promise<void> {
     const { store, time } = this.#doors
     const { table } = this.#options
-    const stored = this.place
+    const stored = this.#stored()
     const believedMs = this.#from.believedMs()
     const parked = [...unfit]
     const fit: FrameRow[] = []
@@ -148,6 +160,7 @@ export class Applying {
     const told = await tellGaps(store, { who: this.#from.peer, table, epoch: this.#from.epoch }, lost, nowMs)
     const moved = this.#kept.moved(union(stored, reached), lost, nowMs)
     await store.commit([...this.#applied(fit), ...outdated, ...kept.changes, ...told, ...moved], urgency)
+    this.#reached = this.position
     this.#logGaps(lost)
     if (parked.length === 0) return
     this.#from.onParked(parked.length)

@@ -28,6 +28,7 @@ import {
   answered,
   frameSent,
   goBack,
+  hasLost,
   isStalled,
   openWindow,
   passedOver,
@@ -73,7 +74,7 @@ export class Sender {
   #refusal: string | undefined
   #lastConfirmedAtMs: number | undefined
   readonly #counts = { bytes: 0, parked: 0, refused: 0 }
-  /** Called when the stream has a new epoch, which only a new hello can tell. */
+  /** Called when only a new hello can tell where to go on: the stream has a new epoch, or the far side has lost its end. */
   onRestart: () => void = () => {}
   /** Called when there may be something to send that nobody has asked for just now. */
   onReady: () => void = () => {}
@@ -162,6 +163,8 @@ export class Sender {
       this.#counts.refused++
       return
     }
+    // From where it is now, and of what it has ahead, only a new conversation can go on.
+    if (hasLost(this.#window, answer)) return this.onRestart()
     const before = this.#window
     const isLiveFurther = this.#parts.position(answer)
     // To go back for what is unreadable is not enough: what comes after it would be sent as it was, again and again.

@@ -75,6 +75,15 @@ export function answered(window: Window, answer: Answer, nowMs: number): Window 
   return goBack(progressed, answer.wanted)
 }
 
+/**
+ * The far side wants what it had confirmed: its database has lost its end. Links keep the order of
+ * what they carry, so it is no old answer that comes late.
+ */
+export const hasLost = (
+  window: Window,
+  { run, seq, wanted, base }: Answer & { readonly base: Seq | undefined },
+): boolean => base === undefined && run === window.run && wanted === seq && seq < window.confirmed
+
 function confirm(window: Window, seq: Seq, nowMs: number): Window {
   if (seq <= window.confirmed) return window
   const flying = window.flying.filter(flight => flight.last > seq)

@@ -5,10 +5,10 @@ import { Receiver } from '../../runtime/replication/receiver.ts'
 import { type SenderOptions, Sender } from '../../runtime/replication/sender.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
 import { ourTakes } from '../../runtime/replication/takes.ts'
-import { systemTime } from '../../runtime/replication/time.ts'
+import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import { aheadOf } from '../../runtime/store/ahead.ts'
 import type { Store } from '../../runtime/store/store.ts'
-import { seqZero } from '../../runtime/store/types.ts'
+import { type Seq, asSeq, seqZero } from '../../runtime/store/types.ts'
 import { append, arrival, doors, openTestStore, places, until, values } from './rig.ts'
 
 const tooLarge = 'x'.repeat(20_000)
@@ -121,4 +121,67 @@ describe('a stream with a live part', () => {
       [2_002, 2_002],
     ])
   })
+})
+
+it('a hub whose database loses what it has confirmed gets it again, without anybody reconnecting', async () => {
+  const [edge, hub] = [await openTestStore(places.memory(), 'gw-1'), await openTestStore(places.memory(), 'hub')]
+  const stream = { table: 'readings', kind: 'series' as const, label: 'cloud' }
+  let greetings = 0
+  let id = ''
+  let lost: Seq | undefined
+  const forgetful = new Proxy(hub, {
+    get: (target, name) => {
+      if (name === 'state' && lost !== undefined) {
+        const seq = lost
+        return (owner: string, key: string) =>
+          owner.startsWith('position/') ? { seq, atMs: 0 } : target.state(owner, key)
+      }
+      // What is stored from here on is there again.
+      if (name === 'commit')
+        return (...given: Parameters<Store['commit']>) => {
+          lost = undefined
+          return target.commit(...given)
+        }
+      const value = Reflect.get(target, name, target) as unknown
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+  const time: Time = { ...systemTime, after: (delayMs, run) => systemTime.after(delayMs / 100, run) }
+  const sender = new Sender(
+    { ...stream, cursor: 'cloud/readings', start: 'beginning', frameBytes: 400 },
+    doors(edge, time),
+  )
+  const receiver = new Receiver({ ...stream, label: 'gw-1' }, { ...doors(hub, time), store: forgetful })
+  await sender.prepare()
+  const up = new Exchange([sender], [], doors(edge, time), () => undefined)
+  const down = new Exchange([], [receiver], doors(hub, time), () => undefined)
+  const session = (to: Exchange, peer: string): Session => ({
+    id,
+    peer,
+    far: ourTakes,
+    post: (name, table, payload) => void setTimeout(() => to.handle(name, table, payload), 1),
+  })
+  const common = { epochs: new Map([['readings', edge.epoch]]), believedMs: systemTime.wallMs }
+  const greet = async (): Promise<void> => {
+    await Promise.all([up.end(), down.end()])
+    id = `s${++greetings}`
+    down.begin({ session: session(up, 'gw-1'), positions: new Map(), ...common })
+    const positions = new Map([['readings', down.position('readings') ?? seqZero]])
+    up.begin({ session: session(down, 'hub'), positions, ...common })
+  }
+  sender.onRestart = () => void greet()
+  await greet()
+  try {
+    await append(edge, 1, 2, 3, 4, 5)
+    await until('all of it', () => up.status()[0]?.confirmed === 5)
+    lost = asSeq(2)
+    await append(edge, 6)
+    await until('what was lost, and the new one', () => hub.head('readings') === 9)
+    assert.deepEqual(await values(hub), [1, 2, 3, 4, 5, 3, 4, 5, 6])
+    assert.equal(greetings, 2)
+  } finally {
+    await Promise.all([up.end(), down.end()])
+    await edge.close()
+    await hub.close()
+  }
 })
