@@ -44,6 +44,8 @@ type Step = {
 
 type Unfit = { readonly row: FrameRow; readonly reason: string }
 
+const noRows: readonly FrameRow[] = []
+
 export class Applying {
   readonly #options: ApplyingOptions
   readonly #doors: Doors
@@ -76,7 +78,7 @@ export class Applying {
 
   /** In one transaction, or one for each that has to be apart. Rejects if the disk is at fault. */
   async commit(batch: readonly Waiting[]): Promise<void> {
-    const rows = batch.length === 1 ? (batch[0] as Waiting).rows : batch.flatMap(waiting => waiting.rows)
+    const rows = batch.length === 1 ? (batch[0] as Waiting).rows : noRows.concat(...batch.map(waiting => waiting.rows))
     const gaps = batch.flatMap(waiting => waiting.gaps)
     const reached = batch.at(-1)?.reached ?? this.place
     try {

@@ -9,7 +9,7 @@
 import { namesBytesMax, rowBytesMax, type Gap, type SentEntry } from './frames.ts'
 import { gapsPerFrameMax, nameBytesMax, transactionBytesMax, transactionPartsMax } from './limits.ts'
 import type { Choose } from './selection.ts'
-import { type Entry, type Seq, asSeq } from '../store/types.ts'
+import { type Entry, type ReadingEntry, type Seq, asSeq } from '../store/types.ts'
 
 export type Cut = {
   /** Each part becomes one message; more than one only for a transaction that one message can't hold. */
@@ -42,6 +42,8 @@ export type CutOptions = {
 type Transaction = {
   readonly first: Seq
   readonly last: Seq
+  /** The index of the entry after it. */
+  readonly end: number
   readonly gaps: readonly Gap[]
   readonly sent: SentEntry[]
 }
@@ -52,9 +54,24 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
   const gaps: Gap[] = []
   const measure = new Measure()
   let last = options.after
-  for (const transaction of transactionsOf(entries, options)) {
-    const { first, sent: own } = transaction
+  for (let start = 0; start < entries.length; ) {
     const isFirst = sent.length === 0 && gaps.length === 0
+    const entry = entries[start] as Entry
+    // A backlog is almost wholly this: it takes the same decisions as below, without an object for each of them.
+    if (isPlain(entry, entries[start + 1], last, options)) {
+      const isOver = isTheirs(entry, options)
+      const isIn = isOver || (sent.length < options.rows && measure.takeAlone(entry, options))
+      if (isIn && !isOver) sent.push({ entry, joined: false })
+      if (isIn) {
+        last = entry.seq
+        start++
+        if (options.single && !isOver) break
+        continue
+      }
+    }
+    const transaction = transactionAt(entries, start, last, options)
+    start = transaction.end
+    const { first, sent: own } = transaction
     const reason = (isFirst ? options.unreadable : undefined) ?? reasonToPark(own, options)
     if (reason !== undefined && own.length > 0) {
       if (!isFirst) break
@@ -79,35 +96,47 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
   return { parts, gaps, parked: [], bytes: measure.bytes, last }
 }
 
-const noGaps: readonly Gap[] = []
+/** A reading that is a transaction of its own, follows what is cut already and is sent whole. */
+const isPlain = (
+  entry: Entry,
+  next: Entry | undefined,
+  last: Seq,
+  { choose, unreadable }: CutOptions,
+): entry is ReadingEntry =>
+  entry.kind === 'reading' &&
+  next?.joined !== true &&
+  entry.seq === last + 1 &&
+  choose === undefined &&
+  unreadable === undefined
 
-/** Whole transactions with what the far side shall see of them; a hole in the positions becomes a gap. */
-function* transactionsOf(entries: readonly Entry[], { after, peer, choose }: CutOptions): Generator<Transaction> {
-  let expected = after + 1
-  for (let start = 0; start < entries.length; ) {
-    let end = start + 1
-    while (end < entries.length && entries[end]?.joined === true) end++
-    // Mostly there are none, and the rows of a backlog are many.
-    let gaps = noGaps
-    const sent: SentEntry[] = []
-    let first: Seq | undefined
-    for (let index = start; index < end; index++) {
-      const entry = entries[index] as Entry
-      const from = entry.kind === 'gap' ? Math.max(entry.firstSeq, expected) : entry.seq
-      first ??= asSeq(from)
-      if (from > expected) gaps = [...gaps, { first: asSeq(expected), last: asSeq(from - 1), reason: 'missing' }]
-      if (entry.kind === 'gap') {
-        // Of a trimmed records log the rows that stand are told; what they superseded is no loss.
-        if (entry.count > 0) gaps = [...gaps, { first: asSeq(from), last: entry.seq, reason: entry.reason }]
-      } else if (entry.via !== peer && entry.origin !== peer) {
-        const chosen = choose === undefined ? entry : choose(entry)
-        if (chosen !== undefined) sent.push({ entry: chosen, joined: sent.length > 0 })
-      }
-      expected = entry.seq + 1
+/** The far side sent it to us, or made it. */
+const isTheirs = ({ via, origin }: Entry, { peer }: Pick<CutOptions, 'peer'>): boolean =>
+  via === peer || origin === peer
+
+/** A whole transaction with what the far side shall see of it; a hole in the positions becomes a gap. */
+function transactionAt(entries: readonly Entry[], start: number, before: Seq, options: CutOptions): Transaction {
+  let end = start + 1
+  while (end < entries.length && entries[end]?.joined === true) end++
+  const { choose } = options
+  const gaps: Gap[] = []
+  const sent: SentEntry[] = []
+  let expected = before + 1
+  let first: Seq | undefined
+  for (let index = start; index < end; index++) {
+    const entry = entries[index] as Entry
+    const from = entry.kind === 'gap' ? Math.max(entry.firstSeq, expected) : entry.seq
+    first ??= asSeq(from)
+    if (from > expected) gaps.push({ first: asSeq(expected), last: asSeq(from - 1), reason: 'missing' })
+    if (entry.kind === 'gap') {
+      // Of a trimmed records log the rows that stand are told; what they superseded is no loss.
+      if (entry.count > 0) gaps.push({ first: asSeq(from), last: entry.seq, reason: entry.reason })
+    } else if (!isTheirs(entry, options)) {
+      const chosen = choose === undefined ? entry : choose(entry)
+      if (chosen !== undefined) sent.push({ entry: chosen, joined: sent.length > 0 })
     }
-    yield { first: first ?? after, last: asSeq(expected - 1), gaps, sent }
-    start = end
+    expected = entry.seq + 1
   }
+  return { first: first ?? before, last: asSeq(expected - 1), end, gaps, sent }
 }
 
 /** An origin, a device, a metric and a unit, each with its length before it. */
@@ -166,6 +195,17 @@ class Measure {
       bytes += namesBytesMax(one.entry)
     }
     return bytes
+  }
+
+  /** Takes one reading if it is of usual size and has room: what `with`, `take` and the bounds would come to. */
+  takeAlone(entry: ReadingEntry, { frameBytes, rowsBytes }: CutOptions): boolean {
+    const row = rowBytesMax(entry)
+    const isKnown = this.#names.has(entry.series)
+    const bytes = this.bytes + row + (isKnown ? 0 : namesBytesMax(entry))
+    if (row + longestNamesBytes > rowsBytes || bytes > frameBytes) return false
+    this.bytes = bytes
+    if (!isKnown) this.#names.add(entry.series)
+    return true
   }
 
   /** `bytes` is what `with` said of them. */

@@ -188,5 +188,7 @@ export function vet(row: VettedRow, wallMs: number, aheadMs?: number): string | 
   return undefined
 }
 
-const isLong = (text: string, bytesMax: number): boolean => Buffer.byteLength(text) > bytesMax
+/** Three bytes a UTF-16 unit is the most: hardly any text has to be measured. */
+const isLong = (text: string, bytesMax: number): boolean =>
+  text.length * 3 > bytesMax && Buffer.byteLength(text) > bytesMax
 const isNonsense = (ms: number): boolean => Math.abs(ms) >= deviceTimeMsEnd

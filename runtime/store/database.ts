@@ -188,7 +188,14 @@ export class Database {
     if (!block) return [gapEntry(asSeq(before + 1), last, 'damaged on disk')]
     if (table.kind === 'records') return readLogRecords(block, last)
     // A series whose own value is damaged takes only its own readings with it.
-    return readLogReadings(block, last, id => table.series.byId(id) ?? lostSeries).map(entry =>
+    let isAnyLost = false
+    const entries = readLogReadings(block, last, id => {
+      const series = table.series.byId(id)
+      if (series === undefined) isAnyLost = true
+      return series ?? lostSeries
+    })
+    if (!isAnyLost) return entries
+    return entries.map(entry =>
       entry.series === lostSeries ? gapEntry(entry.seq, entry.seq, 'damaged on disk') : entry,
     )
   }

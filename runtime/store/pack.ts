@@ -69,11 +69,16 @@ function packTable(database: Database, repeats: Repeats, table: Table): Pack {
 
 function byHour(entries: readonly ReadingEntry[]): Map<number, ReadingEntry[]> {
   const hours = new Map<number, ReadingEntry[]>()
+  let ofLast: ReadingEntry[] = []
+  let last: number | undefined
   for (const entry of entries) {
     const hour = hourOf(timeOf(entry))
-    const ofHour = hours.get(hour)
-    if (ofHour) ofHour.push(entry)
-    else hours.set(hour, [entry])
+    if (hour !== last) {
+      ofLast = hours.get(hour) ?? []
+      if (ofLast.length === 0) hours.set(hour, ofLast)
+      last = hour
+    }
+    ofLast.push(entry)
   }
   return hours
 }

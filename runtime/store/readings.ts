@@ -27,6 +27,8 @@ const formTrue = 6
 const formText = 7
 const formCbor = 8
 const boots = 15
+/** What a value of form 1 to 4 is multiplied by: a power worked out for each would cost more than the rest of it. */
+const scales = [1, 1, 10, 100, 1000] as const
 
 /** Writes a block. `entries` is not empty, of one table and one `via`; in a packed block also of one series. */
 export function writeReadings(out: ByteWriter, form: 'log' | 'packed', entries: readonly ReadingEntry[]): void {
@@ -73,28 +75,23 @@ export function readLogReadings(
 ): ReadingEntry[] {
   const read = new ByteReader(block)
   const count = read.varint()
-  return readEntries(read, count, (index, varint) => {
-    const series = seriesById(varint)
-    if (!series) throw new RangeError('unknown series')
-    return { seq: asSeq(last - count + 1 + index), series }
-  })
+  return readEntries(read, count, last - count, seriesById)
 }
 
 /** Reads a packed block of one series whose first position is `first`. Throws `RangeError` if it is not whole. */
 export function readPackedReadings(block: Buffer, first: Seq, series: Series): ReadingEntry[] {
   const read = new ByteReader(block)
-  let seq = first - 1
-  return readEntries(read, read.varint(), (_, varint) => {
-    seq += varint
-    return { seq: asSeq(seq), series }
-  })
+  return readEntries(read, read.varint(), first - 1, series)
 }
 
+/** `before` is the position before the first. A packed block has the one series that is given, a log block numbers. */
 function readEntries(
   read: ByteReader,
   count: number,
-  place: (index: number, varint: number) => { seq: Seq; series: Series },
+  before: number,
+  of: Series | ((id: number) => Series | undefined),
 ): ReadingEntry[] {
+  let seq = before
   let arrivalMs = read.double()
   const baseStamp = read.double() as Stamp
   const via = read.text()
@@ -106,7 +103,10 @@ function readEntries(
       boot = read.text() || undefined
       flags = read.byte()
     }
-    const { seq, series } = place(index, read.varint())
+    const varint = read.varint()
+    const series = typeof of === 'function' ? of(varint) : of
+    if (series === undefined) throw new RangeError('unknown series')
+    seq += typeof of === 'function' ? 1 : varint
     const stamp = flags & flagStamp ? (read.double() as Stamp) : stampPlus(baseStamp, index)
     arrivalMs += read.signed()
     const deviceTimeMs = flags & flagTime ? arrivalMs + read.signed() : undefined
@@ -115,7 +115,7 @@ function readEntries(
     const joined = (flags & flagJoined) !== 0
     entries.push({
       kind: 'reading',
-      seq,
+      seq: asSeq(seq),
       stamp,
       origin: series.origin,
       via,
@@ -159,7 +159,7 @@ function decimalPlaces(value: number): number {
 
 function writeValue(out: ByteWriter, form: number, value: Value): void {
   if (form === 0) out.double(value as number)
-  else if (form <= 4) out.signed(Math.round((value as number) * 10 ** (form - 1)))
+  else if (form <= 4) out.signed(Math.round((value as number) * (scales[form] as number)))
   else if (form === formText) out.text(value as string)
   else if (form === formCbor) out.bytes(encode(value))
 }
@@ -172,7 +172,7 @@ function readValue(read: ByteReader, form: number): Value {
     case 2:
     case 3:
     case 4:
-      return read.signed() / 10 ** (form - 1)
+      return read.signed() / (scales[form] as number)
     case formFalse:
       return false
     case formTrue:
