@@ -55,7 +55,8 @@ describe('a recorded end of the version before', () => {
     say('up/hello', first('up/hello'))
     await until('the hub answers', () => saidOn('down/hello').length === 1)
     for (const { topic, payload } of recorded) {
-      if (topic === 'up/position/thresholds' && saidOn('down/entries/thresholds').length > 0) continue
+      // The later ones confirm more than this hub has: it would take its own database for an older copy.
+      if (topic === 'up/position/thresholds' && payload !== first(topic)) continue
       if (topic.startsWith('up/') && topic !== 'up/hello') say(topic, payload)
     }
     await until('all is stored', async () => (await values(store)).length === 10)
