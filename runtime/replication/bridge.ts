@@ -66,6 +66,8 @@ export class Bridge implements FarSide {
   #reason: string | undefined
   #hub: DownHello | undefined
   readonly #hubTime: HubTime
+  /** The hub has turned us away with a hello of another version. */
+  #isOtherVersion = false
   /** The session of the last hello. */
   #greeted: string | undefined
   #refused = 0
@@ -175,6 +177,7 @@ export class Bridge implements FarSide {
   #silence(state: 'offline' | 'greeting' | 'refused'): void {
     this.#cancelHello()
     this.#cancelProof()
+    this.#isOtherVersion = false
     this.#sessionId = undefined
     this.#hub = undefined
     this.#state = state
@@ -232,6 +235,7 @@ export class Bridge implements FarSide {
       case 'again':
         if (!decodeAgain(payload).ok) this.#refused++
         else if (this.#state === 'talking') this.#greet()
+        else this.#wake()
         return
       case 'refused':
         return this.#refusedBy(payload)
@@ -248,12 +252,16 @@ export class Bridge implements FarSide {
     const decoded = decodeDownHello(payload)
     if (!decoded.ok) {
       this.#refused++
-      if (decoded.refused === 'version') this.#turnedAway(`the hub speaks another version: ${decoded.detail}`)
+      if (decoded.refused !== 'version') return
+      this.#turnedAway(`the hub speaks another version: ${decoded.detail}`)
+      this.#isOtherVersion = true
       return
     }
     const hello = decoded.value
     if (hello.session !== this.#sessionId) {
       this.#refused++
+      // It speaks our version now.
+      if (this.#isOtherVersion) this.#wake()
       return
     }
     this.#link.answered?.(topicOf(this.#options.gateway, 'up', 'hello'))
@@ -325,6 +333,16 @@ export class Bridge implements FarSide {
     this.#sessionId = session
     this.#reason = reason
     this.#cancelHello = this.#doors.time.after(helloRetryMs * 12, () => this.#sayHello())
+  }
+
+  /** It may be another hub now, or an upgraded one: greeted soon, but not as often as it speaks. */
+  #wake(): void {
+    if (this.#state !== 'refused') return
+    const { time } = this.#doors
+    const sinceMs = time.monotonicMs() - this.#greetedAtMs
+    this.#cancelHello()
+    if (sinceMs >= helloRetryMs) return this.#greet()
+    this.#cancelHello = time.after(helloRetryMs - sinceMs, () => this.#greet())
   }
 
   #inTurn(work: () => Promise<void> | void): void {
