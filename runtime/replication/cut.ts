@@ -18,6 +18,8 @@ export type Cut = {
   /** Entries told as gaps because they can't travel. */
   readonly parked: readonly { readonly entry: SentEntry['entry']; readonly reason: string }[]
   readonly bytes: number
+  /** Those with rows in this frame. */
+  readonly transactions: number
   /** Everything up to here is in this frame, or need not be. */
   readonly last: Seq
 }
@@ -31,8 +33,8 @@ export type CutOptions = {
   /** What the far side takes: rows in one frame, and bytes of rows in one message. */
   readonly rows: number
   readonly rowsBytes: number
-  /** One transaction at a time: when something in here could not be read by the far side, to find out what. */
-  readonly single: boolean
+  /** Fewer when something in here could not be read by the far side, to find out what. One goes without gaps before it. */
+  readonly transactionsMax: number
   /** Why the first transaction with anything to send can't be read by the far side even alone, if that is so. */
   readonly unreadable: string | undefined
   /** What of an entry is sent; left out, all of it. */
@@ -54,46 +56,51 @@ export function cutFrame(entries: readonly Entry[], options: CutOptions): Cut {
   const gaps: Gap[] = []
   const measure = new Measure()
   let last = options.after
+  let transactions = 0
+  const mustGoAlone = options.transactionsMax === 1
   for (let start = 0; start < entries.length; ) {
     const isFirst = sent.length === 0 && gaps.length === 0
     const entry = entries[start] as Entry
     // A backlog is almost wholly this: it takes the same decisions as below, without an object for each of them.
     if (isPlain(entry, entries[start + 1], last, options)) {
       const isOver = isTheirs(entry, options)
+      if (!isOver && mustGoAlone && !isFirst) break
       const isIn = isOver || (sent.length < options.rows && measure.takeAlone(entry, options))
       if (isIn && !isOver) sent.push({ entry, joined: false })
       if (isIn) {
         last = entry.seq
         start++
-        if (options.single && !isOver) break
+        if (!isOver && ++transactions >= options.transactionsMax) break
         continue
       }
     }
     const transaction = transactionAt(entries, start, last, options)
     start = transaction.end
     const { first, sent: own } = transaction
+    if (own.length > 0 && mustGoAlone && !isFirst) break
     const reason = (isFirst ? options.unreadable : undefined) ?? reasonToPark(own, options)
     if (reason !== undefined && own.length > 0) {
       if (!isFirst) break
       const parked = own.map(({ entry }) => ({ entry, reason }))
       const lost = { first, last: transaction.last, reason }
-      return { parts: [[]], gaps: [...transaction.gaps, lost], parked, bytes: 64, last: transaction.last }
+      const told = [...transaction.gaps, lost]
+      return { parts: [[]], gaps: told, parked, bytes: 64, transactions: 0, last: transaction.last }
     }
     const bytes = measure.with(own)
     const isFull = bytes > options.frameBytes || sent.length + own.length > options.rows
     if (isFull || gaps.length + transaction.gaps.length > gapsPerFrameMax) {
       if (!isFirst) break
       const parts = splitParts(own, options)
-      return { parts, gaps: transaction.gaps, parked: [], bytes, last: transaction.last }
+      return { parts, gaps: transaction.gaps, parked: [], bytes, transactions: 1, last: transaction.last }
     }
     measure.take(own, bytes)
     for (const one of own) sent.push(one)
     gaps.push(...transaction.gaps)
     last = transaction.last
-    if (options.single && own.length > 0) break
+    if (own.length > 0 && ++transactions >= options.transactionsMax) break
   }
   const parts = sent.length === 0 && gaps.length === 0 ? [] : [sent]
-  return { parts, gaps, parked: [], bytes: measure.bytes, last }
+  return { parts, gaps, parked: [], bytes: measure.bytes, transactions, last }
 }
 
 /** A reading that is a transaction of its own, follows what is cut already and is sent whole. */

@@ -51,6 +51,10 @@ export const parkedPerStreamMax = 100
 export const retryParkedMs = 60_000
 /** So many unreadable transactions one after the other: then it is not the rows, and the stream stops and says so. */
 export const unreadableInARowMax = 10
+/** Frames bent on the way, one after the other: then the link is so bad that the next waits until the silence is noticed. */
+export const bentInARowMax = 10
+/** Checksums of what was sent lately: a window of frames in parts, and those of the window before. */
+export const rememberedSumsMax = 1_024
 /** A parked row larger than this is kept without its value. */
 export const parkedValueBytesMax = 16 * 1024
 /** A parked value is kept inside a row, which has at most 64 levels itself. */

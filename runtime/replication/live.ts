@@ -86,7 +86,7 @@ export class Live {
       after: window.scanned,
       peer,
       frameBytes,
-      single: false,
+      transactionsMax: Number.POSITIVE_INFINITY,
       unreadable: undefined,
       choose: selection?.choose,
     }

@@ -182,14 +182,15 @@ export class Sender {
     this.#saveCursor()
   }
 
-  /** First everything after `at` goes again one transaction at a time; the one that is refused even alone is parked. */
+  /** What is after `at` goes again, smaller until what can't be read is found; refused even alone, it is parked. */
   #notReadable({ reason, sum }: { reason: string; sum: number }, at: Seq): void {
-    this.#parts.giveUp()
+    if (this.#doubt.isLive(sum)) this.#parts.giveUp()
     const window = this.#window
     if (window === undefined || at >= window.sent || at < window.confirmed) return
     this.#counts.refused++
     const next = this.#doubt.raise(at, reason, sum)
     if (next === 'nothing') return
+    if (next !== 'again') this.#parts.giveUp()
     if (next === 'stop') return this.refuse(`the far side cannot read what we send: ${reason}`)
     this.#window = { ...goBack(window, at), framesMax: 1 }
     this.#ahead = []
@@ -203,7 +204,7 @@ export class Sender {
   /** The same, of what goes in its turn. */
   get #hasTurn(): boolean {
     const window = this.#window
-    if (window === undefined || window.flying.length >= window.framesMax) return false
+    if (window === undefined || window.flying.length >= (this.#doubt.isSearching ? 1 : window.framesMax)) return false
     return window.scanned < (this.#parts.limit(window) ?? this.#doors.store.head(this.options.table))
   }
 
@@ -256,7 +257,10 @@ export class Sender {
     const frameBytes = Math.min(this.options.frameBytes, frameBytesMax)
     if (!this.isGapNext) {
       this.#parts.look(before)
-      const live = await this.#parts.send(frameBytes, packed => this.#carry(session, packed))
+      const live = await this.#parts.send(frameBytes, packed => {
+        this.#doubt.sentLive(packed.payloads)
+        this.#carry(session, packed)
+      })
       if (live !== 'nothing' || session !== this.#session || !this.#hasTurn) return live
     }
     const limit = this.#parts.limit(before)
@@ -273,7 +277,7 @@ export class Sender {
       after: window.scanned,
       peer: session.peer,
       frameBytes,
-      single: this.#doubt.isSearching,
+      transactionsMax: this.#doubt.limit,
       unreadable: this.#doubt.reasonAfter(window.sent),
       choose: this.options.selection?.choose,
     }
@@ -299,8 +303,7 @@ export class Sender {
   #post(session: Session, window: Window, packed: Packed): void {
     const { cut, payloads } = packed
     const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0)
-    const hasRows = cut.parts.some(rows => rows.length > 0)
-    this.#doubt.sent(window.sent, cut.last, hasRows, payloads)
+    this.#doubt.sent({ after: window.sent, last: cut.last, transactions: cut.transactions, payloads })
     const sent = frameSent(window, { last: cut.last, bytes }, this.#doors.time.monotonicMs())
     this.#window = this.#parts.jumped(sent)
     if (this.#window !== sent) this.#ahead = []

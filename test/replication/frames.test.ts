@@ -25,7 +25,7 @@ const options = {
   frameBytes: 64 * 1024,
   rows: frameRowsMax,
   rowsBytes: messageBytesMax - envelopeBytesMax,
-  single: false,
+  transactionsMax: Number.POSITIVE_INFINITY,
   unreadable: undefined,
 }
 const cut = (entries: readonly Entry[], more: Partial<typeof options> = {}): Cut =>
@@ -189,10 +189,18 @@ describe('frames', () => {
 
   it('carry one transaction at a time when something in them could not be read, and none that cannot', () => {
     const entries = [recordEntry(1), recordEntry(2, { joined: true }), recordEntry(3)]
-    assert.deepEqual(seqsOf(cut(entries, { single: true })), [1, 2])
-    const one = cutFrame(entries, { ...options, single: true, unreadable: 'cbor-depth' })
+    assert.deepEqual(seqsOf(cut(entries, { transactionsMax: 1 })), [1, 2])
+    const one = cutFrame(entries, { ...options, transactionsMax: 1, unreadable: 'cbor-depth' })
     assert.deepEqual(one.gaps, [{ first: 1, last: 2, reason: 'cbor-depth' }])
     assert.equal(one.last, 2)
+  })
+
+  it('carry a gap by itself when one transaction may go: else nobody knows which of them cannot be read', () => {
+    const gap = { ...recordEntry(4), kind: 'gap' as const, firstSeq: asSeq(1), count: 4, reason: 'max_age' }
+    const one = cut([gap, recordEntry(5)], { transactionsMax: 1 })
+    assert.deepEqual([seqsOf(one), one.gaps.length, one.last, one.transactions], [[], 1, 4, 0])
+    const both = cut([gap, recordEntry(5), recordEntry(6)], { transactionsMax: 2 })
+    assert.deepEqual([seqsOf(both), both.gaps.length, both.transactions], [[5, 6], 1, 2])
   })
 
   it('names repeat nowhere: a thousand readings of four series take less than 64 bytes each', () => {

@@ -31,7 +31,7 @@ function sentOf(
       frameBytes,
       rows: 1_000,
       rowsBytes: 124 * 1024,
-      single: false,
+      transactionsMax: Number.POSITIVE_INFINITY,
       unreadable: undefined,
       choose: selection.choose,
     }

@@ -86,8 +86,16 @@ describe('a bridge that a hub of another version has turned away', () => {
     time = new ByHand()
     sessions.length = 0
     const options = {
-      ...{ name: 'cloud', url: 'mqtt://hub', gateway: 'edge-1', username: 'edge-1', password: undefined },
-      ...{ publish: [], subscribe: [], keepaliveMs: 5_000, frameBytes: undefined, tls: undefined },
+      name: 'cloud',
+      url: 'mqtt://hub',
+      gateway: 'edge-1',
+      username: 'edge-1',
+      password: undefined,
+      publish: [],
+      subscribe: [],
+      keepaliveMs: 5_000,
+      frameBytes: undefined,
+      tls: undefined,
     }
     const makeLink = (_options: unknown, given: LinkEvents): BridgeLink => {
       events = given
