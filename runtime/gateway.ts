@@ -24,6 +24,7 @@ import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
 import { ParkedRows } from './replication/parked-rows.ts'
+import type { StreamStatus } from './replication/stream.ts'
 import { systemTime } from './replication/time.ts'
 import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
@@ -79,7 +80,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       monotonicMs,
       now: house.time.clock.now,
     }
-    await openControl(house, parts, await openParked(house, store, keeper))
+    await openControl(house, parts, await openParked(house, parts))
     // First of all: whoever waits for the time must not wait for a store that cannot write.
     house.closers.push(async () => keeper.stop())
     return {
@@ -281,12 +282,13 @@ function chosen(choice: TableChoice, all: readonly string[]): readonly string[] 
   return choice === 'all' ? all : [...choice]
 }
 
-async function openParked(
-  { config, log, closers, time }: House,
-  store: Store,
-  keeper: Timekeeper,
-): Promise<ParkedRows> {
-  const doors = { store, ...replicationTime(time, config.clock, keeper), log: log.child({ room: 'parked' }) }
+async function openParked({ config, log, closers, time }: House, parts: Parts): Promise<ParkedRows> {
+  const { store, keeper, bridges, cloud } = parts
+  const streams = (): readonly StreamStatus[] => [
+    ...bridges.flatMap(bridge => bridge.status().streams),
+    ...(cloud?.hub.status().gateways ?? []).flatMap(gateway => gateway.streams),
+  ]
+  const doors = { store, streams, ...replicationTime(time, config.clock, keeper), log: log.child({ room: 'parked' }) }
   const rows = await ParkedRows.open(doors)
   closers.push(() => rows.close())
   return rows

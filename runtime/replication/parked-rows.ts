@@ -16,15 +16,12 @@ import type { Change, PeerReading, PeerRecord, Row } from '../store/types.ts'
 import { parkedMax, retryParkedMs } from './limits.ts'
 import { parkedTable, tooFarAhead, vet } from './parked.ts'
 import type { StoreDoor } from './store-door.ts'
-import type { Doors } from './stream.ts'
+import { type ParkedOutcome, type SentAgain, outcomesOf, pollMs, soonMs } from './parked-again.ts'
+import type { Doors, StreamStatus } from './stream.ts'
 import { isAboutRows } from './unfit.ts'
 
-/** What came of one key: refused and not found are still, or never were, in `parked`. */
-export type ParkedOutcome = {
-  readonly key: string
-  readonly outcome: 'applied' | 'sent again' | 'dropped' | 'refused' | 'not found'
-  readonly reason: string | undefined
-}
+/** The streams of all far sides, to see what became of a row that was sent again; left out, nobody can tell. */
+export type ParkedDoors = Omit<Doors, 'randomId'> & { readonly streams?: () => readonly StreamStatus[] }
 
 /** Where rows were kept by the first version, which had no table for them. */
 const oldOwner = 'parked'
@@ -32,7 +29,7 @@ const oldOwner = 'parked'
 type Fields = Readonly<Record<string, Json>>
 
 export class ParkedRows {
-  readonly #doors: Omit<Doors, 'randomId'>
+  readonly #doors: ParkedDoors
   #cancel: () => void = () => {}
   #trying: Promise<void> = Promise.resolve()
   #isClosed = false
@@ -40,14 +37,14 @@ export class ParkedRows {
   #turn: Promise<unknown> = Promise.resolve()
 
   /** Takes over what the first version kept, and begins to try again what only needs time. */
-  static async open(doors: Omit<Doors, 'randomId'>): Promise<ParkedRows> {
+  static async open(doors: ParkedDoors): Promise<ParkedRows> {
     const rows = new ParkedRows(doors)
     await takeOver(doors.store)
     rows.#wait()
     return rows
   }
 
-  private constructor(doors: Omit<Doors, 'randomId'>) {
+  private constructor(doors: ParkedDoors) {
     this.#doors = doors
   }
 
@@ -73,12 +70,55 @@ export class ParkedRows {
   }
 
   async #retry(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
-    const outcomes: ParkedOutcome[] = []
-    for (const key of keys ?? (await this.#keys())) {
+    const outcomes = new Map<string, ParkedOutcome>()
+    const ours: Row[] = []
+    const chosen = keys ?? (await this.#keys())
+    for (const key of new Set(chosen)) {
       const row = this.#doors.store.latest(parkedTable, key)
-      outcomes.push(row === undefined ? notFound(key) : await this.#retryRow(row))
+      if (row === undefined) outcomes.set(key, notFound(key))
+      else if (key.startsWith('to:')) ours.push(row)
+      else outcomes.set(key, await this.#applyRow(row))
     }
-    return outcomes
+    for (const outcome of await this.#sendRows(ours)) outcomes.set(outcome.key, outcome)
+    return chosen.flatMap(key => outcomes.get(key) ?? [])
+  }
+
+  /** However many copies of a row are parked, it is written again once: every far side will see that. */
+  async #sendRows(rows: readonly Row[]): Promise<ParkedOutcome[]> {
+    const copies = new Map<string, Row[]>()
+    for (const row of rows) {
+      const { table, key } = asFields(row.value)
+      const name = typeof key === 'string' ? JSON.stringify([table, key]) : row.key
+      copies.set(name, [...(copies.get(name) ?? []), row])
+    }
+    const refused: ParkedOutcome[] = []
+    const sent: SentAgain[] = []
+    for (const same of copies.values()) {
+      const { table, key } = asFields(same[0]?.value ?? null)
+      const again = sendAgain(this.#doors.store, table, key)
+      const after = this.#doors.store.head(asText(table))
+      const reason = 'refused' in again ? again.refused : await this.#commit(again.change, same)
+      for (const row of same) {
+        if (reason !== undefined) refused.push({ key: row.key, outcome: 'refused', reason })
+        else sent.push({ ...sentTo(row), after, upTo: this.#doors.store.head(asText(table)) })
+      }
+    }
+    return [...refused, ...(await this.#cameOf(sent))]
+  }
+
+  /** Looks for a moment at what becomes of them: what does not fit is parked anew within it, if its far side is there. */
+  async #cameOf(sent: readonly SentAgain[]): Promise<ParkedOutcome[]> {
+    const { store, time, streams } = this.#doors
+    const endMs = time.monotonicMs() + soonMs
+    // What a stream has parked is on the disk a moment after it went on.
+    let looksLeft = sent.length === 0 || streams === undefined ? 1 : 2
+    for (;;) {
+      const isOver = this.#isClosed || time.monotonicMs() >= endMs
+      const { outcomes, isSettled } = await outcomesOf(sent, store, streams?.())
+      if (isSettled) looksLeft--
+      if (looksLeft === 0 || isOver) return outcomes
+      await new Promise<void>(resolve => time.after(pollMs, resolve))
+    }
   }
 
   async #drop(keys: readonly string[] | undefined): Promise<ParkedOutcome[]> {
@@ -96,17 +136,22 @@ export class ParkedRows {
     return keys
   }
 
-  async #retryRow({ key, value }: Row): Promise<ParkedOutcome> {
-    const { store } = this.#doors
-    const again = key.startsWith('to:') ? sendAgain(store, asFields(value)) : this.#applyAgain(asFields(value))
-    if ('refused' in again) return { key, outcome: 'refused', reason: again.refused }
+  async #applyRow(row: Row): Promise<ParkedOutcome> {
+    const { key, value } = row
+    const again = this.#applyAgain(asFields(value))
+    const reason = 'refused' in again ? again.refused : await this.#commit(again.change, [row])
+    return { key, outcome: reason === undefined ? 'applied' : 'refused', reason }
+  }
+
+  /** The change and its leaving `parked` in one; or why the store will not have it. */
+  async #commit(change: Change, rows: readonly Row[]): Promise<string | undefined> {
     try {
-      await store.commit([again.change, gone(key)], 'now')
+      await this.#doors.store.commit([change, ...rows.map(({ key }) => gone(key))], 'now')
+      return undefined
     } catch (error) {
       if (!isAboutRows(error)) throw error
-      return { key, outcome: 'refused', reason: `${systemCode(error) ?? ''}: ${messageOf(error)}` }
+      return `${systemCode(error) ?? ''}: ${messageOf(error)}`
     }
-    return { key, outcome: key.startsWith('to:') ? 'sent again' : 'applied', reason: undefined }
   }
 
   #applyAgain(fields: Fields): Again {
@@ -182,7 +227,7 @@ function peerRow(
   return { row: reading, change: { kind: 'apply-readings', table: spec.name, via, readings: [reading] } }
 }
 
-function sendAgain(store: StoreDoor, { table, key }: Fields): Again {
+function sendAgain(store: StoreDoor, table: Json | undefined, key: Json | undefined): Again {
   const spec = store.tables.get(asText(table))
   if (spec === undefined) return { refused: `there is no table "${asText(table)}" any more` }
   if (typeof key === 'string') return { change: { kind: 'repeat', table: spec.name, key } }
@@ -206,6 +251,10 @@ async function takeOver(store: StoreDoor): Promise<void> {
   await store.commit(changes, 'now')
 }
 
+const sentTo = ({ key, value }: Row): Omit<SentAgain, 'after' | 'upTo'> => {
+  const { stream, table, key: row } = asFields(value)
+  return { key, farSide: asText(stream).replace(/^to /, ''), table: asText(table), row: asText(row) }
+}
 const gone = (key: string): Change => ({ kind: 'delete', table: parkedTable, key })
 const notFound = (key: string): ParkedOutcome => ({ key, outcome: 'not found', reason: undefined })
 const asText = (value: Json | undefined): string => (typeof value === 'string' ? value : '')

@@ -54,7 +54,10 @@ export type Parked = {
   readonly unkept: readonly Parking[]
 }
 
-/** The changes that keep these rows; what is kept already is left as it is. */
+/**
+ * The changes that keep these rows; what is kept already is left as it is. Of a row of ours that cannot be sent only the
+ * newest version stays: sent again, it is the row as it stands then, and one for each version would be the same many times.
+ */
 export async function park(
   store: StoreDoor,
   { way, farSide, table, epoch }: ParkingStream,
@@ -64,10 +67,11 @@ export async function park(
   if (parkings.length === 0) return { changes: [], unkept: [] }
   if (!store.tables.has(parkedTable)) return { changes: [], unkept: parkings }
   const prefix = `${way}:${farSide}/${table}/`
-  let room = await roomFor(store, prefix)
-  const changes: Change[] = []
+  const { fresh, replaced } = way === 'to' ? await newestOnly(store, prefix, epoch, parkings) : asTheyAre(parkings)
+  let room = (await roomFor(store, prefix)) + replaced.length
+  const changes: Change[] = [...replaced]
   const unkept: Parking[] = []
-  for (const parking of parkings) {
+  for (const parking of fresh) {
     const { row, reason } = parking
     const key = `${prefix}${epoch}/${row.seq}`
     if (store.latest(parkedTable, key) !== undefined) continue
@@ -80,6 +84,34 @@ export async function park(
     changes.push({ kind: 'put', table: parkedTable, key, value: { ...value, ...content(row) } })
   }
   return { changes, unkept }
+}
+
+type Fresh = { readonly fresh: readonly Parking[]; readonly replaced: readonly Change[] }
+
+const asTheyAre = (parkings: readonly Parking[]): Fresh => ({ fresh: parkings, replaced: [] })
+
+/** Leaves out versions of a row of which a newer one is parked, and forgets those that these replace. */
+async function newestOnly(
+  store: StoreDoor,
+  prefix: string,
+  epoch: string,
+  parkings: readonly Parking[],
+): Promise<Fresh> {
+  const newest = new Map<string, Seq>()
+  for (const { row } of parkings) {
+    if ('key' in row && row.seq > (newest.get(row.key) ?? 0)) newest.set(row.key, row.seq)
+  }
+  if (newest.size === 0) return asTheyAre(parkings)
+  const replaced: Change[] = []
+  for await (const { key: parkedKey, value } of store.rows(parkedTable, { prefix, limit: parkedPerStreamMax })) {
+    const { key, seq, epoch: parkedEpoch } = value as { readonly [name: string]: Json | undefined }
+    const newer = typeof key === 'string' ? newest.get(key) : undefined
+    if (typeof key !== 'string' || newer === undefined || typeof seq !== 'number') continue
+    if (parkedEpoch === epoch && seq >= newer) newest.set(key, seq as Seq)
+    else replaced.push({ kind: 'delete', table: parkedTable, key: parkedKey })
+  }
+  const isNewest = ({ row }: Parking): boolean => !('key' in row) || newest.get(row.key) === row.seq
+  return { fresh: parkings.filter(isNewest), replaced }
 }
 
 type Newer = { readonly seq: Seq; readonly stamp: Stamp }

@@ -45,7 +45,7 @@ export class Unsendable {
       const { changes, unkept } = await park(store, stream, parkings, time.wallMs())
       const lost = unkept.map(({ row, reason }) => ({ first: row.seq, last: row.seq, reason }))
       const told = await tellGaps(store, { who: `to:${label}`, table, epoch }, lost, time.wallMs())
-      if (changes.length + told.length > 0) await store.commit([...changes, ...told], 'lazy')
+      if (changes.length + told.length > 0) await store.commit([...changes, ...told], 'interval')
     } catch (error) {
       log.warn(
         { table, stream: label, reason: messageOf(error), rows: parkings.length },

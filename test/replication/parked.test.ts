@@ -5,6 +5,7 @@ import { silentLog } from '../../runtime/log.ts'
 import { parkedMax, parkedPerStreamMax } from '../../runtime/replication/limits.ts'
 import { park, parkedTable } from '../../runtime/replication/parked.ts'
 import { ParkedRows } from '../../runtime/replication/parked-rows.ts'
+import type { StreamStatus } from '../../runtime/replication/stream.ts'
 import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import { stampAt } from '../../runtime/stamp.ts'
 import { gapsTable } from '../../runtime/store/gap-rows.ts'
@@ -105,6 +106,36 @@ describe('parked rows', () => {
     assert.deepEqual([via, origin], ['gw-1', 'gw-1'])
   })
 
+  it('of ours are written again once, however many copies there are, and the answer says what became of each', async () => {
+    const to = (farSide: string) => ({ ...stream, way: 'to', farSide }) as const
+    const keepOurs = async (farSide: string, ...seqs: number[]): Promise<void> => {
+      const parkings = seqs.map(seq => row(seq, { key: 'limit' }))
+      await store.commit((await park(store, to(farSide), parkings, wallMs)).changes)
+    }
+    for (const value of [1, 2, 3]) await put(store, 'limit', value)
+    await keepOurs('cloud', 1)
+    await keepOurs('cloud', 3, 2)
+    assert.deepEqual(Object.keys(await parkedIn(store)), ['to:cloud/thresholds/e1/3'], 'the newest version alone')
+    await keepOurs('cloud', 1)
+    await keepOurs('other', 3)
+    assert.equal(Object.keys(await parkedIn(store)).length, 2)
+    const moving = { bridge: 'cloud', table: 'thresholds', direction: 'send', state: 'moving', confirmed: 3 }
+    const streams = () => [moving as unknown as StreamStatus]
+    rows = await ParkedRows.open({ store, time: systemTime, log: silentLog, streams })
+    const retried = rows.retry(undefined)
+    await until('it is written again', () => store.head('thresholds') === 4)
+    await keepOurs('cloud', 4)
+    assert.deepEqual(
+      (await retried).map(({ key, outcome, reason }) => [key, outcome, reason?.slice(0, 62)]),
+      [
+        ['to:cloud/thresholds/e1/3', 'refused', 'written again, and parked anew as to:cloud/thresholds/e1/4: st'],
+        ['to:other/thresholds/e1/3', 'sent again', 'written again for every far side of its table; what does not f'],
+      ],
+    )
+    assert.equal(store.head('thresholds'), 4)
+    assert.deepEqual(Object.keys(await parkedIn(store)), ['to:cloud/thresholds/e1/4'])
+  })
+
   it('are dropped by command, and only those that were named', async () => {
     await open()
     await keep(row(1), row(2), row(3))
@@ -156,7 +187,8 @@ describe('one row that the far side refuses', () => {
   it('is parked and reported, the rest flows, and once it fits it can be sent again', async () => {
     const cloud = await Cloud.open()
     const edge = await Edge.open(cloud, 'gw-1')
-    const rows = await ParkedRows.open({ store: edge.store, time: systemTime, log: silentLog })
+    const streams = () => edge.bridge.status().streams
+    const rows = await ParkedRows.open({ store: edge.store, time: systemTime, log: silentLog, streams })
     const large = 'x'.repeat(100_000)
     const changes = Array.from({ length: 12 }, (_, index) => ({
       kind: 'put' as const,
@@ -178,6 +210,7 @@ describe('one row that the far side refuses', () => {
     // Each alone is small enough.
     const outcomes = await rows.retry(undefined)
     assert.ok(outcomes.every(({ outcome }) => outcome === 'sent again'))
+    assert.ok(outcomes.every(({ reason }) => reason === 'cloud has answered for it'))
     await until('all are there', async () => Object.keys(await parkedIn(cloud.store, 'alerts')).length === 13)
     assert.equal(cloud.store.latest('alerts', 'alert 3')?.stamp, edge.store.latest('alerts', 'alert 3')?.stamp)
     assert.deepEqual(await parkedIn(edge.store), {})
