@@ -9,7 +9,7 @@ import type { ClientTlsConfig, Config, HubConfig } from './config/config.ts'
 import { HoldfastError } from './errors.ts'
 import { expiryWarning, Identity, type IdentityDoors, type IdentityFiles } from './identity/identity.ts'
 import type { Log } from './log.ts'
-import type { LinkSecrets } from './replication/link.ts'
+import type { LinkSecrets } from './replication/link/link.ts'
 import { systemTime } from './replication/time.ts'
 import type { Store } from './store/store.ts'
 

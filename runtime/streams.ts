@@ -4,9 +4,9 @@
  */
 import { compileReadingWhere, compileRowWhere } from '../rules/where.ts'
 import type { BridgeConfig, Config, PublishConfig } from './config/config.ts'
-import type { SelectionOptions } from './replication/selection.ts'
+import type { SelectionOptions } from './replication/send/selection.ts'
 import type { RollupOptions } from './rollup/rollup.ts'
-import { cursorOf } from './replication/source.ts'
+import { cursorOf } from './replication/send/source.ts'
 import { stampMs } from './stamp.ts'
 import { type ReadingEntry, type RecordEntry, type TableKind, timeOf } from './store/types.ts'
 

@@ -41,4 +41,5 @@ else
   for file in "$@"; do file="dist/${file%.ts}.js"; files+=("${file/.js.js/.js}"); done
 fi
 [ "${#files[@]}" -gt 0 ] || { echo "There are no tests to run." >&2; exit 1; }
-node --enable-source-maps --test --test-reporter=spec "${files[@]}"
+# Most tests wait for something: a few at once keep two cores busy. One that hangs must not keep the rest from telling.
+node --enable-source-maps --test --test-concurrency=3 --test-timeout=600000 --test-force-exit --test-reporter=spec "${files[@]}"

@@ -3,7 +3,7 @@
  * MQTT user, so no gateway can speak for another or hear another. Pure: the broker asks it about each topic.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { filterOf, parseTopic, topicOf } from '../replication/protocol.ts'
+import { filterOf, parseTopic, topicOf } from '../replication/wire/protocol.ts'
 
 /** True if the user may publish to this topic, or subscribe to this filter. False for everything that is not ours. */
 export function gatewayMay(user: string, topic: string, action: 'publish' | 'subscribe'): boolean {

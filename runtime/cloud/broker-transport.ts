@@ -7,7 +7,7 @@
  * told, for every conversation over it is over.
  */
 import { provenMs } from '../replication/limits.ts'
-import { Link, type LinkOptions, type LinkStatus } from '../replication/link.ts'
+import { Link, type LinkOptions, type LinkStatus } from '../replication/link/link.ts'
 import type { Time } from '../replication/time.ts'
 import type { Log } from '../log.ts'
 import type { Transport } from './hub.ts'

@@ -11,7 +11,7 @@
 import { messageOf } from '../errors.ts'
 import { Exchange } from '../replication/exchange.ts'
 import { frameBytesDefault, gatewaysMax, helloRefreshMs } from '../replication/limits.ts'
-import { decodeUpHello, encodeAgain, encodeDownHello, encodeRefused } from '../replication/messages.ts'
+import { decodeUpHello, encodeAgain, encodeDownHello, encodeRefused } from '../replication/wire/messages.ts'
 import {
   type Direction,
   type PlainMessage,
@@ -20,13 +20,13 @@ import {
   longestTopic,
   parseTopic,
   topicOf,
-} from '../replication/protocol.ts'
-import { marksAtStart } from '../replication/reach.ts'
-import { streamsOwner } from '../replication/bookmark.ts'
-import { Receiver } from '../replication/receiver.ts'
-import { Sender } from '../replication/sender.ts'
+} from '../replication/wire/protocol.ts'
+import { marksAtStart } from '../replication/send/reach.ts'
+import { streamsOwner } from '../replication/send/bookmark.ts'
+import { Receiver } from '../replication/receive/receiver.ts'
+import { Sender } from '../replication/send/sender.ts'
 import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
-import { ourTakes, through, tooNarrow } from '../replication/takes.ts'
+import { ourTakes, through, tooNarrow } from '../replication/wire/takes.ts'
 import type { Seq } from '../store/types.ts'
 import { Gateway, type Refusal } from './known-gateway.ts'
 

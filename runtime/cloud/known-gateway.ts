@@ -1,7 +1,7 @@
 /** A gateway as its hub knows it: when it was heard of, its conversation, and which of its bridges that is with. */
 import type { Exchange } from '../replication/exchange.ts'
 import { helloRefreshMs } from '../replication/limits.ts'
-import type { DownHello, UpHello } from '../replication/protocol.ts'
+import type { DownHello, UpHello } from '../replication/wire/protocol.ts'
 
 /** A bridge that is there says hello this often, and somewhat later on a bad link. */
 const presenceMs = 1.1 * helloRefreshMs

@@ -15,16 +15,16 @@ import {
   windowFramesForReadings,
   windowFramesMax,
 } from './limits.ts'
-import { isNeverHeld, rankOf } from './lanes.ts'
-import { decodeAsk, decodePosition } from './messages.ts'
-import type { StreamMessage, StreamPending } from './protocol.ts'
-import type { Range } from './place.ts'
-import type { Receiver } from './receiver.ts'
-import type { Sender } from './sender.ts'
+import { isNeverHeld, rankOf } from './lanes/lanes.ts'
+import { decodeAsk, decodePosition } from './wire/messages.ts'
+import type { StreamMessage, StreamPending } from './wire/protocol.ts'
+import type { Range } from './wire/place.ts'
+import type { Receiver } from './receive/receiver.ts'
+import type { Sender } from './send/sender.ts'
 import type { Doors, Session, StreamStatus } from './stream.ts'
-import { silentTakes } from './takes.ts'
-import { Traffic } from './traffic.ts'
-import type { Valve } from './valve.ts'
+import { silentTakes } from './wire/takes.ts'
+import { Traffic } from './lanes/traffic.ts'
+import type { Valve } from './lanes/valve.ts'
 import type { Seq } from '../store/types.ts'
 
 export type ExchangeStart = {

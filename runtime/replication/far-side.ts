@@ -16,9 +16,9 @@
  * - Its status is the truth: green only if the cursor moves or there is nothing to send, and the age of the oldest
  *   unsent entry is told whether it is connected or not [I9].
  */
-import type { LinkStatus } from './link.ts'
+import type { LinkStatus } from './link/link.ts'
 import type { StreamStatus } from './stream.ts'
-import type { ValveStatus } from './valve.ts'
+import type { ValveStatus } from './lanes/valve.ts'
 
 export type FarSideStatus = {
   readonly bridge: string

@@ -4,7 +4,7 @@
  */
 import { type Seq, seqZero } from '../store/types.ts'
 import { notedMax } from './limits.ts'
-import { type Place, type Stretch, lacking, nowhere, union } from './place.ts'
+import { type Place, type Stretch, lacking, nowhere, union } from './wire/place.ts'
 
 export class Noted {
   #had: Place = nowhere

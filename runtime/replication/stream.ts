@@ -2,9 +2,9 @@
 import type { Log } from '../log.ts'
 import type { Seq } from '../store/types.ts'
 import type { ClockDoor } from './clock-door.ts'
-import type { StreamMessage } from './protocol.ts'
+import type { StreamMessage } from './wire/protocol.ts'
 import type { StoreDoor } from './store-door.ts'
-import type { Takes } from './protocol.ts'
+import type { Takes } from './wire/protocol.ts'
 import type { Time } from './time.ts'
 
 /** One conversation between two ends: from a hello until the connection is lost. */

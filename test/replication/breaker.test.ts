@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Breaker, graceMs } from '../../runtime/replication/breaker.ts'
+import { Breaker, graceMs } from '../../runtime/replication/link/breaker.ts'
 
 /** A broker that acknowledges everything, and closes in good order after a publish to one of the `bad` topics. */
 class Town {

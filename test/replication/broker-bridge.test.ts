@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, describe, it } from 'node:test'
 import { silentLog } from '../../runtime/log.ts'
-import { BrokerBridge, type BrokerBridgeOptions } from '../../runtime/replication/broker-bridge.ts'
+import { BrokerBridge, type BrokerBridgeOptions } from '../../runtime/replication/plain/broker-bridge.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
 import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import type { Store } from '../../runtime/store/store.ts'

@@ -1,7 +1,7 @@
 /** Brokers that refuse, hang up, are full or say nothing, on demand: what a bridge to a plain broker makes of it. */
 import assert from 'node:assert/strict'
 import { type TestContext, describe, it } from 'node:test'
-import { BrokerBridge } from '../../runtime/replication/broker-bridge.ts'
+import { BrokerBridge } from '../../runtime/replication/plain/broker-bridge.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { asSeq } from '../../runtime/store/types.ts'

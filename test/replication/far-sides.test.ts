@@ -1,6 +1,6 @@
 /** The suite of far sides on those that there are: a hub, and plain brokers. */
 import type { TestContext } from 'node:test'
-import { BrokerBridge } from '../../runtime/replication/broker-bridge.ts'
+import { BrokerBridge } from '../../runtime/replication/plain/broker-bridge.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { type BrokerKind, RealBroker } from '../rigs/brokers.ts'
 import { missing } from '../rigs/mosquitto.ts'

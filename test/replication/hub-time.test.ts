@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { silentLog } from '../../runtime/log.ts'
 import type { Seen } from '../../runtime/replication/clock-door.ts'
-import { HubTime } from '../../runtime/replication/hub-time.ts'
-import { decodeDownHello, decodeUpHello, encodeDownHello } from '../../runtime/replication/messages.ts'
-import type { DownHello } from '../../runtime/replication/protocol.ts'
-import { ourTakes } from '../../runtime/replication/takes.ts'
+import { HubTime } from '../../runtime/replication/receive/hub-time.ts'
+import { decodeDownHello, decodeUpHello, encodeDownHello } from '../../runtime/replication/wire/messages.ts'
+import type { DownHello } from '../../runtime/replication/wire/protocol.ts'
+import { ourTakes } from '../../runtime/replication/wire/takes.ts'
 
 const hello = (fields: Partial<DownHello> = {}): DownHello => ({
   v: 1,

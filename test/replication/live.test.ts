@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Exchange } from '../../runtime/replication/exchange.ts'
-import { decodePayload } from '../../runtime/replication/payload.ts'
+import { decodePayload } from '../../runtime/replication/wire/payload.ts'
 import {
   type Place,
   type Range,
@@ -12,13 +12,13 @@ import {
   rangesMax,
   step,
   union,
-} from '../../runtime/replication/place.ts'
-import { upTo } from '../../runtime/replication/parts.ts'
-import type { StreamMessage } from '../../runtime/replication/protocol.ts'
-import { Receiver } from '../../runtime/replication/receiver.ts'
-import { Sender } from '../../runtime/replication/sender.ts'
+} from '../../runtime/replication/wire/place.ts'
+import { upTo } from '../../runtime/replication/send/parts.ts'
+import type { StreamMessage } from '../../runtime/replication/wire/protocol.ts'
+import { Receiver } from '../../runtime/replication/receive/receiver.ts'
+import { Sender } from '../../runtime/replication/send/sender.ts'
 import type { Session } from '../../runtime/replication/stream.ts'
-import { ourTakes } from '../../runtime/replication/takes.ts'
+import { ourTakes } from '../../runtime/replication/wire/takes.ts'
 import { type Time, systemTime } from '../../runtime/replication/time.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { type Seq, asSeq, seqZero } from '../../runtime/store/types.ts'

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, createServer } from 'node:tls'
 import { after, describe, it } from 'node:test'
-import { type Surroundings, mishapOf } from '../../runtime/replication/mishap.ts'
+import { type Surroundings, mishapOf } from '../../runtime/replication/link/mishap.ts'
 import { Authority, type Signed } from '../rigs/certificates.ts'
 
 describe('the reason why there is no connection', () => {

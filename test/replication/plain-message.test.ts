@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Decoder } from 'cbor-x'
 import type { Json } from '../../runtime/reading.ts'
-import { type MessageOptions, messageOfEntry } from '../../runtime/replication/plain-message.ts'
+import { type MessageOptions, messageOfEntry } from '../../runtime/replication/plain/plain-message.ts'
 import { compileTopicTemplate } from '../../runtime/topic-template.ts'
 import { readingEntry, recordEntry, series } from './entries.ts'
 

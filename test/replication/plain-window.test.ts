@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { entryDone, entryPassed, messageSent, openPlainWindow } from '../../runtime/replication/plain-window.ts'
-import { RefusedTopics } from '../../runtime/replication/refused-topics.ts'
+import { entryDone, entryPassed, messageSent, openPlainWindow } from '../../runtime/replication/plain/plain-window.ts'
+import { RefusedTopics } from '../../runtime/replication/plain/refused-topics.ts'
 import { refusedTopicMs, refusedTopicsMax } from '../../runtime/replication/limits.ts'
 import {
   acknowledged,
@@ -11,7 +11,7 @@ import {
   noSuspicion,
   proven,
   type Suspicion,
-} from '../../runtime/replication/suspicion.ts'
+} from '../../runtime/replication/plain/suspicion.ts'
 import { asSeq, seqZero } from '../../runtime/store/types.ts'
 
 describe('the window to a plain broker', () => {

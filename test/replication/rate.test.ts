@@ -10,9 +10,9 @@ import {
   passed,
   renewsAtMs,
   spent,
-} from '../../runtime/replication/budget.ts'
-import { fullBucket, taken, waitMs } from '../../runtime/replication/rate.ts'
-import { arrived, emptyRoad, handedOver, hasRoom, queuedMsMax } from '../../runtime/replication/road.ts'
+} from '../../runtime/replication/lanes/budget.ts'
+import { fullBucket, taken, waitMs } from '../../runtime/replication/lanes/rate.ts'
+import { arrived, emptyRoad, handedOver, hasRoom, queuedMsMax } from '../../runtime/replication/lanes/road.ts'
 
 const dayMs = 86_400_000
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { decodeMessage, encodeMessage } from '../../runtime/replication/codec.ts'
+import { decodeMessage, encodeMessage } from '../../runtime/replication/wire/codec.ts'
 import { cborDepthMax, messageBytesMax } from '../../runtime/replication/limits.ts'
-import { scanCbor } from '../../runtime/replication/scan.ts'
+import { scanCbor } from '../../runtime/replication/wire/scan.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const json = fc.jsonValue({ maxDepth: 8 }).map(value => JSON.parse(JSON.stringify(value)) as object)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import { describe, it } from 'node:test'
-import { Traffic } from '../../runtime/replication/traffic.ts'
+import { Traffic } from '../../runtime/replication/lanes/traffic.ts'
 
 const frame = (text: string): Buffer => Buffer.from(text.repeat(100))
 

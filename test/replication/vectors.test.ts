@@ -2,9 +2,15 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { encodeMessage } from '../../runtime/replication/codec.ts'
-import type { Decoded } from '../../runtime/replication/codec.ts'
-import type { FrameHead, FrameReading, FrameRecord, FrameRow, SentEntry } from '../../runtime/replication/frames.ts'
+import { encodeMessage } from '../../runtime/replication/wire/codec.ts'
+import type { Decoded } from '../../runtime/replication/wire/codec.ts'
+import type {
+  FrameHead,
+  FrameReading,
+  FrameRecord,
+  FrameRow,
+  SentEntry,
+} from '../../runtime/replication/wire/frames.ts'
 import {
   decodeAgain,
   decodeAsk,
@@ -12,8 +18,8 @@ import {
   decodePosition,
   decodeRefused,
   decodeUpHello,
-} from '../../runtime/replication/messages.ts'
-import { decodePayload, encodePayload } from '../../runtime/replication/payload.ts'
+} from '../../runtime/replication/wire/messages.ts'
+import { decodePayload, encodePayload } from '../../runtime/replication/wire/payload.ts'
 import type { Series, TableKind } from '../../runtime/store/types.ts'
 import { readingEntry, recordEntry } from './entries.ts'
 

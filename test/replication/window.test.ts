@@ -11,7 +11,7 @@ import {
   passedOver,
   settled,
   slowed,
-} from '../../runtime/replication/window.ts'
+} from '../../runtime/replication/send/window.ts'
 import { type Seq, asSeq, seqZero } from '../../runtime/store/types.ts'
 
 const opened = (position = 0, floor = 0): Window => openWindow(1, asSeq(position), asSeq(floor), 0)

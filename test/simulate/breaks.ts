@@ -2,9 +2,9 @@
  * Ways to break the product on purpose, each through a door: a simulator that finds nothing proves nothing, so its tests
  * break each promise once and see seeds fail.
  */
-import { decodePosition, encodePosition } from '../../runtime/replication/messages.ts'
-import { decodePayload } from '../../runtime/replication/payload.ts'
-import { parseTopic } from '../../runtime/replication/protocol.ts'
+import { decodePosition, encodePosition } from '../../runtime/replication/wire/messages.ts'
+import { decodePayload } from '../../runtime/replication/wire/payload.ts'
+import { parseTopic } from '../../runtime/replication/wire/protocol.ts'
 import type { StoreDoor } from '../../runtime/replication/store-door.ts'
 import type { Json } from '../../runtime/reading.ts'
 import type { Store } from '../../runtime/store/store.ts'

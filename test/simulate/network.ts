@@ -6,9 +6,15 @@
  *
  * The broker is inside the hub's process, and dies with it; or it stands by itself, and takes what nobody hears.
  */
-import { backoffMs } from '../../runtime/replication/backoff.ts'
+import { backoffMs } from '../../runtime/replication/link/backoff.ts'
 import type { Transport } from '../../runtime/cloud/hub.ts'
-import type { BridgeLink, LinkEvents, LinkOptions, LinkStatus, PublishAnswer } from '../../runtime/replication/link.ts'
+import type {
+  BridgeLink,
+  LinkEvents,
+  LinkOptions,
+  LinkStatus,
+  PublishAnswer,
+} from '../../runtime/replication/link/link.ts'
 import type { Time } from '../../runtime/replication/time.ts'
 import type { Random } from '../rigs/random.ts'
 import type { Timeline } from './timeline.ts'

@@ -1,7 +1,7 @@
 /** One seed from its beginning to the verdict. */
 import { crc32 } from 'node:zlib'
 import type { Json } from '../../runtime/reading.ts'
-import { decodeValue, encodeMessage } from '../../runtime/replication/codec.ts'
+import { decodeValue, encodeMessage } from '../../runtime/replication/wire/codec.ts'
 import type { Break } from './breaks.ts'
 import { WallClock } from './clock.ts'
 import { Storm } from './faults.ts'

@@ -4,7 +4,7 @@
  */
 import type { HubOptions } from '../../runtime/cloud/hub.ts'
 import type { BridgeOptions } from '../../runtime/replication/bridge.ts'
-import type { SelectionOptions } from '../../runtime/replication/selection.ts'
+import type { SelectionOptions } from '../../runtime/replication/send/selection.ts'
 import type { LogLimit } from '../../runtime/retention/retention.ts'
 import type { Window } from '../../runtime/schedule.ts'
 import type { TableSpec } from '../../runtime/store/types.ts'

@@ -3,7 +3,7 @@
  * epoch, a sender's cursor never passes what the far side has, nothing goes back to where it came from, everything stays
  * within its bounds, and a stream that calls itself moving moves.
  */
-import { parkedTable } from '../../runtime/replication/parked.ts'
+import { parkedTable } from '../../runtime/replication/parked/parked.ts'
 import { parkedMax, waitingFramesMax, windowBytesMax, windowFramesMax } from '../../runtime/replication/limits.ts'
 import type { StreamStatus } from '../../runtime/replication/stream.ts'
 import { type Entry, type ReadingEntry, type Seq, asSeq, seqZero } from '../../runtime/store/types.ts'

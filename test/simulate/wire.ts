@@ -3,9 +3,9 @@
  * larger than brokers take, and a sender goes back at most once for each run that somebody asked back.
  */
 import { messageBytesMax } from '../../runtime/replication/limits.ts'
-import { decodePosition } from '../../runtime/replication/messages.ts'
-import { decodePayload } from '../../runtime/replication/payload.ts'
-import { type Direction, parseTopic } from '../../runtime/replication/protocol.ts'
+import { decodePosition } from '../../runtime/replication/wire/messages.ts'
+import { decodePayload } from '../../runtime/replication/wire/payload.ts'
+import { type Direction, parseTopic } from '../../runtime/replication/wire/protocol.ts'
 import type { SimNode } from './node.ts'
 import type { World } from './world.ts'
 

@@ -209,3 +209,21 @@ test('a file that nothing reaches is found, and a program that a test starts is 
     [],
   )
 })
+
+test('a floor of a room may import those below it and the contracts of the room, and none above it', () => {
+  const floors = {
+    'runtime/replication/wire/codec.ts': 'export const codec = 1\n',
+    'runtime/replication/limits.ts': 'export const most = 1\n',
+    'runtime/replication/send/sender.ts':
+      "import { codec } from '../wire/codec.ts'\nimport { most } from '../limits.ts'\nexport const sender = codec + most\n",
+    'test/replication/sender.test.ts': "import { sender } from '../../runtime/replication/send/sender.ts'\nsender\n",
+  }
+  assert.deepEqual(problemsOf(floors), [])
+  const upward = "import { sender } from '../send/sender.ts'\nexport const codec = sender\n"
+  const [problem = ''] = problemsOf({
+    ...floors,
+    'runtime/replication/wire/codec.ts': upward,
+    'runtime/replication/send/sender.ts': 'export const sender = 1\n',
+  })
+  assert.match(problem, /a floor never imports one above it/)
+})

@@ -6,6 +6,28 @@
  */
 import { lineAt, packageOf, readSource, type Source, targetOf } from './source.ts'
 
+/** A large room has floors: a folder imports the folders below it that its entry names, and the contracts of the room. */
+function floorsOf(
+  room: string,
+  mayImport: readonly string[],
+  floors: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, Room>> {
+  const contracts = ['limits', 'stream', 'time', 'store-door', 'clock-door', 'noted', 'far-side']
+  return Object.fromEntries(
+    Object.entries(floors).map(([floor, below]) => [
+      `${room}/${floor}`,
+      {
+        floor: true,
+        mayImport: [
+          ...mayImport,
+          ...below.map(name => `${room}/${name}`),
+          ...contracts.map(name => `${room}/${name}.ts`),
+        ],
+      },
+    ]),
+  )
+}
+
 export const house = {
   /** The folders whose manners are checked, and where reading begins: what no beginning reaches is dead. */
   folders: ['adapters', 'rules', 'runtime', 'firmware-sim'],
@@ -43,6 +65,15 @@ export const house = {
     'runtime/ingest': { mayImport: ['runtime/store', 'adapters'] },
     'runtime/alerting': { mayImport: ['runtime/store', 'rules'] },
     'runtime/replication': { mayImport: ['runtime/store', 'runtime/clock'] },
+    ...floorsOf('runtime/replication', ['runtime/store', 'runtime/clock'], {
+      wire: [],
+      link: ['wire'],
+      lanes: ['wire'],
+      parked: ['wire'],
+      send: ['wire', 'lanes', 'parked'],
+      receive: ['wire', 'parked'],
+      plain: ['wire', 'link', 'lanes', 'parked', 'send'],
+    }),
     'runtime/rollup': { mayImport: ['runtime/store'] },
     'runtime/retention': { mayImport: ['runtime/store'] },
     'runtime/api': { mayImport: ['runtime/store'] },
@@ -110,7 +141,13 @@ export const house = {
   linesMax: 400,
 }
 
-type Room = { readonly mayImport: readonly string[]; readonly pure?: true; readonly noLeaves?: true }
+type Room = {
+  readonly mayImport: readonly string[]
+  readonly pure?: true
+  readonly noLeaves?: true
+  /** A folder inside a room. */
+  readonly floor?: true
+}
 export type Problem = { readonly file: string; readonly line: number; readonly message: string }
 
 /** All problems of a tree of files (path to text). Files under `test/` are only looked at for what they reach. */
@@ -272,7 +309,8 @@ const isIn = (path: string, places: readonly string[]): boolean =>
 /** The longest row that holds the file; the file itself for a leaf. */
 function roomOf(path: string): string | undefined {
   if (house.leaves.includes(path)) return path
-  return Object.keys(house.rooms).find(room => isIn(path, [room]))
+  const rooms = Object.keys(house.rooms).filter(room => isIn(path, [room]))
+  return rooms.toSorted((a, b) => b.length - a.length)[0]
 }
 
 function leavesFor(room: Room): readonly string[] {
@@ -285,6 +323,7 @@ const nameOf = (room: string, isLeaf: boolean): string => (isLeaf ? `the leaf ${
 function insteadOf(room: string, isLeaf: boolean, target: string): string {
   if (isLeaf) return 'leaves import only leaves; move the need to the room that has it'
   const rules = house.rooms[room]
+  if (rules?.floor) return 'a floor never imports one above it: move it down, or hand it over as an argument'
   if (rules?.noLeaves) return 'it speaks only MQTT, like a device; write what it needs in its own room'
   if (rules?.pure)
     return `pure rooms import only themselves and ${house.pureLeaves.join(', ')}; take the rest as an argument`
