@@ -77,8 +77,8 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     const listening = {
       tls: options.tls,
       connectionsMax: limits.connectionsMax,
-      onTlsError: (error: Error, address: string) =>
-        tally.warn('refused_tls', 'A client was refused: no TLS with it', { address, error: messageOf(error) }),
+      onTlsError: (error: Error, address: string, name?: string) =>
+        tally.warn('refused_tls', 'A client was refused: no TLS with it', { address, name, error: messageOf(error) }),
     }
     for (const address of options.listen) servers.push(await listen(address, listening, socket => lobby.enter(socket)))
   } catch (error) {

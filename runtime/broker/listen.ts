@@ -30,7 +30,8 @@ export type ListenOptions = {
   readonly tls: BrokerTls | undefined
   /** Also of connections that are not through with TLS: those nobody else counts. */
   readonly connectionsMax: number
-  readonly onTlsError: (error: Error, address: string) => void
+  /** `name`: the common name of the certificate that it has shown, which nobody vouches for. */
+  readonly onTlsError: (error: Error, address: string, name?: string) => void
 }
 
 export function listen(address: Address, options: ListenOptions, welcome: (socket: Socket) => void): Promise<Server> {
@@ -63,11 +64,13 @@ function createTls(tls: BrokerTls, socketOptions: object, { connectionsMax, onTl
     rejectUnauthorized: ca !== undefined,
   })
   server.maxConnections = connectionsMax
+  const faces = new Faces()
+  server.on('keylog', (_line, socket) => faces.look(socket))
   server.on('tlsClientError', (error, socket) => {
     // Node ends a connection over its certificate without an alert; why stands here alone.
     const why: unknown = socket.authorizationError
     const told = typeof why === 'string' ? new Error(`its certificate: ${why}`) : error
-    onTlsError(told, socket.remoteAddress ?? '')
+    onTlsError(told, socket.remoteAddress ?? '', faces.nameOf(socket))
   })
   server.once(
     'close',
@@ -75,6 +78,31 @@ function createTls(tls: BrokerTls, socketOptions: object, { connectionsMax, onTl
   )
   return server
 }
+
+/**
+ * Who a connection is, noted while it is open: of one that Node has ended over its certificate nothing is known any more.
+ * The first that a server hears of a connection is that it has keys; they are of no interest here.
+ */
+class Faces {
+  readonly #names = new WeakMap<TLSSocket, string | undefined>()
+
+  look(socket: TLSSocket): void {
+    // Asked for once, the socket remembers it.
+    if (socket.remoteAddress === undefined || this.#names.has(socket)) return
+    this.#names.set(socket, undefined)
+    socket.prependOnceListener('secure', () => {
+      const { CN } = socket.getPeerCertificate().subject ?? {}
+      if (typeof CN === 'string') this.#names.set(socket, CN.slice(0, nameCharsTold))
+    })
+  }
+
+  nameOf(socket: TLSSocket): string | undefined {
+    return this.#names.get(socket)
+  }
+}
+
+/** Nobody vouches for the name of a certificate that is refused: no more of it is told than an id may have. */
+const nameCharsTold = 64
 
 /** No session tickets: a client that comes again shows its certificate again, to the authorities of today. */
 function contextOf(tls: BrokerTls): SecureContextOptions {

@@ -20,6 +20,7 @@ async function setUp(
   version: 4 | 5,
   judge: (topic: string, payload: string) => Verdict,
   tables: readonly string[] = ['readings'],
+  topicEnd = '{gateway}',
 ): Promise<Setting> {
   const broker = await openScriptedBroker(version, judge)
   t.after(() => broker.close())
@@ -35,7 +36,7 @@ async function setUp(
       publish: tables.map(table => ({
         table,
         start: 'beginning',
-        topic: `${table}/{gateway}`,
+        topic: `${table}/${topicEnd}`,
         format: 'json',
         payload: '{value}',
       })),
@@ -163,5 +164,24 @@ describe('a bridge to a plain broker that', { timeout: 120_000 }, () => {
     await until('readings', () => setting.stream().behind === 0 && setting.stream('alerts').behind === 0, 60_000)
     await until('parked', () => setting.stream('thresholds').parked === 1, 60_000)
     assert.deepEqual(new Set(taken(setting)), new Set(['1', '2', '3', 'firing']))
+  })
+
+  it('forbids every topic of a table, all different: the stream is refused and names one, until one is taken', async t => {
+    let isForbidden = true
+    // 135 is "not authorized".
+    const setting = await setUp(t, 5, () => (isForbidden ? 135 : 'take'), ['thresholds'], '{key}')
+    const stream = () => setting.stream('thresholds')
+    for (const key of ['a', 'b', 'c']) await put(setting.store, key, 1)
+    await until('parked', () => stream().parked === 3 && stream().behind === 0)
+    const { state, reason } = stream()
+    assert.equal(state, 'refused')
+    assert.equal(
+      reason,
+      "nothing of this table was taken yet: the broker's access rules forbid this topic (topic thresholds/c)",
+    )
+    isForbidden = false
+    await put(setting.store, 'd', 1)
+    await until('taken', () => stream().state === 'idle')
+    assert.equal(stream().reason, undefined)
   })
 })

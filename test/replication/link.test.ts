@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import type { AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Log } from '../../runtime/log.ts'
@@ -73,6 +75,19 @@ describe('a link', () => {
     for (const link of links.splice(0)) await link.close()
     await proxy.close()
     await cloud.close()
+  })
+
+  it('asks whether the url should begin with mqtts when a port for TLS closes it at once', async () => {
+    const server = createTlsServer()
+    server.on('tlsClientError', () => undefined)
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    try {
+      const { link } = open({ url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}` })
+      await until('a reason', () => link.status().reason !== undefined)
+      assert.match(link.status().reason ?? '', /does this port speak TLS, so that the url begins with mqtts:\/\/\?$/)
+    } finally {
+      server.close()
+    }
   })
 
   it('comes back by itself after every cut, and subscribes again', async () => {

@@ -22,6 +22,7 @@ import {
   closedAgainAndAgain,
   closedByFarSide,
   closedOverCertificate,
+  closedWithoutTls,
   mishapOf,
   mishapOfCode,
 } from './mishap.ts'
@@ -205,6 +206,7 @@ export class Link {
       if (!isWelcome && mishap.kind === 'version' && this.#version.refused()) return this.#again(client)
       if (isWelcome || mishap.kind !== 'closed') return this.#lost(client, mishap)
       this.#version.closed()
+      if (this.#options.url.startsWith('mqtt://')) return this.#lost(client, closedWithoutTls(mishap))
       this.#lost(client, tls?.cert === undefined ? mishap : closedOverCertificate(mishap))
     }
     try {

@@ -48,6 +48,14 @@ export function closedOverCertificate({ reason }: Mishap): Mishap {
   return { kind: 'certificate', reason: `${reason} before it let us in: ${hint}` }
 }
 
+/** A port for TLS has no word for a client without it. */
+export function closedWithoutTls({ kind, reason }: Mishap): Mishap {
+  return {
+    kind,
+    reason: `${reason} before it let us in: does this port speak TLS, so that the url begins with mqtts://?`,
+  }
+}
+
 const versionCodes = new Set([1, 132])
 const loginCodes = new Set([4, 5, 134, 135, 138, 140])
 export const takenOverCode = 142

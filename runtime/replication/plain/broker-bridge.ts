@@ -70,6 +70,12 @@ const refusals: ReadonlyMap<number | undefined, 'topic' | 'message'> = new Map([
   [153, 'message'],
 ])
 
+/** MQTT.js says "Publish error: Not authorized", and not of what. */
+const refusalWords: ReadonlyMap<number, string> = new Map([
+  [135, "the broker's access rules forbid this topic"],
+  [144, 'the broker does not take this topic name'],
+])
+
 export class BrokerBridge implements FarSide {
   readonly #options: BrokerBridgeOptions
   readonly #doors: BrokerBridgeDoors
@@ -271,7 +277,7 @@ export class BrokerBridge implements FarSide {
     } else {
       const what = refusals.get(answer.code)
       if (what === undefined) this.#pause(answer.reason)
-      else stream.refused(seq, answer.reason, what)
+      else stream.refused(seq, (answer.code && refusalWords.get(answer.code)) || answer.reason, what)
     }
     this.#rouse()
   }

@@ -36,6 +36,9 @@ export type PlainStep =
   | { readonly kind: 'message'; readonly seq: Seq; readonly topic: string; readonly payload: Buffer }
   | { readonly kind: 'passed' | 'nothing' }
 
+/** Of a topic in a reason: as much as a person reads. */
+const topicCharsTold = 120
+
 type Flight = { readonly entry: ReadingEntry | RecordEntry; readonly topic: string }
 
 export class PlainStream {
@@ -56,6 +59,9 @@ export class PlainStream {
   readonly #flights = new Map<Seq, Flight>()
   #condemned: Condemned | undefined
   #refusedInARow: { entries: number; readonly topics: Set<string> } = { entries: 0, topics: new Set() }
+  #hasTaken = false
+  /** Why it refuses; as long as it has taken nothing at all, nobody may believe that the rest flows. */
+  #lastRefusal: string | undefined
   #refusal: { readonly reason: string; readonly untilMs: number } | undefined
   #progressAtMs = 0
   #lastConfirmedAtMs: number | undefined
@@ -246,9 +252,11 @@ export class PlainStream {
     this.#refusedInARow.entries++
     this.#refusedInARow.topics.add(topic)
     const { entries, topics } = this.#refusedInARow
+    const said = `${reason} (topic ${topic.slice(0, topicCharsTold)})`
+    if (!this.#hasTaken) this.#lastRefusal = said
     const isForAll = this.options.topic.names.every(name => name === 'gateway' || name === 'table')
     if (isForAll || topics.size >= refusedTopicsInARowMax || entries >= refusedEntriesInARowMax) {
-      this.#stop(`${reason} (topic ${topic})`)
+      this.#stop(said)
       return false
     }
     this.#park(entry, reason)
@@ -271,6 +279,8 @@ export class PlainStream {
   /** The broker has taken it. */
   taken(seq: Seq): void {
     if (this.#window === undefined || !this.#flights.delete(seq)) return
+    this.#hasTaken = true
+    this.#lastRefusal = undefined
     this.#refusal = undefined
     this.#refusedInARow = { entries: 0, topics: new Set() }
     this.#moved(entryDone(this.#window, seq))
@@ -328,14 +338,19 @@ export class PlainStream {
       ...this.#gaps.status(far),
       undecided: this.options.selection?.undecided ?? 0,
       state: this.#state(behind),
-      reason: this.#refusal?.reason,
+      reason: this.#refusal?.reason ?? this.#nothingTaken,
     }
+  }
+
+  /** All of it is parked, though each for a topic of its own: too few to stop for, and nothing to call green. */
+  get #nothingTaken(): string | undefined {
+    return this.#lastRefusal === undefined ? undefined : `nothing of this table was taken yet: ${this.#lastRefusal}`
   }
 
   #state(behind: number): StreamStatus['state'] {
     if (this.#refusal !== undefined) return 'refused'
     if (this.#window === undefined) return 'offline'
-    if (behind === 0) return 'idle'
+    if (behind === 0) return this.#nothingTaken === undefined ? 'idle' : 'refused'
     const silentMs = this.#doors.time.monotonicMs() - this.#progressAtMs
     return this.waiting > 0 && silentMs >= stallMs ? 'stalled' : 'moving'
   }
