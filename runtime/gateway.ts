@@ -13,7 +13,7 @@ import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
 import { openBridges } from './bridges.ts'
 import { monotonicMs } from './clock/wall.ts'
-import { GatewayUsers } from './cloud/access.ts'
+import { GatewayUsers, twoNames } from './cloud/access.ts'
 import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
 import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, RouteConfig, TableChoice } from './config/config.ts'
@@ -229,6 +229,7 @@ async function openCloud(house: House, options: HubConfig, store: Store, keeper:
 /** A listener of our own for the gateways. */
 async function openHubBroker({ log, closers, time }: House, options: HubConfig) {
   const room = log.child({ room: 'hub' })
+  let toldOfNames: string | undefined
   const users = new GatewayUsers(await openGatewayPasswords(options.gateways, room, closers))
   const secure = options.tls && (await openServerTls(options.tls, room, closers))
   const broker: Broker = await openBroker({
@@ -241,8 +242,13 @@ async function openHubBroker({ log, closers, time }: House, options: HubConfig) 
       accept: (_publish, done) => done(new Error('this listener is for gateways')),
       flush: () => undefined,
     },
-    authenticate: (user, password, client, certificateName) =>
-      users.admit(user, password, client, broker.connected(), certificateName),
+    authenticate: (user, password, client, certificateName) => {
+      const reason = twoNames(user, certificateName)
+      // Once for each, not with every attempt.
+      if (reason !== undefined && reason !== toldOfNames) room.error({ reason }, 'A gateway is not let in')
+      toldOfNames = reason ?? toldOfNames
+      return users.admit(user, password, client, broker.connected(), certificateName)
+    },
     mayPublish: (client, topic) => users.may(client, topic, 'publish'),
     maySubscribe: (client, filter) => users.may(client, filter, 'subscribe'),
     now: time.clock.now,

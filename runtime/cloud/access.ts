@@ -68,6 +68,13 @@ export class GatewayUsers {
   }
 }
 
+/** What is wrong with a gateway whose configuration and certificate name two; undefined where they name one. */
+export function twoNames(user: string | undefined, certificateName: string | undefined): string | undefined {
+  if (user === undefined || certificateName === undefined || user === certificateName) return undefined
+  const told = JSON.stringify(user.slice(0, 64))
+  return `it calls itself ${told} and its certificate is that of "${certificateName.slice(0, 64)}": gateway.id must be its common name`
+}
+
 /** Compares in constant time, whatever the lengths are. */
 function isPassword(expected: string, given: Buffer | undefined): boolean {
   if (given === undefined) return false

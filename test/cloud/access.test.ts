@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { GatewayUsers } from '../../runtime/cloud/access.ts'
+import { GatewayUsers, twoNames } from '../../runtime/cloud/access.ts'
 
 const up = (gateway: string): string => `holdfast/v1/${gateway}/up/hello`
 const password = (text: string): Buffer => Buffer.from(text)
@@ -65,5 +65,15 @@ describe('the gateways of a hub', () => {
     assert.equal(users.admit('gw-2', undefined, 'b', [], 'gw-2'), false)
     assert.equal(users.admit('gw-2', password('right'), 'b', [], 'gw-2'), true)
     assert.equal(users.admit(undefined, undefined, 'c', [], 'gw-3'), false)
+  })
+})
+
+describe('a gateway whose certificate is that of another', () => {
+  it('is told of with both names', () => {
+    assert.match(twoNames('gw-1', 'gw-2') ?? '', /^it calls itself "gw-1" and its certificate is that of "gw-2": /)
+    assert.deepEqual(
+      [twoNames('gw-1', 'gw-1'), twoNames(undefined, 'gw-1'), twoNames('gw-1', undefined)],
+      [undefined, undefined, undefined],
+    )
   })
 })
