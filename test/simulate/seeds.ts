@@ -8,4 +8,5 @@ export const seedsThatFailed: readonly (readonly [seed: number, found: string])[
     1150,
     'an older copy that was started twice before it met the hub took what the hub had for what it has, and lost it',
   ],
+  [87, 'a transaction had used up the tokens of a minute, and what waited for them called itself moving'],
 ]

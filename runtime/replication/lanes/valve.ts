@@ -49,6 +49,8 @@ export type ValveStatus = {
 }
 
 const budgetsOwner = 'budgets'
+/** A stream that waits for tokens no longer than this is moving. */
+const momentMs = 5_000
 /** At most so much running time may be forgotten by a restart. */
 const elapsedMsMax = 600_000
 
@@ -90,19 +92,24 @@ export class Valve {
       const reason = now.isTrusted ? 'outside its window' : 'outside its window: the clock is not trusted yet'
       return { reason, goesOnAtMs: window.untilMs }
     }
-    const { dailyBytes } = this.#options
+    const { dailyBytes, rateBytes } = this.#options
     const budget = this.#budget && passed(this.#budget, now)
-    if (budget === undefined || leftBytes(budget) > 0) return undefined
-    return { reason: `the ${formatSize(dailyBytes ?? 0)} of today are used up`, goesOnAtMs: renewsAtMs(budget, now) }
+    if (budget !== undefined && leftBytes(budget) <= 0) {
+      return { reason: `the ${formatSize(dailyBytes ?? 0)} of today are used up`, goesOnAtMs: renewsAtMs(budget, now) }
+    }
+    // One large transaction may take the tokens of a minute.
+    const pauseMs = this.#pauseMs()
+    if (pauseMs <= momentMs) return undefined
+    const reason = `what went before has used up the ${formatSize(rateBytes ?? 0)} a second`
+    return { reason, goesOnAtMs: Math.round(now.wallMs + pauseMs) }
   }
 
   /** May a frame of this lane go now? */
   isOpen(table: string, lane: Lane): boolean {
     if (isNeverHeld(lane)) return true
-    if (this.hold(table, lane) !== undefined) return false
-    const pauseMs = this.#bucket === undefined ? 0 : waitMs(this.#bucket, this.#doors.time.monotonicMs())
+    const pauseMs = this.#pauseMs()
     if (pauseMs > 0) this.#wakeAfter(pauseMs)
-    return pauseMs === 0
+    return pauseMs === 0 && this.hold(table, lane) === undefined
   }
 
   /** A stream that is held back on purpose says so, instead of seeming to be stuck. */
@@ -158,6 +165,11 @@ export class Valve {
     } catch (error) {
       log.debug({ bridge: name, reason: messageOf(error) }, 'the used budget was not saved')
     }
+  }
+
+  /** Until there are tokens again. */
+  #pauseMs(): number {
+    return this.#bucket === undefined ? 0 : waitMs(this.#bucket, this.#doors.time.monotonicMs())
   }
 
   #wakeAfter(pauseMs: number): void {
