@@ -31,6 +31,7 @@ export class Load {
   readonly transactions = new Map<number, readonly string[]>()
   /** Readings that were sent again: these stand in the log where the second try found room. */
   readonly sentAgain = new Set<number>()
+  readonly #underWay = new Set<{ readonly node: SimNode; readonly store: SimNode['store'] }>()
   /** Where each entry that was acknowledged stands in its origin's log, by `node/table/n`. */
   readonly places = new Map<string, number>()
   readonly #looked = new Map<string, Seq>()
@@ -157,6 +158,11 @@ export class Load {
     }
   }
 
+  /** True if a slow disk still owes an answer; what a process that died was asked for nobody waits for. */
+  get isUnderWay(): boolean {
+    return [...this.#underWay].some(({ node, store }) => node.store === store)
+  }
+
   #begin(table: string, node: SimNode): Written {
     const one: Written = { n: ++this.#n, table, node: node.id, state: 'waiting', acknowledgedAtMs: 0 }
     this.written.push(one)
@@ -174,8 +180,11 @@ export class Load {
     const urgency = changes[0]?.kind === 'append' ? 'interval' : 'now'
     const names = `${node.id} ${written[0]?.table} ${written[0]?.n}${written.length > 1 ? `-${written.at(-1)?.n}` : ''}`
     this.#world.note(`write ${names}`)
+    const commit = { node, store }
+    this.#underWay.add(commit)
     store.commit(changes, urgency).then(
       () => {
+        this.#underWay.delete(commit)
         this.#world.note(`acknowledged ${names}`)
         acknowledged()
         for (const one of written) {
@@ -185,6 +194,7 @@ export class Load {
         void this.#notePlaces(node, store, written[0]?.table ?? '').catch(() => undefined)
       },
       (error: unknown) => {
+        this.#underWay.delete(commit)
         this.#world.note(`refused ${names}: ${(error as Error).message}`)
         for (const one of written) if (one.state === 'waiting') one.state = 'refused'
       },

@@ -78,7 +78,7 @@ export async function runSeed({ seed, trace, broken }: RunOptions): Promise<Outc
   load.stop()
   storm.end()
   world.note('the storm is over')
-  await drain(world, nodes, isOver)
+  await drain(world, nodes, load, isOver)
   const before = wire.frames
   await timeline.pass(timeline.nowMs + idleMs, isOver)
   if (wire.frames > before) world.violate(`${wire.frames - before} frames were sent though there was nothing to say`)
@@ -116,13 +116,13 @@ function asOldEndsSay(scenario: Scenario, topic: string, payload: Buffer): Buffe
   return encodeMessage(hello)
 }
 
-/** Until every stream says of itself that nothing is behind, twice in a row. */
-async function drain(world: World, nodes: readonly SimNode[], isOver: () => boolean): Promise<void> {
+/** Until nothing is being written and every stream says of itself that nothing is behind, twice in a row. */
+async function drain(world: World, nodes: readonly SimNode[], load: Load, isOver: () => boolean): Promise<void> {
   const { timeline } = world
   const beganMs = timeline.nowMs
   let calm = 0
   const look = (): void => {
-    calm = whatIsLeft(nodes) === undefined ? calm + 1 : 0
+    calm = !load.isUnderWay && whatIsLeft(nodes) === undefined ? calm + 1 : 0
     timeline.after(500, look)
   }
   look()
