@@ -4,19 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import type { ReadingForm } from '../../runtime/api/forms.ts'
 import { openProxy, type Proxy } from '../rigs/proxy.ts'
+import { arrived, contents, offline, rules, talking } from './ends.ts'
 import { Publisher } from './publisher.ts'
 import { eventually, freePort, pause, type Program, Site, slowStoreConfig, storeConfig } from './programs.ts'
-
-const rules = `
-groups:
-  - name: cold-store
-    rules:
-      - alert: TooWarm
-        match: { metric: temperature }
-        above: { table: thresholds, key: limit, default: 8 }
-`
 
 type Line = {
   readonly hub: Program
@@ -75,48 +66,6 @@ bridges: [{ name: up, url: 'mqtt://127.0.0.1:${link.port}', keepalive: ${keepali
   await talking(gateway)
   return { gateway, link, port }
 }
-
-async function talking(gateway: Program): Promise<void> {
-  await eventually(async () => assert.equal((await gateway.bridge()).state, 'talking'))
-}
-
-async function offline(gateway: Program): Promise<void> {
-  await eventually(async () => assert.notEqual((await gateway.bridge()).state, 'talking'))
-}
-
-/** Everything of a reading that travels. */
-const journey = (reading: ReadingForm): unknown[] => [
-  reading.seq,
-  reading.origin,
-  reading.stamp,
-  reading.device,
-  reading.value,
-  reading.id,
-  reading.arrival_ms,
-]
-
-/** The hub holds the readings and alerts of the gateway: all, once, in the gateway's order; and nothing is left to send. */
-async function arrived({ hub, gateway, publisher }: Line): Promise<readonly ReadingForm[]> {
-  const ours = await gateway.readings()
-  assert.deepEqual(
-    ours.map(({ id }) => id),
-    publisher.acknowledged,
-    'the gateway itself has not what it acknowledged',
-  )
-  await eventually(async () => {
-    assert.deepEqual((await hub.readings()).map(journey), ours.map(journey))
-    assert.deepEqual(await contents(hub, 'alerts'), await contents(gateway, 'alerts'))
-    const { streams } = await gateway.bridge()
-    assert.deepEqual(
-      streams.map(({ behind, parked }) => [behind, parked]),
-      streams.map(() => [0, 0]),
-    )
-  })
-  return ours
-}
-
-const contents = async (program: Program, table: string): Promise<unknown[]> =>
-  (await program.rows(table)).map(({ key, value, stamp, origin }) => ({ key, value, stamp, origin }))
 
 const behind = async (gateway: Program, table: string): Promise<number> => {
   const { streams } = await gateway.bridge()

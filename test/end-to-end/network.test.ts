@@ -7,18 +7,9 @@ import { execFile } from 'node:child_process'
 import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { Network, noNetwork, uplinkAddress } from '../rigs/network.ts'
-import type { ReadingForm } from '../../runtime/api/forms.ts'
+import { arrived, journey, offline, rules, talking } from './ends.ts'
 import { Publisher } from './publisher.ts'
 import { eventually, type Program, Site, storeConfig } from './programs.ts'
-
-const rules = `
-groups:
-  - name: cold-store
-    rules:
-      - alert: TooWarm
-        match: { metric: temperature }
-        above: { table: thresholds, key: limit, default: 8 }
-`
 
 type Hosts = {
   readonly network: Network
@@ -61,41 +52,6 @@ bridges:
     keepalive: ${keepalive}
     ${bridge ?? 'publish: [readings, alerts]\n    subscribe: [thresholds]'}
 `
-
-const talking = (gateway: Program): Promise<void> =>
-  eventually(async () => assert.equal((await gateway.bridge()).state, 'talking'))
-const offline = (gateway: Program): Promise<void> =>
-  eventually(async () => assert.notEqual((await gateway.bridge()).state, 'talking'))
-
-const journey = ({ seq, origin, stamp, device, value, id, arrival_ms: arrivalMs }: ReadingForm): unknown[] => [
-  seq,
-  origin,
-  stamp,
-  device,
-  value,
-  id,
-  arrivalMs,
-]
-
-/** Everything that was acknowledged is at the hub: once, in order, alerts too, and nothing is left to send. */
-async function arrived({ hub, gateway, publisher }: Hosts): Promise<readonly ReadingForm[]> {
-  const ours = await gateway.readings()
-  assert.deepEqual(
-    ours.map(({ id }) => id),
-    publisher.acknowledged,
-    'the gateway itself has not what it acknowledged',
-  )
-  await eventually(async () => {
-    assert.deepEqual((await hub.readings()).map(journey), ours.map(journey))
-    assert.deepEqual(
-      (await hub.rows('alerts')).map(({ key, value, stamp }) => [key, value, stamp]),
-      (await gateway.rows('alerts')).map(({ key, value, stamp }) => [key, value, stamp]),
-    )
-    const { streams } = await gateway.bridge()
-    for (const { table, behind, parked } of streams) assert.deepEqual([table, behind, parked], [table, 0, 0])
-  })
-  return ours
-}
 
 const sent = async (gateway: Program, table: string) => {
   const { streams } = await gateway.bridge()
