@@ -3,7 +3,7 @@
  * matched in time linear in text times stars: a pattern from a file can never make a gateway think for long.
  * Callers ask once per series and keep the answer, so a rule that does not match costs nothing per reading.
  */
-import type { Limit, Rule, SnippetSpec } from './rule.ts'
+import type { AlertRule, Limit, Rule, SnippetSpec } from './rule.ts'
 
 export type SeriesName = { readonly table: string; readonly device: string; readonly metric: string }
 
@@ -57,14 +57,19 @@ export function fillPlaceholders(text: string, about: { readonly device: string;
 }
 
 /** The rule as it is for one series: keys of its limits written out, so that judging a reading builds no text. */
-export function ruleFor(rule: Rule, series: { readonly device: string; readonly metric: string }): Rule {
+export function ruleFor(rule: AlertRule, series: { readonly device: string; readonly metric: string }): AlertRule {
+  if (rule.condition.kind !== 'limits') return rule
   const filled = (limit: Limit | undefined): Limit | undefined => {
     if (limit?.kind !== 'row') return limit
     const key = fillPlaceholders(limit.key, series)
     // A name that looks like a placeholder would be filled in once more: such a key is left for each reading.
     return key.includes('{') ? limit : { ...limit, key }
   }
-  return { ...rule, above: filled(rule.above), below: filled(rule.below), clear: filled(rule.clear) }
+  const { of, above, below, clear } = rule.condition
+  return {
+    ...rule,
+    condition: { kind: 'limits', of, above: filled(above), below: filled(below), clear: filled(clear) },
+  }
 }
 
 /** What is wrong with the braces of a text that may hold placeholders, as half a sentence; undefined if nothing is. */

@@ -3,9 +3,20 @@
  * labels of the group merged into those of the rule. Types, and the bounds that a rule file is held to. Never a verdict:
  * those are in evaluate.ts.
  */
+import type { Json } from '../runtime/reading.ts'
+import type { RuleExpression } from './expression/scope.ts'
 
-/** Which series a rule judges. In device and metric `*` stands for any run of characters; table is a name. */
-export type Match = { readonly table: string; readonly device: string; readonly metric: string }
+/** Which readings a rule judges. In all texts but the table `*` stands for any run of characters. */
+export type Match = {
+  readonly table: string
+  readonly device: string
+  readonly metric: string
+  /** Patterns for the labels that the device has in the table `devices`; all of them must fit. */
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** What one state and one alert stand for: a series, a device, or all that the rule matches together. */
+export type Per = 'series' | 'device' | 'all'
 
 /** A number in the file, or a row of a records table that people (or the cloud) may change while we run. */
 export type Limit =
@@ -24,6 +35,8 @@ export type Limit =
 /** Which readings are written with an alert. Patterns may hold `{device}` and `{metric}` of the alert. */
 export type SnippetSpec = {
   readonly beforeMs: number
+  /** So long after it fired the row is written once more, with what came since; 0 for never. */
+  readonly afterMs: number
   readonly tables: readonly string[]
   readonly device: string
   readonly metric: string
@@ -31,30 +44,105 @@ export type SnippetSpec = {
   readonly pointsMax: number | undefined
 }
 
-export type Rule = {
-  /** The alert's name: unique over all files. */
+/** What makes an alert. A rule has exactly one. */
+export type Condition =
+  | {
+      readonly kind: 'limits'
+      /** The number that is held against the limits; undefined is the value of the reading. */
+      readonly of: RuleExpression | undefined
+      /** At least one of above and below is there; with both, the rule watches for values outside the band. */
+      readonly above: Limit | undefined
+      readonly below: Limit | undefined
+      /** Where a firing alert may clear; undefined means at the limit itself. Only with exactly one limit. */
+      readonly clear: Limit | undefined
+    }
+  | {
+      readonly kind: 'expression'
+      readonly violated: RuleExpression
+      /** When a firing alert may clear; undefined means as soon as it is not violated. */
+      readonly clear: RuleExpression | undefined
+    }
+  /** No reading for so long. */
+  | { readonly kind: 'absent'; readonly afterMs: number }
+
+/** When a rule is judged besides with each reading: at multiples of a time, or when a cron expression in a zone says so. */
+export type Moments =
+  | { readonly kind: 'interval'; readonly everyMs: number }
+  | { readonly kind: 'cron'; readonly cron: string; readonly zone: string }
+
+/** More than `changes` alerts within that time are one alert that flaps: it ends once it was quiet for as long. */
+export type Flapping = { readonly changes: number; readonly withinMs: number }
+
+export type Occasion = 'firing' | 'resolved'
+
+/** What is done at the gateway itself. Texts are templates, as annotations are. */
+export type Action = {
+  readonly on: readonly Occasion[]
+  /** Done again and again while the alert fires; undefined is once. */
+  readonly repeatMs: number | undefined
+  readonly does:
+    | {
+        readonly kind: 'publish'
+        readonly topic: string
+        /** A text is sent as it is, anything else as JSON. */
+        readonly payload: Json
+        readonly qos: 0 | 1 | 2
+        readonly retain: boolean
+      }
+    | { readonly kind: 'write'; readonly table: string; readonly key: string; readonly row: Json }
+}
+
+type RuleBase = {
+  /** The name of the alert, or of the recording: unique over all files. */
   readonly id: string
   readonly group: string
   readonly file: string
   readonly match: Match
-  /** At least one of above and below is there; with both, the rule watches for values outside the band. */
-  readonly above: Limit | undefined
-  readonly below: Limit | undefined
-  /** Where a firing alert may clear; undefined means at the limit itself. Only with exactly one limit. */
-  readonly clear: Limit | undefined
-  readonly forMs: number
-  readonly keepFiringForMs: number
-  readonly snippet: SnippetSpec
+  readonly per: Per
+  /** Undefined: with each reading only. */
+  readonly moments: Moments | undefined
+  /** A reading that is so much later than its series usually is belongs to history, and pages nobody. */
+  readonly lateAfterMs: number
   readonly labels: Readonly<Record<string, string>>
-  readonly annotations: Readonly<Record<string, string>>
   /**
-   * Changes when the meaning of a verdict changes (match, limits, for, keep_firing_for): state kept under another
-   * fingerprint belongs to another rule and starts fresh. Labels, annotations and snippet do not count.
+   * Changes when the meaning of a verdict changes (match, condition, for, …): state kept under another fingerprint
+   * belongs to another rule and starts fresh. Labels, annotations, actions and snippet do not count.
    */
   readonly fingerprint: string
 }
 
+export type AlertRule = RuleBase & {
+  readonly kind: 'alert'
+  readonly condition: Condition
+  readonly forMs: number
+  readonly keepFiringForMs: number
+  /** Once it has cleared it waits for somebody to acknowledge it. */
+  readonly latch: boolean
+  readonly flapping: Flapping | undefined
+  /** Told again so often while it fires; undefined is what the configuration says. */
+  readonly renotifyMs: number | undefined
+  readonly severity: string
+  readonly annotations: Readonly<Record<string, string>>
+  readonly snippet: SnippetSpec
+  readonly actions: readonly Action[]
+}
+
+/** Makes readings of a new series out of others, so that they may travel instead of these. */
+export type RecordRule = RuleBase & {
+  readonly kind: 'record'
+  readonly expression: RuleExpression
+  /** The metric and the series table of the new readings; the device stays, or is the pattern of the match. */
+  readonly metric: string
+  readonly table: string
+}
+
+export type Rule = AlertRule | RecordRule
+
+export const severityDefault = 'warning'
+
 const dayMs = 86_400_000
+
+export const lateAfterMsDefault = 60_000
 
 /** A hold longer than this is a report, not an alert; the bound keeps sums of times far from the end of a double. */
 export const holdMsMax = 30 * dayMs

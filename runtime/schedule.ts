@@ -25,21 +25,41 @@ export type WindowState = {
   readonly untilMs: number | undefined
 }
 
+/** The instants that a cron expression of five fields names. */
+export type Instants = {
+  /** The last one up to `atMs` and after `afterMs`. */
+  latest(atMs: number, afterMs: number): number | undefined
+  /** The first one after `atMs`; undefined if there is none within a year. */
+  next(atMs: number): number | undefined
+}
+
+export type CompiledInstants =
+  | { readonly ok: true; readonly instants: Instants }
+  | { readonly ok: false; readonly key: 'open' | 'zone'; readonly reason: string }
+
+/** Reads a cron expression once. `key` says which of the two is wrong. */
+export function compileInstants(open: string, zone: string): CompiledInstants {
+  const reason = objectionTo(open)
+  if (reason !== undefined) return { ok: false, key: 'open', reason }
+  const offsetMs = zoneOffsets(zone)
+  if (offsetMs !== undefined) return { ok: true, instants: new Openings(open, offsetMs) }
+  return { ok: false, key: 'zone', reason: `"${zone}" is no time zone: write one such as UTC or Europe/Berlin` }
+}
+
 export type Schedule = { stateAt(wallMs: number): WindowState }
 
 export type Compiled =
   | { readonly ok: true; readonly schedule: Schedule }
   | { readonly ok: false; readonly key: 'open' | 'zone'; readonly reason: string }
 
+export function isTimeZone(zone: string): boolean {
+  return zoneOffsets(zone) !== undefined
+}
+
 /** Reads a window once, for many questions. What is wrong with it is said by key, for a person. */
 export function compileWindow({ open, forMs, zone }: Window): Compiled {
-  const reason = objectionTo(open)
-  if (reason !== undefined) return { ok: false, key: 'open', reason }
-  const offsetMs = offsetsOf(zone)
-  if (offsetMs === undefined) {
-    return { ok: false, key: 'zone', reason: `"${zone}" is no time zone: write one such as UTC or Europe/Berlin` }
-  }
-  return { ok: true, schedule: scheduleOf(new Openings(open, offsetMs), forMs) }
+  const compiled = compileInstants(open, zone)
+  return compiled.ok ? { ok: true, schedule: scheduleOf(compiled.instants, forMs) } : compiled
 }
 
 function objectionTo(open: string): string | undefined {
@@ -53,7 +73,7 @@ function objectionTo(open: string): string | undefined {
 
 const plain = (message: string): string => message.replace(/ is a invalid expression for .*/, ' is not valid there')
 
-function scheduleOf(openings: Openings, forMs: number): Schedule {
+function scheduleOf(openings: Instants, forMs: number): Schedule {
   return {
     stateAt: wallMs => {
       const latest = openings.latest(wallMs, wallMs - forMs)
@@ -68,7 +88,7 @@ function scheduleOf(openings: Openings, forMs: number): Schedule {
  * The instants at which an expression opens. Local times are told as milliseconds of a calendar that has no daylight
  * saving (as if they were UTC); their instants are in the same order, which is what lets them be searched.
  */
-class Openings {
+class Openings implements Instants {
   /** The times of a day that matches, as milliseconds from its start, ascending. */
   readonly #times: readonly number[]
   readonly #isDay: (localDayMs: number) => boolean
@@ -145,7 +165,7 @@ class Openings {
 /** What local clocks show at an instant, less that instant. */
 type OffsetMs = (atMs: number) => number
 
-function offsetsOf(zone: string): OffsetMs | undefined {
+export function zoneOffsets(zone: string): OffsetMs | undefined {
   if (zone === 'UTC') return () => 0
   let format: Intl.DateTimeFormat
   try {

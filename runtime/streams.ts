@@ -2,7 +2,7 @@
  * From the keys of a published stream to what its sender needs: here the expression language of `rules` meets
  * `replication`, which knows nothing of it. Pure.
  */
-import { compileReadingWhere, compileRowWhere } from '../rules/where.ts'
+import { compileReadingWhere, compileRowWhere } from '../rules/expression/where.ts'
 import type { BridgeConfig, Config, PublishConfig } from './config/config.ts'
 import type { SelectionOptions } from './replication/send/selection.ts'
 import type { RollupOptions } from './rollup/rollup.ts'

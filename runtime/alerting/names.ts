@@ -1,5 +1,5 @@
 /** Where alerting keeps what it knows: its table, its state, its cursors, and the keys of its rows. Pure. */
-import { alertKey } from '../../rules/alert.ts'
+import { alertKey } from '../../rules/alert/alert.ts'
 import type { Series } from '../store/types.ts'
 
 export const alertsTable = 'alerts'

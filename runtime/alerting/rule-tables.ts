@@ -10,7 +10,10 @@ export function tableProblems(rules: readonly Rule[], tables: KnownTables): Prob
     if (!found) return `there is no table "${table}" in the configuration`
     return found.kind === kind ? undefined : `"${table}" is a ${found.kind} table; a ${kind} table is needed here`
   }
-  return rules.flatMap(({ id, file, match, snippet, above, below, clear }) => {
+  return rules.flatMap(rule => {
+    if (rule.kind !== 'alert') return []
+    const { id, file, match, snippet, condition } = rule
+    const { above, below, clear } = condition.kind === 'limits' ? condition : {}
     const limits = [above, below, clear].flatMap(limit => (limit?.kind === 'row' ? [limit.table] : []))
     const faults = [
       ...[match.table, ...snippet.tables].map(table => fault(table, 'series')),

@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
-import { parseRules } from '../../rules/file.ts'
+import { parseRules } from '../../rules/language/file.ts'
 import type { Rule } from '../../rules/rule.ts'
 import { type Problem, formatProblem } from '../document.ts'
 import { messageOf, systemCode } from '../errors.ts'

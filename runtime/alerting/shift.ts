@@ -2,8 +2,8 @@
  * What a clock that was off has left behind in the states of rules, put right. The changes ride in the commit that tells
  * of the offset, so that a crash leaves both or none.
  */
-import type { RuleState } from '../../rules/evaluate.ts'
-import { latestMs, shiftState } from '../../rules/shift.ts'
+import type { RuleState } from '../../rules/judge/evaluate.ts'
+import { latestMs, shiftState } from '../../rules/judge/shift.ts'
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
 import type { Change } from '../store/types.ts'

@@ -2,14 +2,22 @@
  * A track is one rule judging one series: the state that evaluate.ts moves on, and what of it is not saved yet. Tracks
  * are made when a series is first seen and read their state from the store, so a restart goes on where it was.
  */
-import { type Lookup, type RuleState, type Verdict, advance, dueMs, startState, step } from '../../rules/evaluate.ts'
+import {
+  type Lookup,
+  type RuleState,
+  type Verdict,
+  advance,
+  dueMs,
+  startState,
+  step,
+} from '../../rules/judge/evaluate.ts'
 import { ruleFor, rulesFor } from '../../rules/match.ts'
-import type { Rule } from '../../rules/rule.ts'
+import type { AlertRule, Rule } from '../../rules/rule.ts'
 import type { Json } from '../reading.ts'
 import { type ReadingEntry, type Seq, type Series, timeOf } from '../store/types.ts'
 
 export type Track = {
-  readonly rule: Rule
+  readonly rule: AlertRule
   readonly series: Series
   /** Where its state is saved. */
   readonly key: string
@@ -133,13 +141,15 @@ export class Tracks {
   #open(series: Series): readonly Track[] {
     const known = this.#bySeries.get(series)
     if (known) return known
-    const tracks = rulesFor(this.#rules, series).map(rule => this.#track(rule, series))
+    const tracks = rulesFor(this.#rules, series).flatMap(rule =>
+      rule.kind === 'alert' ? [this.#track(rule, series)] : [],
+    )
     this.#bySeries.set(series, tracks)
     return tracks
   }
 
   /** Series that differ only in their unit share a track: a device that is taught a unit does not lose its state. */
-  #track(rule: Rule, series: Series): Track {
+  #track(rule: AlertRule, series: Series): Track {
     const key = trackKey(rule.id, series)
     const known = this.#byKey.get(key)
     if (known) return known

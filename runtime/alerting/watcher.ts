@@ -6,12 +6,12 @@
  * from the same state, and come to the same verdicts. What must never happen is an alert without the state that it leads
  * to, or a state without its alert.
  */
-import { type AlertRow, alertRow } from '../../rules/alert.ts'
-import type { Lookup } from '../../rules/evaluate.ts'
+import { type AlertRow, alertRow } from '../../rules/alert/alert.ts'
+import type { Lookup } from '../../rules/judge/evaluate.ts'
 import { fillPlaceholders, inSnippet } from '../../rules/match.ts'
 import type { Rule } from '../../rules/rule.ts'
-import { Gathered, type SeriesNames } from '../../rules/gather.ts'
-import { type Snippet, snippet } from '../../rules/snippet.ts'
+import { Gathered, type SeriesNames } from '../../rules/alert/gather.ts'
+import { type Snippet, snippet } from '../../rules/alert/snippet.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'

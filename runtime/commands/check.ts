@@ -41,7 +41,7 @@ async function checkAll(named: string | undefined): Promise<Report> {
   // Where the rules are is known only once the configuration is right.
   if (!result.ok) return { ok: false, config, rules: null, problems: result.problems }
   const { folder } = result.config.rules
-  const { parseRules } = await import('../../rules/file.ts')
+  const { parseRules } = await import('../../rules/language/file.ts')
   const { tableProblems } = await import('../alerting/rule-tables.ts')
   const files = await readRules(folder)
   const parsed = parseRules(files)

@@ -19,6 +19,7 @@ export type Config = {
   /** In the order of the file: the first that matches takes the message. */
   readonly routes: readonly RouteConfig[]
   readonly rules: RulesConfig
+  readonly alerts: AlertsConfig
   readonly clock: ClockConfig
   readonly bridges: readonly BridgeConfig[]
   readonly hub: HubConfig | undefined
@@ -64,7 +65,17 @@ export type RouteConfig = {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-export type RulesConfig = { readonly folder: string }
+/** `zone` is a time zone that this machine knows. */
+export type RulesConfig = { readonly folder: string; readonly zone: string }
+
+export type AlertsConfig = {
+  readonly activeMax: number
+  /** Undefined: alerts are told once. */
+  readonly renotifyMs: number | undefined
+  /** Empty: each alert is told by itself. */
+  readonly groupBy: readonly string[]
+  readonly groupWaitMs: number
+}
 
 export type FarSide = { readonly url: string; readonly host: string; readonly port: number; readonly tls: boolean }
 

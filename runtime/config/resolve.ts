@@ -5,6 +5,7 @@
 import { join, resolve } from 'node:path'
 import { defaultAdapterName } from '../../adapters/open.ts'
 import type {
+  AlertsConfig,
   BridgeConfig,
   BrokerConfig,
   ClientTlsConfig,
@@ -39,7 +40,8 @@ export function configOf(
     broker: file.broker && brokerOf(file.broker),
     tables: new Map([...tablesOf(file), ...summaryTablesOf(file)]),
     routes: (file.routes ?? [defaultRoute]).map(routeOf),
-    rules: { folder: resolve(folder, file.rules.folder) },
+    rules: { folder: resolve(folder, file.rules.folder), zone: file.rules.zone },
+    alerts: alertsOf(file.alerts),
     clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
     bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`), folder)),
     hub: file.hub && hubOf(file.hub, id, passwords, folder),
@@ -55,6 +57,10 @@ export function socketPath(given: string | undefined, storePath: string, folder:
 /** An id made of the host's name: what an id may not hold becomes a dash. */
 function idOfHost(hostName: string): string {
   return hostName.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 64) || 'gateway'
+}
+
+function alertsOf({ active_max, renotify, group_by, group_wait }: ConfigFile['alerts']): AlertsConfig {
+  return { activeMax: active_max, renotifyMs: renotify, groupBy: group_by, groupWaitMs: group_wait }
 }
 
 function brokerOf({ listen, limits }: NonNullable<ConfigFile['broker']>): BrokerConfig {

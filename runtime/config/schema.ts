@@ -22,6 +22,7 @@ import {
   originId,
   sizeBytes,
   tableName,
+  timeZone,
   withWords,
   words,
 } from './values.ts'
@@ -35,6 +36,9 @@ export const builtInTables = {
   gaps: 'records',
   parked: 'records',
   clock: 'records',
+  devices: 'records',
+  acks: 'records',
+  silences: 'records',
 } as const satisfies Record<string, TableKind>
 
 export const tableKinds = ['series', 'records'] as const
@@ -113,6 +117,25 @@ const clock = z.strictObject({
   ),
 })
 
+const alerts = z.strictObject({
+  active_max: count({ min: 1, max: 1_000_000, fallback: 10_000 }).describe(
+    'Alerts that may fire at once; a further one waits until another has ended, and the gateway raises an alert on itself.',
+  ),
+  renotify: withWords(optionalDurationMs({ min: 60_000, max: 30 * dayMs }), { fallback: 'told once' }).describe(
+    'How often an alert that still fires, and that nobody has acknowledged, is told again; a rule may say its own.',
+  ),
+  group_by: z
+    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'not the name of a label'))
+    .max(8)
+    .default([])
+    .describe(
+      'Labels (of the rule, of the device, or alertname and device): alerts that agree in them are told together.',
+    ),
+  group_wait: durationMs({ min: 0, max: 3_600_000, fallback: '10s' }).describe(
+    'How long the first alert of a group waits for others.',
+  ),
+})
+
 const topic = z.string().superRefine((text, context) => {
   const compiled = compileTopic(text)
   if (!compiled.ok) context.addIssue({ code: 'custom', message: compiled.reason })
@@ -160,9 +183,11 @@ export const configFile = z.strictObject({
   rules: z
     .strictObject({
       folder: filePath.default('./rules').describe('The folder of the rule files (*.yaml); it may be missing.'),
+      zone: timeZone.default('UTC').describe('The time zone of hours, weekdays and cron expressions in rules.'),
     })
     .prefault({})
     .describe('Alert rules.'),
+  alerts: alerts.prefault({}).describe('What becomes of alerts once rules have raised them.'),
   clock: clock.prefault({}).describe('What time it is, on boards that may not know.'),
   bridges: z
     .array(bridge)

@@ -2,7 +2,7 @@
  * What is chosen for a stream, checked: that an expression compiles for the kind of its table, and that both ends of a
  * stream can come to hold the same. Pure; each problem stands where the key does, that of an expression at its word.
  */
-import { compileReadingWhere, compileRowWhere } from '../../rules/where.ts'
+import { compileReadingWhere, compileRowWhere } from '../../rules/expression/where.ts'
 import type { Finding, Path } from '../document.ts'
 import type { ConfigFile, TableKind } from './schema.ts'
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { listenersMax } from '../limits.ts'
+import { isTimeZone } from '../schedule.ts'
 import { formatDuration, parseDurationMs, parseSizeBytes } from '../units.ts'
 
 /** How the reference names the type and the default of a key, where the schema alone cannot say it to a person. */
@@ -85,6 +86,11 @@ export function count({ min, max, fallback }: Range & { readonly fallback: numbe
   words.add(schema, { type: `number, ${min} to ${max}` })
   return schema
 }
+
+export const timeZone = z
+  .string()
+  .refine(isTimeZone, 'this machine knows no such time zone: write one such as UTC or Europe/Berlin')
+words.add(timeZone, { type: 'time zone' })
 
 /** `host:port`; an IPv6 host stands in brackets. Port 0 takes any free port. */
 export const address = z.string().transform((text, context): Address => {

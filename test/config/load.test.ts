@@ -39,18 +39,21 @@ describe('a configuration', () => {
     assert.equal(routes.length, 1)
     assert.equal(routes[0]?.topic, 'sensors/{device}/{metric}')
     assert.deepEqual([...tables.keys()].toSorted(), [
+      'acks',
       'alerts',
       'clock',
+      'devices',
       'gaps',
       'parked',
       'readings',
       'rejects',
+      'silences',
       'thresholds',
     ])
     assert.deepEqual(
       { rules, clock, bridges, hub, api, log },
       {
-        rules: { folder: '/srv/rules' },
+        rules: { folder: '/srv/rules', zone: 'UTC' },
         clock: { trust: 'auto', maxAheadMs: 3_600_000 },
         bridges: [],
         hub: undefined,

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { ReadingForm } from '../../runtime/api/forms.ts'
-import type { AlertRow } from '../../rules/alert.ts'
+import type { AlertRow } from '../../rules/alert/alert.ts'
+import type { Json } from '../../runtime/reading.ts'
 import { type Random, randomOf } from '../rigs/random.ts'
 import { Device, type Identity, keyOf } from './devices.ts'
 import { eventually, freePort, pause, type Program, Site, slowStoreConfig, storeConfig } from './programs.ts'
@@ -197,7 +198,7 @@ async function checkAlerts(gateway: Program, readings: readonly ReadingForm[]): 
   return rows.length
 }
 
-const judged = (row: AlertRow): Alert => {
+const judged = (row: AlertRow): Record<keyof Alert, Json> => {
   const { device, value, threshold, fired_ms, resolved_ms, resolved_value, state } = row
   return { device, value, threshold, fired_ms, resolved_ms, resolved_value, state }
 }

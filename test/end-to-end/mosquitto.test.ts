@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, beforeEach, describe, type TestContext, test } from 'node:test'
-import type { AlertRow } from '../../rules/alert.ts'
+import type { AlertRow } from '../../rules/alert/alert.ts'
 import { eventually, freePort, type Program, Site, storeConfig } from './programs.ts'
 
 const isThere = spawnSync('mosquitto_pub', ['--help']).error === undefined

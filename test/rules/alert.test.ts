@@ -1,9 +1,9 @@
 /** The row that people, sinks and dashboards read. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { alertKey, alertRow } from '../../rules/alert.ts'
-import type { Verdict } from '../../rules/evaluate.ts'
-import { formatNumber, renderTemplate, templateFaults } from '../../rules/template.ts'
+import { alertKey, alertRow } from '../../rules/alert/alert.ts'
+import type { Verdict } from '../../rules/judge/evaluate.ts'
+import { formatNumber, renderTemplate, templateFaults } from '../../rules/alert/template.ts'
 import type { Json } from '../../runtime/reading.ts'
 import { ruleOf } from './rules.ts'
 
@@ -11,6 +11,7 @@ const rule = ruleOf({
   id: 'FreezerTooWarm',
   group: 'cold-store',
   labels: { site: 'lyon', severity: 'critical' },
+  severity: 'critical',
   annotations: {
     summary: '{{ $labels.device }} in {{$labels.site}} is at {{ $value }} {{ $unit }} (limit {{ $threshold }})',
   },
@@ -41,19 +42,27 @@ test('the row of a fired alert has every documented field', () => {
     table: 'readings',
     device: 'freezer-1',
     metric: 'temperature',
+    device_labels: {},
     unit: '°C',
     origin: null,
     severity: 'critical',
     state: 'firing',
+    late: false,
+    flapping: false,
+    silenced: null,
+    acked_ms: null,
+    acked_by: null,
     side: 'above',
     value: 9.300000190734863,
     threshold: 8,
     threshold_source: { table: 'thresholds', key: 'freezer-1/temperature' },
     threshold_stamp: 77,
+    looked_up: [],
     since_ms: 10_000,
     fired_ms: 40_000,
     resolved_ms: null,
     resolved_value: null,
+    resolved_reason: null,
     labels: { site: 'lyon', severity: 'critical' },
     annotations: { summary: 'freezer-1 in lyon is at 9.3 °C (limit 8)' },
     snippet,

@@ -1,10 +1,18 @@
 /** The state machine by cases that a person can check with a finger. Times are seconds. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { advance, dueMs, startState, step, type Lookup, type RuleState, type Verdict } from '../../rules/evaluate.ts'
-import type { Limit, Rule } from '../../rules/rule.ts'
+import {
+  advance,
+  dueMs,
+  startState,
+  step,
+  type Lookup,
+  type RuleState,
+  type Verdict,
+} from '../../rules/judge/evaluate.ts'
+import type { Limit, AlertRule } from '../../rules/rule.ts'
 import type { Json, Value } from '../../runtime/reading.ts'
-import { ruleOf } from './rules.ts'
+import { type RuleChange, ruleOf } from './rules.ts'
 
 const literal = (value: number): Limit => ({ kind: 'literal', value })
 const row: Limit = { kind: 'row', table: 'thresholds', key: '{device}/{metric}', field: 'max', default: undefined }
@@ -18,7 +26,7 @@ type Event = [atS: number, value: Value, lookup?: Lookup] | [atS: number]
 
 /** What is said while events pass: `fired@30=9` is a verdict at 30 s with value 9. An event without value is a timer. */
 function run(
-  rule: Rule,
+  rule: AlertRule,
   events: readonly Event[],
   start: RuleState = startState,
 ): { said: string[]; state: RuleState; verdicts: Verdict[] } {
@@ -33,7 +41,7 @@ function run(
   return { said: verdicts.map(verdict => `${verdict.kind}@${verdict.atMs / 1000}=${verdict.value}`), state, verdicts }
 }
 
-const said = (change: Partial<Rule>, events: readonly Event[]): string[] => run(ruleOf(change), events).said
+const said = (change: RuleChange, events: readonly Event[]): string[] => run(ruleOf(change), events).said
 
 test('without a hold an alert fires with the reading and resolves with the first good one', () => {
   assert.deepEqual(

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Json, Value } from '../../runtime/reading.ts'
-import { type Variables, compilePredicate } from '../../rules/expression.ts'
-import { type WhereReading, compileReadingWhere, compileRowWhere } from '../../rules/where.ts'
+import { type Variables, compilePredicate } from '../../rules/expression/expression.ts'
+import { type WhereReading, compileReadingWhere, compileRowWhere } from '../../rules/expression/where.ts'
 
 const reading = (value: Value, more: Partial<WhereReading> = {}): WhereReading => ({
   device: 'pump-1',

@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { parseRules } from '../../rules/file.ts'
-import type { Rule } from '../../rules/rule.ts'
-import { rulesJsonSchema } from '../../rules/schema.ts'
+import { parseRules } from '../../rules/language/file.ts'
+import type { AlertRule } from '../../rules/rule.ts'
+import { ruleOf } from './rules.ts'
+import { rulesJsonSchema } from '../../rules/language/schema.ts'
 import { formatProblem } from '../../runtime/document.ts'
 
-function rules(...texts: string[]): readonly Rule[] {
+function rules(...texts: string[]): readonly AlertRule[] {
   const parsed = parseRules(texts.map((text, index) => ({ file: `r${index + 1}.yaml`, text })))
   assert.ok(parsed.ok, parsed.ok ? '' : parsed.problems.map(formatProblem).join('\n'))
-  return parsed.rules
+  return parsed.rules.filter(rule => rule.kind === 'alert')
 }
 
 function problems(...texts: string[]): string[] {
@@ -33,27 +34,8 @@ test('a rule with nothing but a name and a limit has every default filled in', (
   const [rule] = rules(one('alert: A', 'above: 8'))
   const { fingerprint, ...rest } = rule ?? assert.fail()
   assert.match(fingerprint, /^[0-9a-f]{16}$/)
-  assert.deepEqual(rest, {
-    id: 'A',
-    group: 'g',
-    file: 'r1.yaml',
-    match: { table: 'readings', device: '*', metric: '*' },
-    above: { kind: 'literal', value: 8 },
-    below: undefined,
-    clear: undefined,
-    forMs: 0,
-    keepFiringForMs: 0,
-    snippet: {
-      beforeMs: 60_000,
-      tables: ['readings'],
-      device: '{device}',
-      metric: '*',
-      bytesMax: 49_152,
-      pointsMax: undefined,
-    },
-    labels: {},
-    annotations: {},
-  })
+  const { fingerprint: _, ...expected } = ruleOf({ file: 'r1.yaml' })
+  assert.deepEqual(rest, expected)
 })
 
 test('every key of the language is read', () => {
@@ -71,18 +53,18 @@ test('every key of the language is read', () => {
         labels: { severity: critical }
         annotations: { summary: "{{ $labels.device }} in {{ $labels.site }} is at {{ $value }}" }
 `)
-  assert.deepEqual(rule?.match, { table: 'fast', device: 'freezer-*', metric: 'temperature' })
-  assert.deepEqual(rule?.above, {
-    kind: 'row',
-    table: 'thresholds',
-    key: '{device}/{metric}',
-    field: 'max',
-    default: 8,
+  assert.deepEqual(rule?.match, { table: 'fast', device: 'freezer-*', metric: 'temperature', labels: {} })
+  assert.deepEqual(rule?.condition, {
+    kind: 'limits',
+    of: undefined,
+    above: { kind: 'row', table: 'thresholds', key: '{device}/{metric}', field: 'max', default: 8 },
+    below: undefined,
+    clear: { kind: 'row', table: 'limits', key: 'clear', field: undefined, default: undefined },
   })
-  assert.deepEqual(rule?.clear, { kind: 'row', table: 'limits', key: 'clear', field: undefined, default: undefined })
   assert.deepEqual([rule?.forMs, rule?.keepFiringForMs], [30_000, 120_000])
   assert.deepEqual(rule?.snippet, {
     beforeMs: 5_400_000,
+    afterMs: 0,
     tables: ['fast', 'slow'],
     device: '{device}',
     metric: 't*',

@@ -1,8 +1,8 @@
 /** A snippet of a long time is gathered in bounded memory, and loses no extreme. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Gathered } from '../../rules/gather.ts'
-import { snippet } from '../../rules/snippet.ts'
+import { Gathered } from '../../rules/alert/gather.ts'
+import { snippet } from '../../rules/alert/snippet.ts'
 
 const names = (metric: string) => ({ table: 'readings', device: 'd', metric, unit: null })
 

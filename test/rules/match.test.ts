@@ -44,8 +44,8 @@ test('a pattern made to be slow is answered at once', () => {
 test('a rule judges the series of its own table only', () => {
   const rules = [
     ruleOf({ id: 'any' }),
-    ruleOf({ id: 'fast', match: { table: 'fast', device: '*', metric: '*' } }),
-    ruleOf({ id: 'temp', match: { table: 'readings', device: 'f-*', metric: 'temp' } }),
+    ruleOf({ id: 'fast', match: { table: 'fast', device: '*', metric: '*', labels: {} } }),
+    ruleOf({ id: 'temp', match: { table: 'readings', device: 'f-*', metric: 'temp', labels: {} } }),
   ]
   const names = (table: string, device: string, metric: string): string[] =>
     rulesFor(rules, { table, device, metric }).map(rule => rule.id)
@@ -69,7 +69,8 @@ test('the fill of a placeholder is not filled again', () => {
 
 test('a rule for one series has the keys of its limits written out, but for names that look like placeholders', () => {
   const limit = { kind: 'row', table: 't', key: '{device}/{metric}', field: undefined, default: 1 } as const
-  const rule = ruleOf({ above: limit, clear: { kind: 'literal', value: 0 } })
-  assert.deepEqual(ruleFor(rule, { device: 'a', metric: 'm' }), { ...rule, above: { ...limit, key: 'a/m' } })
-  assert.deepEqual(ruleFor(rule, { device: '{metric}', metric: 'm' }).above, limit)
+  const clear = { kind: 'literal', value: 0 } as const
+  const rule = ruleOf({ above: limit, clear })
+  assert.deepEqual(ruleFor(rule, { device: 'a', metric: 'm' }), ruleOf({ above: { ...limit, key: 'a/m' }, clear }))
+  assert.deepEqual(ruleFor(rule, { device: '{metric}', metric: 'm' }), rule)
 })

@@ -11,8 +11,8 @@ import {
   type Observation,
   type RuleState,
   type Verdict,
-} from '../../rules/evaluate.ts'
-import type { Limit, Rule } from '../../rules/rule.ts'
+} from '../../rules/judge/evaluate.ts'
+import type { Limit, AlertRule } from '../../rules/rule.ts'
 import type { Json } from '../../runtime/reading.ts'
 import { ruleOf } from './rules.ts'
 
@@ -26,7 +26,7 @@ const limits: fc.Arbitrary<Limit> = fc.oneof(
     .map((fallback): Limit => ({ kind: 'row', table: 't', key: '{device}', field: 'max', default: fallback })),
 )
 const holds = fc.constantFrom(0, 1, 10, 35, 100)
-const rules: fc.Arbitrary<Rule> = fc
+const rules: fc.Arbitrary<AlertRule> = fc
   .record({
     sides: fc.constantFrom('above', 'below', 'both'),
     above: limits,
@@ -73,7 +73,7 @@ function lookupOf({ row, stamp }: Moment): Lookup {
 }
 
 function play(
-  rule: Rule,
+  rule: AlertRule,
   log: readonly Moment[],
   between: (state: RuleState, index: number) => { state: RuleState; verdicts: readonly Verdict[] },
 ): { state: RuleState; verdicts: Verdict[] } {
@@ -88,7 +88,7 @@ function play(
   return { state, verdicts }
 }
 
-const straight = (rule: Rule, log: readonly Moment[]): ReturnType<typeof play> =>
+const straight = (rule: AlertRule, log: readonly Moment[]): ReturnType<typeof play> =>
   play(rule, log, state => ({ state, verdicts: [] }))
 
 test('fired and resolved alternate, times never run backwards and no two alerts begin together', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { snippet, snippetBytes, type Point, type SnippetSeries } from '../../rules/snippet.ts'
+import { snippet, snippetBytes, type Point, type SnippetSeries } from '../../rules/alert/snippet.ts'
 import type { Value } from '../../runtime/reading.ts'
 
 const series = (points: readonly Point[], change: Partial<SnippetSeries> = {}): SnippetSeries => ({

@@ -28,6 +28,21 @@ function floorsOf(
   )
 }
 
+/** The same for a pure room. */
+function pureFloorsOf(
+  room: string,
+  contracts: readonly string[],
+  floors: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, Room>> {
+  const shared = contracts.map(name => `${room}/${name}.ts`)
+  return Object.fromEntries(
+    Object.entries(floors).map(([floor, below]) => [
+      `${room}/${floor}`,
+      { floor: true, pure: true, mayImport: [...shared, ...below.map(name => `${room}/${name}`)] },
+    ]),
+  )
+}
+
 export const house = {
   /** The folders whose manners are checked, and where reading begins: what no beginning reaches is dead. */
   folders: ['adapters', 'rules', 'runtime', 'firmware-sim'],
@@ -48,7 +63,7 @@ export const house = {
     'payload-template',
   ].map(name => `runtime/${name}.ts`),
   /** The leaves that pure rooms may import: they do nothing by themselves. */
-  pureLeaves: ['runtime/reading.ts', 'runtime/units.ts', 'runtime/limits.ts', 'runtime/document.ts'],
+  pureLeaves: ['reading', 'units', 'limits', 'document', 'schedule'].map(name => `runtime/${name}.ts`),
   /** Built-in modules that do nothing by themselves either. */
   pureModules: ['node:buffer'],
 
@@ -56,6 +71,13 @@ export const house = {
   rooms: {
     adapters: { pure: true, mayImport: [] },
     rules: { pure: true, mayImport: [] },
+    ...pureFloorsOf('rules', ['rule', 'match', 'limits'], {
+      expression: [],
+      judge: ['expression'],
+      alert: ['expression', 'judge'],
+      language: ['expression', 'judge', 'alert'],
+      scenario: ['expression', 'judge', 'alert', 'language'],
+    }),
     'runtime/store': { mayImport: [] },
     'runtime/clock': { mayImport: [] },
     'runtime/timekeeping': { mayImport: ['runtime/store', 'runtime/clock'] },
@@ -74,6 +96,7 @@ export const house = {
       receive: ['wire', 'parked'],
       plain: ['wire', 'link', 'lanes', 'parked', 'send'],
     }),
+    'runtime/rehearsal': { mayImport: ['runtime', 'rules', 'adapters'] },
     'runtime/rollup': { mayImport: ['runtime/store'] },
     'runtime/retention': { mayImport: ['runtime/store'] },
     'runtime/api': { mayImport: ['runtime/store'] },

@@ -4,9 +4,9 @@
  * are found in the same pass as those of form, and a rule is never blamed twice for one mistake.
  */
 import { z } from 'zod'
-import { nearestName, type Path, type Problem } from '../runtime/document.ts'
-import { labelsMax } from './rule.ts'
-import { givenLabels, templateFaults } from './template.ts'
+import { nearestName, type Path, type Problem } from '../../runtime/document.ts'
+import { labelsMax } from '../rule.ts'
+import { givenLabels, templateFaults } from '../alert/template.ts'
 
 const text = z.string().optional().catch(undefined)
 const texts = z.record(z.string(), z.string().catch('')).optional().catch(undefined)

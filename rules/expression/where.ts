@@ -2,7 +2,7 @@
  * `where`: which entries of a table are chosen, in the expression language. Says which names an expression may use about a
  * reading and about a row. Pure; compiled once for each place that chooses, because one subject is looked at at a time.
  */
-import type { Json, Value } from '../runtime/reading.ts'
+import type { Json, Value } from '../../runtime/reading.ts'
 import { type CompiledPredicate, type ExpressionFault, type Variables, compilePredicate } from './expression.ts'
 
 export type WhereReading = {

@@ -4,8 +4,8 @@
  * Schema that lets an editor complete keys and show these sentences.
  */
 import { z } from 'zod'
-import { formatDuration, formatSize, parseDurationMs, parseSizeBytes } from '../runtime/units.ts'
-import { placeholderFault } from './match.ts'
+import { formatDuration, formatSize, parseDurationMs, parseSizeBytes } from '../../runtime/units.ts'
+import { placeholderFault } from '../match.ts'
 import {
   annotationCharactersMax,
   holdMsMax,
@@ -15,7 +15,7 @@ import {
   snippetBytesDefault,
   snippetBytesMax,
   snippetBytesMin,
-} from './rule.ts'
+} from '../rule.ts'
 
 export const tableDefault = 'readings'
 export const limitTableDefault = 'thresholds'

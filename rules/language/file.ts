@@ -3,10 +3,18 @@
  * in, no file is opened here. A set of files with one problem gives no rules at all, so the caller's running rules stay
  * in force as they are and are never half replaced.
  */
-import { checkDocument, type Problem } from '../runtime/document.ts'
-import { parseDurationMs, parseSizeBytes } from '../runtime/units.ts'
+import { checkDocument, type Problem } from '../../runtime/document.ts'
+import { parseDurationMs, parseSizeBytes } from '../../runtime/units.ts'
 import { checkOutlines, outlineSchema } from './check.ts'
-import { snippetBeforeMsDefault, snippetBytesDefault, type Limit, type Rule, type SnippetSpec } from './rule.ts'
+import {
+  snippetBeforeMsDefault,
+  snippetBytesDefault,
+  lateAfterMsDefault,
+  severityDefault,
+  type Limit,
+  type Rule,
+  type SnippetSpec,
+} from '../rule.ts'
 import {
   limitTableDefault,
   rulesSchema,
@@ -58,22 +66,32 @@ function compileRule(
     table: entry.match?.table ?? tableDefault,
     device: entry.match?.device ?? '*',
     metric: entry.match?.metric ?? '*',
+    labels: {},
   }
+  const [above, below, clear] = [entry.above, entry.below, entry.clear].map(compileLimit)
+  const labels = { ...groupLabels, ...entry.labels }
   const meaning = {
     match,
-    above: compileLimit(entry.above),
-    below: compileLimit(entry.below),
-    clear: compileLimit(entry.clear),
+    per: 'series' as const,
+    condition: { kind: 'limits' as const, of: undefined, above, below, clear },
     forMs: durationMs(entry.for) ?? 0,
     keepFiringForMs: durationMs(entry.keep_firing_for) ?? 0,
   }
   return {
+    kind: 'alert',
     id: entry.alert,
     group,
     file,
     ...meaning,
+    moments: undefined,
+    lateAfterMs: lateAfterMsDefault,
+    latch: false,
+    flapping: undefined,
+    renotifyMs: undefined,
+    actions: [],
     snippet: compileSnippet(entry.snippet, match.table),
-    labels: { ...groupLabels, ...entry.labels },
+    severity: labels['severity'] ?? severityDefault,
+    labels,
     annotations: { ...entry.annotations },
     fingerprint: fingerprint(JSON.stringify(meaning)),
   }
@@ -90,6 +108,7 @@ function compileSnippet(entry: RuleEntry['snippet'], table: string): SnippetSpec
   const form = typeof entry === 'string' ? { before: entry } : (entry ?? {})
   return {
     beforeMs: durationMs(form.before) ?? snippetBeforeMsDefault,
+    afterMs: 0,
     tables: [...new Set(form.tables ?? [table])],
     device: form.match?.device ?? '{device}',
     metric: form.match?.metric ?? '*',

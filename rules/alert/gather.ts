@@ -3,7 +3,7 @@
  * has too many is thinned on the way, and how many were left out is counted [I6]. Pure: the same readings in the same order
  * give the same snippet.
  */
-import type { Value } from '../runtime/reading.ts'
+import type { Value } from '../../runtime/reading.ts'
 import { type Point, type SnippetSeries, thin } from './snippet.ts'
 
 /** A day at 0.2 Hz is whole; of more, the smallest and the largest of so many stretches of time stay. */

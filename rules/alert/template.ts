@@ -3,7 +3,7 @@
  * its functions. Pure. A template that parses always renders: unknown variables are found when the file is read, never
  * when an alert is raised at night.
  */
-import { nearestName } from '../runtime/document.ts'
+import { nearestName } from '../../runtime/document.ts'
 
 /** What `$name` may stand for. */
 export const templateVariables = [

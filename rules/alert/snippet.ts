@@ -9,8 +9,8 @@
  * 2. Series are dropped from the end of the list: the caller puts that of the alert first.
  * 3. Texts and objects are shortened; then only the newest reading stays; a name too long to store leaves nothing.
  */
-import type { Value } from '../runtime/reading.ts'
-import type { SnippetSpec } from './rule.ts'
+import type { Value } from '../../runtime/reading.ts'
+import type { SnippetSpec } from '../rule.ts'
 
 export type Point = readonly [ms: number, value: Value]
 

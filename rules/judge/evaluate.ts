@@ -37,9 +37,9 @@
  * - Times never run backwards within a series: an arrival before the last change counts as being at that change, and two
  *   alerts of one series never begin in the same millisecond (their keys would be one).
  */
-import type { Json, Value } from '../runtime/reading.ts'
-import { fillPlaceholders } from './match.ts'
-import type { Limit, Rule } from './rule.ts'
+import type { Json, Value } from '../../runtime/reading.ts'
+import { fillPlaceholders } from '../match.ts'
+import type { AlertRule, Limit } from '../rule.ts'
 
 /** A row of a records table as it is now; the caller decides where it comes from. */
 export type Lookup = (table: string, key: string) => { readonly value: Json; readonly stamp: number } | undefined
@@ -111,7 +111,7 @@ export type Outcome = { readonly state: RuleState; readonly verdicts: readonly V
 export const startState: RuleState = { kind: 'ok' }
 
 /** One reading of one series. Deadlines that have passed before it come first. */
-export function step(rule: Rule, state: RuleState, observation: Observation, lookup: Lookup): Outcome {
+export function step(rule: AlertRule, state: RuleState, observation: Observation, lookup: Lookup): Outcome {
   const passed = advance(rule, state, observation.atMs)
   const event = judge(rule, observation, lookup)
   const moment = { rule, atMs: observation.atMs, timeMs: observation.timeMs }
@@ -122,7 +122,7 @@ export function step(rule: Rule, state: RuleState, observation: Observation, loo
 }
 
 /** The deadline that has passed by `nowMs`, if one has. */
-export function advance(rule: Rule, state: RuleState, nowMs: number): Outcome {
+export function advance(rule: AlertRule, state: RuleState, nowMs: number): Outcome {
   const due = dueMs(state)
   if (due === undefined || nowMs < due) return stay(state)
   const deadline: Moment = { rule, atMs: due, timeMs: undefined }
@@ -143,7 +143,7 @@ type Event =
   | { readonly kind: 'unlimited' }
   | { readonly kind: 'unfit' }
 
-type Moment = { readonly rule: Rule; readonly atMs: number; readonly timeMs: number | undefined }
+type Moment = { readonly rule: AlertRule; readonly atMs: number; readonly timeMs: number | undefined }
 type StateOf<Kind> = Extract<RuleState, { kind: Kind }>
 type EventOf<Kind> = Extract<Event, { kind: Kind }>
 type Table = {
@@ -230,15 +230,16 @@ function verdict(kind: Verdict['kind'], { rule, atMs, timeMs }: Moment, episode:
 
 type Known = { readonly value: number; readonly source: LimitSource }
 
-function judge(rule: Rule, observation: Observation, lookup: Lookup): Event {
+function judge({ condition: limits }: AlertRule, observation: Observation, lookup: Lookup): Event {
+  if (limits.kind !== 'limits') return { kind: 'unfit' }
   const value = comparable(observation.value)
   if (value === undefined) return { kind: 'unfit' }
-  const above = rule.above && resolveLimit(rule.above, observation, lookup)
+  const above = limits.above && resolveLimit(limits.above, observation, lookup)
   if (above && value > above.value) return violates('above', value, above)
-  const below = rule.below && resolveLimit(rule.below, observation, lookup)
+  const below = limits.below && resolveLimit(limits.below, observation, lookup)
   if (below && value < below.value) return violates('below', value, below)
-  if ((rule.above && !above) || (rule.below && !below)) return { kind: 'unlimited' }
-  const clear = rule.clear && resolveLimit(rule.clear, observation, lookup)
+  if ((limits.above && !above) || (limits.below && !below)) return { kind: 'unlimited' }
+  const clear = limits.clear && resolveLimit(limits.clear, observation, lookup)
   const stillHigh = clear && above && value > clear.value
   const stillLow = clear && below && value < clear.value
   return { kind: stillHigh || stillLow ? 'good' : 'clears', value }

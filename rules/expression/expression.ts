@@ -8,7 +8,7 @@
  * It must never be given `matches`, whose regular expressions run backwards for minutes and cannot be bounded here.
  */
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
-import { nearestName } from '../runtime/document.ts'
+import { nearestName } from '../../runtime/document.ts'
 
 export type VariableType = 'string' | 'bool' | 'double' | 'dyn' | 'timestamp'
 export type Variables = Readonly<Record<string, VariableType>>

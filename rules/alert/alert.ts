@@ -2,8 +2,10 @@
  * The row of the `alerts` table: one row for one alert, written when it fires and written again when it resolves. Pure
  * and deterministic: the same log gives the same keys and the same rows, so a replay writes nothing new ([I10]).
  */
-import type { Verdict } from './evaluate.ts'
-import type { Rule } from './rule.ts'
+import type { Json } from '../../runtime/reading.ts'
+import type { LookedUp } from '../expression/scope.ts'
+import type { Verdict } from '../judge/evaluate.ts'
+import type { AlertRule } from '../rule.ts'
 import type { Snippet } from './snippet.ts'
 import { renderTemplate } from './template.ts'
 
@@ -15,25 +17,41 @@ export type AlertRow = {
   readonly table: string
   readonly device: string
   readonly metric: string
+  /** Of the device, out of the table `devices`, when it fired. */
+  readonly device_labels: Readonly<Record<string, string>>
   readonly unit: string | null
   /** Gateway or hub where the readings were first committed; null for our own. */
   readonly origin: string | null
   /** The label `severity`, or `warning`. */
   readonly severity: string
-  readonly state: 'firing' | 'resolved'
-  readonly side: 'above' | 'below'
-  /** The value that fired it and the limit that it broke. */
-  readonly value: number
-  readonly threshold: number
+  /** `latched`: it is over, and waits for somebody to acknowledge it. */
+  readonly state: 'firing' | 'latched' | 'resolved'
+  /** Found in readings that came late: history, of which nobody is told. */
+  readonly late: boolean
+  /** It comes and goes so often that it is one alert until it has been quiet. */
+  readonly flapping: boolean
+  /** The silence that was in force when it fired, a key of the table `silences`. */
+  readonly silenced: string | null
+  readonly acked_ms: number | null
+  readonly acked_by: string | null
+  /** Null where no limit was broken: an expression was true, or nothing came. */
+  readonly side: 'above' | 'below' | null
+  /** The value that fired it (of an absence the last one there was, if any), and the limit that it broke. */
+  readonly value: Json
+  readonly threshold: number | null
   /** Where the limit came from: the rule file, its default, or a row, with the stamp of the version that was in force. */
-  readonly threshold_source: 'literal' | 'default' | { readonly table: string; readonly key: string }
+  readonly threshold_source: 'literal' | 'default' | { readonly table: string; readonly key: string } | null
   readonly threshold_stamp: number | null
+  /** Rows that an expression looked up when it fired. */
+  readonly looked_up: readonly LookedUp[]
   /** First violation, end of the hold, end of the alert. Milliseconds since 1970, arrival at this gateway. */
   readonly since_ms: number
   readonly fired_ms: number
   readonly resolved_ms: number | null
   /** The good value that ended it. */
-  readonly resolved_value: number | null
+  readonly resolved_value: Json
+  /** Why it ended otherwise: its rule is gone or means something else now. */
+  readonly resolved_reason: string | null
   readonly labels: Readonly<Record<string, string>>
   /** Rendered when it fired. */
   readonly annotations: Readonly<Record<string, string>>
@@ -47,14 +65,12 @@ export type AlertSeries = {
   readonly origin?: string | undefined
 }
 
-export const severityDefault = 'warning'
-
 /**
  * The row to write for a verdict. A fired verdict takes the snippet; a resolved one takes the row that it wrote when it
  * fired, and keeps all of it. If that row is gone, the verdict knows enough to write it again, without its snippet.
  */
 export function alertRow(
-  rule: Rule,
+  rule: AlertRule,
   series: AlertSeries,
   verdict: Verdict,
   context: Snippet | AlertRow | undefined,
@@ -65,7 +81,7 @@ export function alertRow(
 }
 
 /** Sorted by rule, device, metric and time. Slashes inside names are escaped, so no two alerts share a key. */
-export function alertKey(rule: Pick<Rule, 'id'>, device: string, metric: string, firedMs: number): string {
+export function alertKey(rule: Pick<AlertRule, 'id'>, device: string, metric: string, firedMs: number): string {
   return [rule.id, device, metric].map(escapeName).concat(String(firedMs).padStart(13, '0')).join('/')
 }
 
@@ -77,7 +93,7 @@ function isSnippet(context: Snippet | AlertRow): context is Snippet {
   return 'from_ms' in context
 }
 
-function firedRow(rule: Rule, series: AlertSeries, verdict: Verdict, snippet: Snippet | null): AlertRow {
+function firedRow(rule: AlertRule, series: AlertSeries, verdict: Verdict, snippet: Snippet | null): AlertRow {
   const { source } = verdict
   return {
     rule: rule.id,
@@ -85,26 +101,34 @@ function firedRow(rule: Rule, series: AlertSeries, verdict: Verdict, snippet: Sn
     table: rule.match.table,
     device: series.device,
     metric: series.metric,
+    device_labels: {},
     unit: series.unit ?? null,
     origin: series.origin ?? null,
-    severity: rule.labels['severity'] ?? severityDefault,
+    severity: rule.severity,
     state: 'firing',
+    late: false,
+    flapping: false,
+    silenced: null,
+    acked_ms: null,
+    acked_by: null,
     side: verdict.side,
     value: verdict.firedValue,
     threshold: verdict.threshold,
     threshold_source: typeof source === 'string' ? source : { table: source.table, key: source.key },
     threshold_stamp: typeof source === 'string' ? null : source.stamp,
+    looked_up: [],
     since_ms: verdict.sinceMs,
     fired_ms: verdict.firedMs,
     resolved_ms: null,
     resolved_value: null,
+    resolved_reason: null,
     labels: rule.labels,
     annotations: renderAnnotations(rule, series, verdict),
     snippet,
   }
 }
 
-function renderAnnotations(rule: Rule, series: AlertSeries, verdict: Verdict): Record<string, string> {
+function renderAnnotations(rule: AlertRule, series: AlertSeries, verdict: Verdict): Record<string, string> {
   const { device, metric, unit = '' } = series
   const variables = {
     value: verdict.firedValue,
