@@ -20,7 +20,7 @@ function traceOf(values: (timeMs: number) => number | undefined, everyMs = 60_00
   return trace
 }
 
-const dotted = (text: string): number => [...text].filter(sign => sign > '\u2800' && sign <= '\u28ff').length
+const dotted = (text: string): number => Array.from(text).filter(sign => sign > '\u2800' && sign <= '\u28ff').length
 
 describe('the chart of a series', () => {
   it('shows values, the limit, when it fired, and the time', () => {

@@ -91,7 +91,7 @@ const bitsOf = [
 const braille = (bits: number): string => String.fromCodePoint(0x2800 + bits)
 
 function plot(trace: Trace, scale: Scale): number[][] {
-  const rows = Array.from({ length: scale.dots / 4 }, () => new Array<number>(trace.columns / 2).fill(0))
+  const rows = Array.from({ length: scale.dots / 4 }, () => emptyRow(trace.columns / 2, 0))
   const line = (column: number, from: number, to: number): void => {
     for (let dot = Math.min(from, to); dot <= Math.max(from, to); dot++) {
       const row = rows[dot >> 2] as number[]
@@ -132,7 +132,7 @@ function joinedWithin(trace: Trace): number {
 
 /** Where a limit runs: by row, then by cell. */
 function limitRows(trace: Trace, scale: Scale, cells: number): (string | undefined)[][] {
-  const rows = Array.from({ length: scale.dots / 4 }, () => new Array<string | undefined>(cells).fill(undefined))
+  const rows = Array.from({ length: scale.dots / 4 }, () => emptyRow<string | undefined>(cells, undefined))
   for (const side of ['above', 'below'] as const) {
     const limits = trace.limits(side)
     for (let cell = 0; cell < cells; cell++) {
@@ -167,7 +167,7 @@ function short(value: number): string {
 
 /** Which cells lie in a span; a short one marks the cell that it is in. */
 function marks(trace: Trace, spans: readonly TraceSpan[], cells: number): boolean[] {
-  const marked = new Array<boolean>(cells).fill(false)
+  const marked = emptyRow(cells, false)
   const { fromMs, toMs } = trace.span
   for (const span of spans) {
     const first = trace.columnOf(Math.max(fromMs, span.fromMs))
@@ -197,7 +197,7 @@ function rowText(cells: readonly string[], marked: readonly boolean[], paint: Pa
 }
 
 function painted(text: string, marked: readonly boolean[], style: 'red', paint: Paint): string {
-  return runs([...text], (_, index) => (marked[index] ? style : undefined))
+  return runs(Array.from(text), (_, index) => (marked[index] ? style : undefined))
     .map(run => (run.style === undefined ? run.text : paint(run.style, run.text)))
     .join('')
 }
@@ -215,4 +215,8 @@ function runs<Style>(
     else found.push({ text: cell, style })
   }
   return found
+}
+
+function emptyRow<Cell>(length: number, cell: Cell): Cell[] {
+  return Array.from({ length }, () => cell)
 }
