@@ -26,13 +26,43 @@ export class Alerting {
   #rules: readonly Rule[] = []
   #watchers: readonly Watcher[] = []
   #running: Promise<unknown> = Promise.resolve()
+  /** Ends with the change that was begun last. */
+  #changing: Promise<void> = Promise.resolve()
 
   constructor(options: AlertingOptions) {
     this.#options = options
   }
 
   /** Puts a set of rules in force. Alerts of rules that are gone, or mean something else now, are resolved. */
-  async use(rules: readonly Rule[]): Promise<void> {
+  use(rules: readonly Rule[]): Promise<void> {
+    return this.#change(() => this.#use(rules))
+  }
+
+  /** Nobody judges while `work` is at work; then judging goes on from what the store holds. */
+  pausedWhile(work: () => Promise<void>): Promise<void> {
+    return this.#change(() => this.#pausedWhile(work))
+  }
+
+  /**
+   * Resolves when all that is stored, and every deadline up to now (less the grace), is judged and what came of it is on the
+   * disk, also what rules made of the readings of others. Watchers that sleep are woken: a pretend clock may have jumped.
+   */
+  async settled(): Promise<void> {
+    for (;;) {
+      const changing = this.#changing
+      await changing
+      await Promise.all(this.#watchers.map(watcher => watcher.settled()))
+      if (changing === this.#changing && this.#watchers.every(watcher => watcher.isSettled)) return
+    }
+  }
+
+  #change(work: () => Promise<void>): Promise<void> {
+    const changing = work()
+    this.#changing = changing.catch(() => undefined)
+    return changing
+  }
+
+  async #use(rules: readonly Rule[]): Promise<void> {
     await this.#halt()
     if (this.#isClosed) return
     this.#stop = new AbortController()
@@ -47,8 +77,7 @@ export class Alerting {
     this.#watch()
   }
 
-  /** Nobody judges while `work` is at work; then judging goes on from what the store holds. */
-  async pausedWhile(work: () => Promise<void>): Promise<void> {
+  async #pausedWhile(work: () => Promise<void>): Promise<void> {
     await this.#halt()
     try {
       await work()

@@ -47,6 +47,10 @@ export class Watcher {
   #unsaved: unknown
   /** The last fault in the log: one that stays is told once. */
   #told: string | undefined
+  /** Who waits until all is judged. */
+  #asking: (() => void)[] = []
+  #sleeping: AbortController | undefined
+  #hasEnded = false
 
   constructor(
     table: string,
@@ -78,6 +82,31 @@ export class Watcher {
         await pause(retryMs, signal)
       }
     }
+    this.#hasEnded = true
+    this.#answer(this.#asking.length)
+  }
+
+  /**
+   * Resolves when all that is stored now and every deadline up to now is judged, and what came of it is on the disk; or
+   * when judging has ended. Wakes a watcher that sleeps: the clock may have moved under it.
+   */
+  settled(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#hasEnded) return resolve()
+      this.#asking.push(resolve)
+      this.#sleeping?.abort()
+    })
+  }
+
+  /** False while there is something that it would judge now. */
+  get isSettled(): boolean {
+    const { store, now, graceMs } = this.#options
+    const dueMs = this.tracks.nextDueMs() ?? Number.POSITIVE_INFINITY
+    return store.head(this.#table) <= this.#position && dueMs > now() - graceMs
+  }
+
+  #answer(count: number): void {
+    for (const resolve of this.#asking.splice(0, count)) resolve()
   }
 
   #restore(): Tracks {
@@ -94,6 +123,7 @@ export class Watcher {
     const { store, now } = this.#options
     while (!signal.aborted) {
       if (this.#unsaved !== undefined) throw this.#unsaved
+      const asking = this.#asking.length
       const passedMs = now() - this.#options.graceMs
       // What was taken before a deadline must be read before the deadline counts, however slow the disk is just now.
       if (passedMs >= (this.tracks.nextDueMs() ?? Number.POSITIVE_INFINITY)) await store.commit([], 'now')
@@ -102,7 +132,9 @@ export class Watcher {
       if (judged.length > 0) await this.#raise(judged)
       // Either way: a clock that was set back must not keep the cursor where it is for as long.
       else if (Math.abs(now() - this.#savedMs) >= saveEveryMs && this.#savedAt < this.#position) this.#saveLater()
-      if (entries.length === 0 && judged.length === 0) await this.#sleep(signal)
+      if (entries.length > 0 || judged.length > 0) continue
+      this.#answer(asking)
+      if (this.#asking.length === 0) await this.#sleep(signal)
     }
     await this.#save('now')
   }
@@ -209,16 +241,17 @@ export class Watcher {
   async #sleep(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const due = this.tracks.nextDueMs()
-    if (due === undefined) return this.#options.store.waitPast(this.#table, this.#position, signal)
-    const waitMs = Math.min(Math.max(due + this.#options.graceMs - this.#options.now(), 10), 60_000)
     const wake = new AbortController()
     const end = (): void => wake.abort()
-    const timer = setTimeout(end, waitMs)
+    const waitMs = due === undefined ? undefined : due + this.#options.graceMs - this.#options.now()
+    const timer = waitMs === undefined ? undefined : setTimeout(end, Math.min(Math.max(waitMs, 10), 60_000))
+    this.#sleeping = wake
     // Not AbortSignal.any: the signal that lives on would keep a trace of each one made of it.
     signal.addEventListener('abort', end)
     await this.#options.store.waitPast(this.#table, this.#position, wake.signal)
     signal.removeEventListener('abort', end)
     clearTimeout(timer)
+    this.#sleeping = undefined
   }
 }
 

@@ -149,8 +149,9 @@ describe('alerting', () => {
     store = await place.open({ commitIntervalMs: 60_000 })
     alerting = new Alerting({ store, now: () => nowMs, log: silentLog, graceMs: 0 })
     await alerting.use(held)
-    await send({ value: 9 })
     const sinceMs = nowMs
+    const bad = arrival({ value: 9, arrivalMs: sinceMs, unit: undefined })
+    await store.commit([{ kind: 'append', table: 'readings', readings: [bad] }], 'now')
     await until(() => alerting.status().pending === 1)
     await alerting.close()
     const good = arrival({ value: 5, arrivalMs: sinceMs + 9 * 60_000, unit: undefined })
