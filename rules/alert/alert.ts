@@ -140,11 +140,13 @@ function renderAnnotations(rule: AlertRule, series: AlertSeries, verdict: Verdic
     alert: rule.id,
     group: rule.group,
     table: rule.match.table,
+    severity: rule.severity,
+    state: 'firing',
   }
   const labels = { ...rule.labels, alertname: rule.id, device, metric }
   const rendered = Object.entries(rule.annotations).map(([name, text]): [string, string] => [
     name,
-    renderTemplate(text, { variables, labels }),
+    renderTemplate(text, { variables, labels, deviceLabels: {} }),
   ])
   return Object.fromEntries(rendered)
 }

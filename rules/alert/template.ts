@@ -1,9 +1,10 @@
 /**
- * The texts of annotations: `{{ $labels.device }} is at {{ $value }} (limit {{ $threshold }})`, Prometheus' form without
- * its functions. Pure. A template that parses always renders: unknown variables are found when the file is read, never
+ * The texts of annotations and actions: `{{ $labels.device }} is at {{ $value }} (limit {{ $threshold }})`, Prometheus'
+ * form without its functions; `$device_labels.site` is what the table `devices` says of the device. Pure. A template that parses always renders: unknown variables are found when the file is read, never
  * when an alert is raised at night.
  */
 import { nearestName } from '../../runtime/document.ts'
+import type { Json } from '../../runtime/reading.ts'
 
 /** What `$name` may stand for. */
 export const templateVariables = [
@@ -16,6 +17,8 @@ export const templateVariables = [
   'alert',
   'group',
   'table',
+  'severity',
+  'state',
 ] as const
 export type TemplateVariable = (typeof templateVariables)[number]
 
@@ -23,14 +26,17 @@ export type TemplateVariable = (typeof templateVariables)[number]
 export const givenLabels = ['alertname', 'device', 'metric'] as const
 
 export type TemplateValues = {
-  readonly variables: Readonly<Record<TemplateVariable, string | number>>
+  readonly variables: Readonly<Record<TemplateVariable, Json>>
   readonly labels: Readonly<Record<string, string>>
+  /** Nobody knows these when a file is read: one that a device does not have is an empty text. */
+  readonly deviceLabels: Readonly<Record<string, string>>
 }
 
 type Part =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'variable'; readonly name: TemplateVariable }
   | { readonly kind: 'label'; readonly name: string }
+  | { readonly kind: 'device-label'; readonly name: string }
 
 /** Each fault of a template as a sentence; an empty list means that `renderTemplate` will find every name. */
 export function templateFaults(text: string, labels: readonly string[]): string[] {
@@ -44,6 +50,24 @@ export function renderTemplate(text: string, values: TemplateValues): string {
 }
 
 /**
+ * The same for a whole value: every text in it is filled in, and one that is a single variable becomes what that stands
+ * for, so that `{ "level": "{{ $value }}" }` holds a number.
+ */
+export function renderJson(template: Json, values: TemplateValues): Json {
+  if (typeof template === 'string') {
+    const { parts } = parse(template, Object.keys(values.labels))
+    const [first, only, last] = parts
+    const isAlone = parts.length === 3 && only?.kind === 'variable' && [first, last].every(isNothing)
+    return isAlone ? values.variables[only.name] : renderTemplate(template, values)
+  }
+  if (typeof template !== 'object' || template === null) return template
+  if (Array.isArray(template)) return (template as readonly Json[]).map(item => renderJson(item, values))
+  return Object.fromEntries(Object.entries(template).map(([name, inner]) => [name, renderJson(inner, values)]))
+}
+
+const isNothing = (part: Part | undefined): boolean => part?.kind === 'text' && part.text === ''
+
+/**
  * A number for people. Whole numbers as they are; others to seven digits, which is what the 32-bit float of a sensor
  * carries: 21.299999237060547 reads 21.3. The row of the alert keeps the exact number.
  */
@@ -51,11 +75,14 @@ export function formatNumber(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(7)))
 }
 
-function renderPart(part: Part, { variables, labels }: TemplateValues): string {
+function renderPart(part: Part, { variables, labels, deviceLabels }: TemplateValues): string {
   if (part.kind === 'text') return part.text
   if (part.kind === 'label') return Object.hasOwn(labels, part.name) ? (labels[part.name] ?? '') : ''
+  if (part.kind === 'device-label') return Object.hasOwn(deviceLabels, part.name) ? (deviceLabels[part.name] ?? '') : ''
   const value = variables[part.name]
-  return typeof value === 'number' ? formatNumber(value) : value
+  if (value === null) return ''
+  if (typeof value === 'number') return formatNumber(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function parse(text: string, labels: readonly string[]): { parts: Part[]; faults: string[] } {
@@ -88,11 +115,12 @@ function parseVariable(inner: string, labels: readonly string[]): Part | string 
     if (labels.includes(label)) return { kind: 'label', name: label }
     return `no label "${label}" in {{ $labels.${label} }}${meant(label, labels)}; labels here: ${labels.join(', ')}`
   }
+  if (name === 'device_labels' && label !== undefined) return { kind: 'device-label', name: label }
   const variable = templateVariables.find(known => known === name)
   if (variable && label === undefined) return { kind: 'variable', name: variable }
-  const known = `known are ${templateVariables.map(each => `$${each}`).join(', ')} and $labels.NAME`
+  const known = `known are ${templateVariables.map(each => `$${each}`).join(', ')}, $labels.NAME and $device_labels.NAME`
   if (!match) return `{{ ${inner} }} is not a variable: functions are not supported; ${known}`
-  return `unknown variable {{ ${inner} }}${meant(name, ['labels', ...templateVariables], '$')}; ${known}`
+  return `unknown variable {{ ${inner} }}${meant(name, ['labels', 'device_labels', ...templateVariables], '$')}; ${known}`
 }
 
 function meant(typed: string, known: readonly string[], sign = ''): string {

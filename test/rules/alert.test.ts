@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { alertKey, alertRow } from '../../rules/alert/alert.ts'
 import type { Verdict } from '../../rules/judge/evaluate.ts'
-import { formatNumber, renderTemplate, templateFaults } from '../../rules/alert/template.ts'
+import { formatNumber, renderJson, renderTemplate, templateFaults } from '../../rules/alert/template.ts'
 import type { Json } from '../../runtime/reading.ts'
 import { ruleOf } from './rules.ts'
 
@@ -137,6 +137,13 @@ test('a template without faults renders; a value that looks like a template is n
     alert: 'A',
     group: 'g',
     table: 't',
+    severity: 'warning',
+    state: 'firing',
   }
-  assert.equal(renderTemplate(text, { variables, labels: { x: 'y' } }), '1.5y }} { $ {{ $value }}')
+  const values = { variables, labels: { x: 'y' }, deviceLabels: { site: 'lyon' } }
+  assert.equal(renderTemplate(text, values), '1.5y }} { $ {{ $value }}')
+  assert.deepEqual(templateFaults('{{ $device_labels.site }}, {{ $device_labels.nobody_has_it }}', []), [])
+  assert.equal(renderTemplate('{{ $device_labels.site }}{{ $device_labels.constructor }}', values), 'lyon')
+  const payload = { relay: 1, on: true, level: '{{ $value }}', text: ['at {{ $value }}', '{{ $state }}'] }
+  assert.deepEqual(renderJson(payload, values), { relay: 1, on: true, level: 1.5, text: ['at 1.5', 'firing'] })
 })
