@@ -36,3 +36,9 @@ export const entriesPerBatch = 64
 
 /** The newest so many readings are held in memory to be told oldest first. */
 export const limitMax = 100_000
+
+/** Of the dense form of history: at 15 bytes each 60 kB a line, and a few milliseconds of the gateway's time. */
+export const entriesPerHistoryBatch = 4_096
+
+/** Patterns of series in one question about history: what a file of rules names. */
+export const historyPatternsMax = 16

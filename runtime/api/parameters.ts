@@ -6,7 +6,8 @@ import { nearestName } from '../document.ts'
 import { HoldfastError } from '../errors.ts'
 import type { ReadingQuery } from '../store/types.ts'
 import { parseDurationMs } from '../units.ts'
-import { limitMax } from './limits.ts'
+import type { HistoryQuery } from './history.ts'
+import { historyPatternsMax, limitMax } from './limits.ts'
 
 const textBytesMax = 512
 
@@ -45,6 +46,33 @@ export function readingQuery(given: URLSearchParams, nowMs: number): ReadingQuer
     ...(toMs !== undefined && { toMs }),
     ...(limit !== undefined && { limit: parseLimit(limit) }),
   }
+}
+
+/** `series` is a list of pairs of patterns as JSON, `[["freezer-*","temperature"]]`; all series without it. */
+export function historyQuery(given: URLSearchParams, nowMs: number): HistoryQuery {
+  const { series, from, to } = readParameters(given, ['series', 'from', 'to'])
+  const fromMs = from === undefined ? 0 : parseTimeMs('from', from, nowMs)
+  const toMs = to === undefined ? Number.POSITIVE_INFINITY : parseTimeMs('to', to, nowMs)
+  if (fromMs > toMs) throw new HoldfastError('BAD_ARGUMENT', '"from" is after "to"', 'exchange them')
+  return { series: series === undefined ? [['*', '*']] : parsePatterns(series), fromMs, toMs }
+}
+
+function parsePatterns(text: string): readonly (readonly [string, string])[] {
+  const refused = new HoldfastError(
+    'BAD_ARGUMENT',
+    `"series" is not a list of pairs of device and metric: "${shown(text)}"`,
+    `write [["freezer-*","temperature"]], at most ${historyPatternsMax} pairs`,
+  )
+  let list: unknown
+  try {
+    list = JSON.parse(text)
+  } catch {
+    throw refused
+  }
+  const isPair = (pair: unknown): pair is readonly [string, string] =>
+    Array.isArray(pair) && pair.length === 2 && pair.every(name => typeof name === 'string')
+  if (!Array.isArray(list) || list.length > historyPatternsMax || !list.every(isPair)) throw refused
+  return list
 }
 
 /** A point in time: `1h` is an hour ago, digits are milliseconds since 1970, `now` is now, and the rest is ISO 8601. */

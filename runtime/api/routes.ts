@@ -11,6 +11,7 @@
  *   PUT    tables/T/rows/KEY            writes it; the body is its value as JSON
  *   DELETE tables/T/rows/KEY            removes it
  *   GET    tables/T/readings            readings of a series table       ?device= &metric= &from= &to= &limit=
+ *   GET    tables/T/history             the same for a replay: dense, in log order       ?series= &from= &to=
  *   GET    tables/T/tail                entries as they are committed    ?from=now|beginning
  *
  * Lists are JSON lines (readers.ts). A change is answered once it is on disk [I1]. Names are looked up in maps and never
@@ -25,9 +26,10 @@ import type { Store } from '../store/store.ts'
 import { type Entry, type TableKind, type TableSpec, seqZero } from '../store/types.ts'
 import { jsonBody } from './body.ts'
 import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
+import { history } from './history.ts'
 import { entryForm, readingForm, rowForm } from './forms.ts'
 import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from './limits.ts'
-import { parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
+import { historyQuery, parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
 import { type ParkedDoor, parkedRoutes } from './parked.ts'
 import { inBatches, type Readers } from './readers.ts'
 import { tableSection } from './status.ts'
@@ -109,6 +111,12 @@ export function apiRoutes({ store, status, reload, parked, readers, now, log }: 
     const { name } = tableOf(store, c.req.param('table'), 'series')
     const query = readingQuery(new URL(c.req.url).searchParams, now())
     return readers.respond(signal => inBatches(store.query(name, query), readingsPerBatch, readingForm, signal))
+  })
+
+  app.get(`${base}/tables/:table/history`, c => {
+    const { name } = tableOf(store, c.req.param('table'), 'series')
+    const query = historyQuery(new URL(c.req.url).searchParams, now())
+    return readers.respond(signal => history(store, name, query, signal))
   })
 
   app.get(`${base}/tables/:table/tail`, c => {

@@ -225,7 +225,8 @@ export class SeriesIndex {
   }
 }
 
-function wildcard(pattern: string): (text: string) => boolean {
+/** Whether texts match a pattern (`*` is any run of characters), in time linear in text times stars. */
+export function wildcard(pattern: string): (text: string) => boolean {
   if (pattern === '*') return () => true
   if (!pattern.includes('*')) return text => text === pattern
   // No regular expression: with many stars one that does not match would take for ever, and devices choose their names.
