@@ -12,6 +12,7 @@ import { exitCodeOf, exitCodes, failureText } from './failure.ts'
 import { parkedCommand } from './parked.ts'
 import { putCommand } from './put.ts'
 import { queryCommand } from './query.ts'
+import { rulesCommand } from './rules.ts'
 import { runCommand } from './run.ts'
 import { simCommand } from './sim.ts'
 import { statusCommand } from './status.ts'
@@ -64,6 +65,7 @@ function createProgram(): Command {
     putCommand(),
     deleteCommand(),
     parkedCommand(),
+    rulesCommand(),
     simCommand(),
     demoCommand(),
     versionCommand(),

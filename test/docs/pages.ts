@@ -1,6 +1,7 @@
 /** The pages that are made, not written: `npm run docs` writes them, and a test holds that they are up to date. */
 import { configJsonSchema, configReference } from '../../runtime/config/reference.ts'
 import { rulesJsonSchema } from '../../rules/language/schema.ts'
+import { scenarioJsonSchema } from '../../rules/scenario/schema.ts'
 
 const json = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`
 
@@ -9,4 +10,5 @@ export const madePages = (): ReadonlyMap<string, string> =>
     ['docs/config.md', configReference()],
     ['docs/schema/config.schema.json', json(configJsonSchema())],
     ['docs/schema/rules.schema.json', json(rulesJsonSchema())],
+    ['docs/schema/rule-tests.schema.json', json(scenarioJsonSchema())],
   ])
