@@ -5,9 +5,8 @@
 import { randomUUID } from 'node:crypto'
 import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
-import { Alerting } from './alerting/alerting.ts'
 import { announceAlerts } from './alerting/announcer.ts'
-import { Rulebook } from './alerting/rulebook.ts'
+import { openAlerting } from './alerts.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
@@ -133,30 +132,6 @@ function openRetention({ config, log, closers, time }: House, store: Store): Ret
   })
   closers.push(() => retention.close())
   return retention
-}
-
-async function openAlerting({ config, log, closers, time }: House, store: Store, keeper: Timekeeper) {
-  // A reading that arrived before a deadline is on the disk one commit interval later.
-  const graceMs = config.store.commitIntervalMs + 100
-  const alerting = new Alerting({ store, now: time.clock.now, log: log.child({ room: 'alerting' }), graceMs })
-  let turn = Promise.resolve()
-  const rulebook = new Rulebook(config.rules.folder, store.tables, log.child({ room: 'rules' }), rules => {
-    turn = turn.then(() => alerting.use(rules))
-  })
-  closers.push(async () => {
-    await rulebook.close()
-    // First this, for a set of rules may be waiting for a store that cannot write; then what it was in the middle of.
-    await alerting.close()
-    await turn
-  })
-  await turn
-  keeper.whileRulesPause = work => {
-    const paused = turn.then(() => alerting.pausedWhile(work))
-    turn = paused.catch(() => undefined)
-    return paused
-  }
-  await rulebook.watch()
-  return { alerting, rulebook }
 }
 
 async function openLan({ config, log, closers, time }: House, options: BrokerConfig, store: Store) {

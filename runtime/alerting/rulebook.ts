@@ -11,6 +11,7 @@ import { type Problem, formatProblem } from '../document.ts'
 import { messageOf, systemCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type KnownTables, tableProblems } from './rule-tables.ts'
+import type { SelfAlertDoor } from './self-alerts.ts'
 
 export type RulebookStatus = { readonly files: number; readonly rules: number; readonly problems: readonly string[] }
 
@@ -33,11 +34,22 @@ export function readRuleFiles(folder: string): { file: string; text: string }[] 
     .map(name => ({ file: join(folder, name), text: readFileSync(join(folder, name), 'utf8') }))
 }
 
+/** So many problems are told in the alert; all of them stand in the log and in `status`. */
+const toldMax = 5
+const alertName = 'RulesInvalid'
+
+export type RulebookOptions = {
+  readonly folder: string
+  readonly tables: KnownTables
+  readonly log: Log
+  /** Where an alert on the gateway itself is raised while the files have faults. */
+  readonly alerts: SelfAlertDoor
+  /** Is told the whole set each time another one comes into force. */
+  readonly changed: (rules: readonly Rule[]) => void
+}
+
 export class Rulebook {
-  readonly #folder: string
-  readonly #tables: KnownTables
-  readonly #log: Log
-  readonly #changed: (rules: readonly Rule[]) => void
+  readonly #options: RulebookOptions
   #rules: readonly Rule[] = []
   #files = 0
   #problems: readonly Problem[] = []
@@ -45,12 +57,8 @@ export class Rulebook {
   #watcher: FSWatcher | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** `changed` is told the whole set each time another one comes into force. */
-  constructor(folder: string, tables: KnownTables, log: Log, changed: (rules: readonly Rule[]) => void) {
-    this.#folder = folder
-    this.#tables = tables
-    this.#log = log
-    this.#changed = changed
+  constructor(options: RulebookOptions) {
+    this.#options = options
     this.reload()
   }
 
@@ -69,40 +77,60 @@ export class Rulebook {
 
   /** Reads the folder now. True if its rules are in force. */
   reload(): boolean {
+    const isInForce = this.#read()
+    if (isInForce) this.#options.alerts.resolve(alertName)
+    else this.#complain()
+    return isInForce
+  }
+
+  #read(): boolean {
+    const { folder, tables, changed } = this.#options
     try {
-      const files = readRuleFiles(this.#folder)
+      const files = readRuleFiles(folder)
       const parsed = parseRules(files)
       this.#fault = undefined
-      this.#problems = parsed.ok ? tableProblems(parsed.rules, this.#tables) : parsed.problems
-      if (parsed.ok && this.#problems.length === 0) {
-        this.#files = files.length
-        this.#rules = parsed.rules
-        this.#changed(parsed.rules)
-        return true
-      }
+      this.#problems = parsed.ok ? tableProblems(parsed.rules, tables) : parsed.problems
+      if (!parsed.ok || this.#problems.length > 0) return false
+      this.#files = files.length
+      this.#rules = parsed.rules
+      changed(parsed.rules)
+      return true
     } catch (error) {
-      this.#fault = `the rules in ${this.#folder} cannot be read: ${messageOf(error)}`
+      this.#fault = `the rules in ${folder} cannot be read: ${messageOf(error)}`
+      return false
     }
-    this.#log.error(
-      { problems: this.status().problems },
-      this.#rules.length > 0
-        ? 'the rule files have faults: the rules read before stay in force'
-        : 'the rule files have faults: no rules are in force',
-    )
-    return false
+  }
+
+  #complain(): void {
+    const { problems } = this.status()
+    const consequence = this.#rules.length > 0 ? 'the rules read before stay in force' : 'no rules are in force'
+    const text = `the rule files have faults: ${consequence}`
+    this.#options.log.error({ problems }, text)
+    const more = problems.length - toldMax
+    this.#options.alerts.raise(alertName, {
+      severity: 'warning',
+      part: 'rules',
+      text,
+      details: {
+        count: String(problems.length),
+        problems: [...problems.slice(0, toldMax), ...(more > 0 ? [`and ${more} more`] : [])].join('\n'),
+      },
+    })
   }
 
   /** Reads the folder again whenever a file in it changes. Resolves once changes are noticed. */
   async watch(): Promise<void> {
-    const watcher = watch(this.#folder, { ignoreInitial: true, depth: 0 })
+    const watcher = watch(this.#options.folder, { ignoreInitial: true, depth: 0 })
     this.#watcher = watcher
     watcher.on('all', () => {
       clearTimeout(this.#timer)
       this.#timer = setTimeout(() => {
-        if (this.reload()) this.#log.info({ rules: this.#rules.length }, 'rules read again')
+        if (this.reload()) this.#options.log.info({ rules: this.#rules.length }, 'rules read again')
       }, quietMs)
     })
-    watcher.on('error', error => this.#log.warn({ reason: messageOf(error) }, 'rule files are no longer watched'))
+    watcher.on('error', error =>
+      this.#options.log.warn({ reason: messageOf(error) }, 'rule files are no longer watched'),
+    )
     await new Promise<void>(resolve => watcher.once('ready', resolve))
   }
 

@@ -217,7 +217,9 @@ it('leaves the running rules in force when a file speaks of a table that is not 
     ['readings', { kind: 'series' }],
     ['thresholds', { kind: 'records' }],
   ] as const)
-  const book = new Rulebook(folder, tables, silentLog, inForce => told.push(inForce.length))
+  const alerts = { raise: () => undefined, resolve: () => undefined }
+  const changed = (inForce: readonly Rule[]): unknown => told.push(inForce.length)
+  const book = new Rulebook({ folder, tables, log: silentLog, alerts, changed })
   for (const rule of [
     '{ alert: Warm, match: { table: nope }, above: 8 }',
     '{ alert: Warm, match: { table: thresholds }, above: 8 }',

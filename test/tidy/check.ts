@@ -105,6 +105,7 @@ export const house = {
     'runtime/gateway.ts': { mayImport: ['runtime', 'adapters', 'rules'] },
     'runtime/streams.ts': { mayImport: ['runtime', 'rules'] },
     'runtime/identities.ts': { mayImport: ['runtime'] },
+    'runtime/alerts.ts': { mayImport: ['runtime'] },
     'runtime/bridges.ts': { mayImport: ['runtime'] },
     'runtime/house.ts': { mayImport: ['runtime'] },
     'runtime/status.ts': { mayImport: ['runtime'] },

@@ -1,0 +1,46 @@
+/**
+ * The judging part of the composition root: the rule files, the alerting that they are in force in, and the alerts that the
+ * gateway raises on itself.
+ */
+import { Alerting } from './alerting/alerting.ts'
+import { Rulebook } from './alerting/rulebook.ts'
+import { SelfAlerts } from './alerting/self-alerts.ts'
+import type { House } from './house.ts'
+import type { Store } from './store/store.ts'
+import type { Timekeeper } from './timekeeping/keeper.ts'
+
+export type Alerts = { readonly alerting: Alerting; readonly rulebook: Rulebook; readonly selfAlerts: SelfAlerts }
+
+export async function openAlerting(house: House, store: Store, keeper: Timekeeper): Promise<Alerts> {
+  const { config, closers, time } = house
+  const log = house.log.child({ room: 'alerting' })
+  const selfAlerts = new SelfAlerts({ store, now: time.clock.now, log })
+  closers.push(() => selfAlerts.close())
+  // A reading that arrived before a deadline is on the disk one commit interval later.
+  const graceMs = config.store.commitIntervalMs + 100
+  const alerting = new Alerting({ store, now: time.clock.now, log, graceMs })
+  let turn = Promise.resolve()
+  const rulebook = new Rulebook({
+    folder: config.rules.folder,
+    tables: store.tables,
+    log: house.log.child({ room: 'rules' }),
+    alerts: selfAlerts,
+    changed: rules => {
+      turn = turn.then(() => alerting.use(rules))
+    },
+  })
+  closers.push(async () => {
+    await rulebook.close()
+    // First this, for a set of rules may be waiting for a store that cannot write; then what it was in the middle of.
+    await alerting.close()
+    await turn
+  })
+  await turn
+  keeper.whileRulesPause = work => {
+    const paused = turn.then(() => alerting.pausedWhile(work))
+    turn = paused.catch(() => undefined)
+    return paused
+  }
+  await rulebook.watch()
+  return { alerting, rulebook, selfAlerts }
+}
