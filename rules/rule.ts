@@ -1,7 +1,7 @@
 /**
  * What a rule is once its file has been read and found good: every default filled in, durations in milliseconds,
- * labels of the group merged into those of the rule. Types, and the bounds that a rule file is held to. Never a verdict:
- * those are in evaluate.ts.
+ * labels of the group merged into those of the rule. Types and defaults only: the bounds that a rule file is held to are in
+ * limits.ts, verdicts in the judge.
  */
 import type { Json } from '../runtime/reading.ts'
 import type { RuleExpression } from './expression/scope.ts'
@@ -140,23 +140,10 @@ export type Rule = AlertRule | RecordRule
 
 export const severityDefault = 'warning'
 
-const dayMs = 86_400_000
-
 export const lateAfterMsDefault = 60_000
 
-/** A hold longer than this is a report, not an alert; the bound keeps sums of times far from the end of a double. */
-export const holdMsMax = 30 * dayMs
+/** An expression whose answer changes with time is judged so often where nothing else is said. */
+export const intervalMsDefault = 60_000
 
 export const snippetBeforeMsDefault = 60_000
-/** A week of readings: what the default retention is sure to hold. */
-export const snippetBeforeMsMax = 7 * dayMs
-
-/** An alert with its snippet is one row: small enough to pass every link in one frame. */
 export const snippetBytesDefault = 48 * 1024
-export const snippetBytesMin = 1024
-export const snippetBytesMax = 96 * 1024
-
-/** Labels travel with every alert and become columns and metric labels elsewhere. */
-export const labelsMax = 32
-export const labelCharactersMax = 256
-export const annotationCharactersMax = 2048

@@ -16,8 +16,18 @@ export type Problem = {
 export type Path = readonly (string | number)[]
 
 export type Checked<T> =
-  | { readonly ok: true; readonly value: T; readonly at: (path: Path) => { line: number; column: number } }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | { readonly ok: true; readonly value: T; readonly at: (path: Path) => LineColumn; readonly read: Read }
+  /** `read` is undefined where the text is not even YAML. */
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly read: Read | undefined }
+
+/** What stands in a file, right or wrong, for whoever looks at several files together. */
+export type Read = {
+  readonly plain: unknown
+  readonly at: (place: Place) => LineColumn
+}
+
+type LineColumn = { readonly line: number; readonly column: number }
+type Place = Omit<Finding, 'message'>
 
 /** Something wrong that no schema can know, such as a name that stands nowhere else in the file. */
 export type Finding = {
@@ -52,41 +62,38 @@ export function checkDocument<T>(
   { amend = plain => plain, inspect = () => [] }: CheckOptions<T> = {},
 ): Checked<T> {
   if (Buffer.byteLength(text) > documentBytesMax) {
-    return { ok: false, problems: [{ file, line: 1, column: 1, message: `larger than ${documentBytesMax} bytes` }] }
+    const problem = { file, line: 1, column: 1, message: `larger than ${documentBytesMax} bytes` }
+    return { ok: false, problems: [problem], read: undefined }
   }
   const lines = new LineCounter()
   const deepAt = tooDeepAt(text)
   if (deepAt) {
-    return {
-      ok: false,
-      problems: [{ file, ...deepAt, message: `nested more than ${documentDepthMax} levels deep` }],
-    }
+    const problem = { file, ...deepAt, message: `nested more than ${documentDepthMax} levels deep` }
+    return { ok: false, problems: [problem], read: undefined }
   }
   // The parser's own search for duplicate keys compares every pair: seconds for a file that is all keys.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
-  const at = (path: Path): { line: number; column: number } => position(document, lines, path)
   const faults = [...document.errors, ...document.warnings, ...ownFaults(document)]
   if (faults.length > 0) {
     const problems = faults.map(fault => {
       const { line, col } = lines.linePos(fault.pos[0])
       return { file, line, column: col, message: fault.message }
     })
-    return { ok: false, problems: listed(problems) }
+    return { ok: false, problems: listed(problems), read: undefined }
   }
+  const at = ({ path, onKey, offset }: Place): LineColumn =>
+    onKey ? keyPosition(document, lines, path) : position(document, lines, path, text, offset)
   const plain = amend(document.toJS({ maxAliasCount: 0 }) ?? {})
   const result = schema.safeParse(plain, { error: plainWords })
   const findings = inspect(result.success ? result.data : soundSections(schema, plain))
-  if (result.success && findings.length === 0) return { ok: true, value: result.data, at }
+  if (result.success && findings.length === 0) {
+    return { ok: true, value: result.data, at: path => at({ path }), read: { plain, at } }
+  }
   const issues = result.success ? [] : result.error.issues.slice(0, documentProblemsMax + 1)
   const problems = [...issues.flatMap(issue => sentences(issue, schema, plain)), ...findings].map(
-    ({ path, message, onKey, offset }) => {
-      const { line, column } = onKey
-        ? keyPosition(document, lines, path)
-        : position(document, lines, path, text, offset)
-      return { file, line, column, message }
-    },
+    ({ message, ...place }) => ({ file, ...at(place), message }),
   )
-  return { ok: false, problems: listed(problems) }
+  return { ok: false, problems: listed(problems), read: { plain, at } }
 }
 
 /** The top-level sections that the schema accepts one by one. */
@@ -101,7 +108,7 @@ function soundSections<T>(schema: z.ZodType<T>, plain: unknown): Partial<T> {
 }
 
 /** In reading order; past the bound one last line says that there are more. */
-function listed(problems: readonly Problem[]): Problem[] {
+export function listed(problems: readonly Problem[]): Problem[] {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
   const next = sorted[documentProblemsMax]
   if (!next) return sorted

@@ -1,7 +1,7 @@
 /**
  * The texts of annotations and actions: `{{ $labels.device }} is at {{ $value }} (limit {{ $threshold }})`, Prometheus'
- * form without its functions; `$device_labels.site` is what the table `devices` says of the device. Pure. A template that parses always renders: unknown variables are found when the file is read, never
- * when an alert is raised at night.
+ * form without its functions; `$device_labels.site` is what the table `devices` says of the device. Pure. A template
+ * that parses always renders: unknown variables are found when the file is read, never when an alert is raised at night.
  */
 import { nearestName } from '../../runtime/document.ts'
 import type { Json } from '../../runtime/reading.ts'
@@ -38,8 +38,11 @@ type Part =
   | { readonly kind: 'label'; readonly name: string }
   | { readonly kind: 'device-label'; readonly name: string }
 
-/** Each fault of a template as a sentence; an empty list means that `renderTemplate` will find every name. */
-export function templateFaults(text: string, labels: readonly string[]): string[] {
+/** A sentence, and where in the text. */
+type TemplateFault = { readonly message: string; readonly offset: number }
+
+/** Each fault of a template; an empty list means that `renderTemplate` will find every name. */
+export function templateFaults(text: string, labels: readonly string[]): TemplateFault[] {
   return parse(text, [...givenLabels, ...labels]).faults
 }
 
@@ -85,21 +88,21 @@ function renderPart(part: Part, { variables, labels, deviceLabels }: TemplateVal
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-function parse(text: string, labels: readonly string[]): { parts: Part[]; faults: string[] } {
+function parse(text: string, labels: readonly string[]): { parts: Part[]; faults: TemplateFault[] } {
   const parts: Part[] = []
-  const faults: string[] = []
+  const faults: TemplateFault[] = []
   let from = 0
   for (;;) {
     const open = text.indexOf('{{', from)
     if (open === -1) break
     const close = text.indexOf('}}', open + 2)
     if (close === -1) {
-      faults.push('"{{" without its "}}"')
+      faults.push({ message: '"{{" without its "}}"', offset: open })
       break
     }
     parts.push({ kind: 'text', text: text.slice(from, open) })
     const part = parseVariable(text.slice(open + 2, close).trim(), labels)
-    if (typeof part === 'string') faults.push(part)
+    if (typeof part === 'string') faults.push({ message: part, offset: open })
     else parts.push(part)
     from = close + 2
   }

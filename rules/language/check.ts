@@ -1,155 +1,94 @@
 /**
  * What the form of a rule file cannot say: things that hold between two values of a rule, between a rule and its group,
- * and between files. Pure. Works on an outline in which whatever has the wrong form is simply absent, so these problems
- * are found in the same pass as those of form, and a rule is never blamed twice for one mistake.
+ * and between files. Pure. Looks at outlines, so these problems are found in the same pass as those of form.
  */
-import { z } from 'zod'
-import { nearestName, type Path, type Problem } from '../../runtime/document.ts'
-import { labelsMax } from '../rule.ts'
-import { givenLabels, templateFaults } from '../alert/template.ts'
-
-const text = z.string().optional().catch(undefined)
-const texts = z.record(z.string(), z.string().catch('')).optional().catch(undefined)
-
-const ruleOutline = z.looseObject({
-  alert: text,
-  above: z.unknown().optional(),
-  below: z.unknown().optional(),
-  clear: z.unknown().optional(),
-  labels: texts,
-  annotations: texts,
-})
-
-const groupOutline = z.object({
-  name: text,
-  labels: texts,
-  rules: z.array(ruleOutline.catch({ above: 0, below: undefined, clear: undefined })).catch([]),
-})
-
-/** Everything that checks look at; reads any YAML without complaint. */
-export const outlineSchema = z
-  .object({ groups: z.array(groupOutline.catch({ name: undefined, labels: undefined, rules: [] })).catch([]) })
-  .catch({ groups: [] })
-
-type RuleOutline = z.infer<typeof ruleOutline>
-type Outline = {
-  readonly file: string
-  readonly value: z.infer<typeof outlineSchema>
-  readonly at: (path: Path) => { line: number; column: number }
-}
-type Fault = { readonly path: Path; readonly message: string }
+import type { Path, Problem } from '../../runtime/document.ts'
+import { compileInstants } from '../../runtime/schedule.ts'
+import { rulesMax } from '../limits.ts'
+import { ruleFaults } from './check-rule.ts'
+import { labelFaults, templatedFaults } from './check-texts.ts'
+import { type Fault, type FileOutline, has, mapOf, type RuleOutline, textOf } from './outline.ts'
 
 /** The problems of all files together, because the name of an alert is unique over all of them. */
-export function checkOutlines(outlines: readonly Outline[]): Problem[] {
-  const alerts = new Map<string, string>()
-  return outlines.flatMap(({ file, value, at }) => {
-    const place = ({ path, message }: Fault): Problem => ({ file, ...at(path), message })
-    const groups = new Map<string, string>()
-    return value.groups.flatMap((group, index) => {
-      const groupPath = ['groups', index]
+export function checkOutlines(outlines: readonly FileOutline[], zone: string): Problem[] {
+  const names = new Map<string, string>()
+  const cron = cronChecker(zone)
+  let count = 0
+  return outlines.flatMap(({ file, groups, at }) => {
+    const place = ({ message, ...where }: Fault): Problem => ({ file, ...at(where), message })
+    const groupNames = new Map<string, string>()
+    return groups.flatMap(({ path, keys, rules }) => {
       const faults = [
-        ...unique(groups, group.name, 'group', [...groupPath, 'name'], place),
-        ...labelFaults(group.labels, [...groupPath, 'labels']),
+        ...unique(groupNames, keys, 'group', 'name', path, place),
+        ...labelFaults(keys['labels'], [...path, 'labels']),
       ]
-      const ruleFaults = group.rules.flatMap((rule, ruleIndex) => {
-        const path = [...groupPath, 'rules', ruleIndex]
+      const ruleProblems = rules.flatMap(rule => {
+        count++
+        // One sentence is enough, however many there are.
+        if (count > rulesMax) return count === rulesMax + 1 ? [tooMany(rule.path)] : []
         return [
-          ...unique(alerts, rule.alert, 'alert', [...path, 'alert'], place),
-          ...limitFaults(rule, path),
-          ...labelFaults(rule.labels, [...path, 'labels']),
-          ...annotationFaults(rule, group.labels ?? {}, path),
+          ...unique(names, rule.keys, 'alert', 'alert', rule.path, place),
+          ...unique(names, rule.keys, 'recording', 'record', rule.path, place),
+          ...ruleFaults(rule.keys, rule.path),
+          ...cron(rule.keys, rule.path),
+          ...(has(rule.keys, 'expr') ? [{ path: [...rule.path, 'expr'], message: noExpressions }] : []),
+          ...labelFaults(rule.keys['labels'], [...rule.path, 'labels']),
+          ...templatedFaults(rule.keys, keys['labels'], rule.path),
         ]
       })
-      return [...faults, ...ruleFaults].map(place)
+      return [...faults, ...ruleProblems].map(place)
     })
   })
 }
 
+const noExpressions = '"expr": expressions come with a later version of Holdfast; compare with above or below'
+
+function tooMany(path: Path): Fault {
+  return { path, message: `more than ${rulesMax} rules in all files` }
+}
+
 function unique(
   seen: Map<string, string>,
-  name: string | undefined,
+  keys: RuleOutline,
   what: string,
+  key: string,
   path: Path,
   place: (fault: Fault) => Problem,
 ): Fault[] {
+  const name = textOf(keys[key])
   if (name === undefined) return []
   const first = seen.get(name)
-  if (first !== undefined) return [{ path, message: `${what} "${name}" is there already, at ${first}` }]
-  const { file, line, column } = place({ path, message: '' })
+  if (first !== undefined) return [{ path: [...path, key], message: `${what} "${name}" is there already, at ${first}` }]
+  const { file, line, column } = place({ path: [...path, key], message: '' })
   seen.set(name, `${file}:${line}:${column}`)
   return []
 }
 
-/** Keys of later versions and of other people's files: such a rule has been told what it lacks. */
-const otherConditions = ['expr', 'record', 'absent'] as const
-
-function limitFaults(rule: RuleOutline, path: Path): Fault[] {
-  const { above, below, clear } = rule
-  if (above === undefined && below === undefined) {
-    if (otherConditions.some(key => rule[key] !== undefined)) return []
-    // A key that was meant to be one of the two has been named as unknown, with the nearest known one.
-    if (Object.keys(rule).some(key => ['above', 'below'].includes(nearestName(key, limitKeys) ?? ''))) return []
-    return [{ path, message: 'the rule says neither above nor below: one of them (or both) makes it an alert' }]
+/** Expressions that many rules share are read once: each costs milliseconds. */
+function cronChecker(zoneDefault: string): (rule: RuleOutline, path: Path) => Fault[] {
+  const known = new Map<string, { key: 'cron' | 'zone'; message: string } | undefined>()
+  return (rule, path) => {
+    if (!has(rule, 'schedule')) return []
+    const said = rule['schedule']
+    const form = mapOf(said)
+    const cron = textOf(form ? form['cron'] : said)
+    const zone = textOf(form?.['zone']) ?? zoneDefault
+    if (cron === undefined) return []
+    const key = JSON.stringify([cron, zone])
+    if (!known.has(key)) known.set(key, cronFault(cron, zone))
+    const fault = known.get(key)
+    if (!fault) return []
+    const at = form ? [...path, 'schedule', fault.key] : [...path, 'schedule']
+    return [{ path: at, message: `"${form ? fault.key : 'schedule'}": ${fault.message}` }]
   }
-  const faults: Fault[] = []
-  if (typeof above === 'number' && typeof below === 'number' && below > above) {
-    const message = `"below": ${below} is greater than above (${above}): every value would be outside the band`
-    faults.push({ path: [...path, 'below'], message })
-  }
-  if (clear === undefined) return faults
-  const clearPath = [...path, 'clear']
-  if (above !== undefined && below !== undefined) {
-    const message = '"clear": only with exactly one of above and below; a band clears inside its limits'
-    return [...faults, { path: clearPath, message }]
-  }
-  if (typeof clear !== 'number') return faults
-  if (typeof above === 'number' && clear > above) {
-    const message = `"clear": ${clear} is greater than above (${above}); the alert would clear while it is violated`
-    faults.push({ path: clearPath, message })
-  }
-  if (typeof below === 'number' && clear < below) {
-    const message = `"clear": ${clear} is smaller than below (${below}); the alert would clear while it is violated`
-    faults.push({ path: clearPath, message })
-  }
-  return faults
 }
 
-const limitKeys = ['above', 'below', 'clear', 'for', 'labels', 'alert', 'match']
+const cronCharactersMax = 100
+const zoneCharactersMax = 100
 
-function labelFaults(labels: Readonly<Record<string, string>> | undefined, path: Path): Fault[] {
-  const names = Object.keys(labels ?? {})
-  const faults = names.flatMap(name => {
-    const at = [...path, name]
-    if (!isLabelName(name)) return [{ path: at, message: notLabelName(name) }]
-    if (givenLabels.some(given => given === name)) {
-      return [{ path: at, message: `the label "${name}" is set by Holdfast on every alert; choose another name` }]
-    }
-    if (labels?.[name]?.includes('{{')) {
-      return [{ path: at, message: `"${name}": labels are plain text; write variables into annotations` }]
-    }
-    return []
-  })
-  return names.length > labelsMax ? [...faults, { path, message: `more than ${labelsMax} labels` }] : faults
-}
-
-function annotationFaults(rule: RuleOutline, groupLabels: Readonly<Record<string, string>>, path: Path): Fault[] {
-  const labels = [...new Set([...Object.keys(groupLabels), ...Object.keys(rule.labels ?? {})])]
-  const annotations = Object.entries(rule.annotations ?? {})
-  const faults = annotations.flatMap(([name, template]) => {
-    const at = [...path, 'annotations', name]
-    const nameFaults = isLabelName(name) ? [] : [notLabelName(name)]
-    const textFaults = templateFaults(template, labels).map(fault => `"${name}": ${fault}`)
-    return [...nameFaults, ...textFaults].map(message => ({ path: at, message }))
-  })
-  if (annotations.length <= labelsMax) return faults
-  return [...faults, { path: [...path, 'annotations'], message: `more than ${labelsMax} annotations` }]
-}
-
-/** Prometheus' rule for label names, so that alerts can go there as they are. */
-function isLabelName(name: string): boolean {
-  return /^(?!__)[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name)
-}
-
-function notLabelName(name: string): string {
-  return `"${name}" is not a name here: a letter, then letters, digits or _, at most 64, not beginning with __`
+function cronFault(cron: string, zone: string): { key: 'cron' | 'zone'; message: string } | undefined {
+  if (cron.length > cronCharactersMax) return { key: 'cron', message: `longer than ${cronCharactersMax} characters` }
+  if (zone.length > zoneCharactersMax) return { key: 'zone', message: `longer than ${zoneCharactersMax} characters` }
+  const compiled = compileInstants(cron, zone)
+  return compiled.ok ? undefined : { key: compiled.key === 'zone' ? 'zone' : 'cron', message: compiled.reason }
 }

@@ -7,7 +7,7 @@
  * when it can, and of several words about one name the last counts.
  */
 import type { AlertRow } from '../../rules/alert/alert.ts'
-import { annotationCharactersMax } from '../../rules/rule.ts'
+import { annotationCharactersMax } from '../../rules/limits.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'

@@ -1,6 +1,6 @@
 /** The pages that are made, not written: `npm run docs` writes them, and a test holds that they are up to date. */
 import { configJsonSchema, configReference } from '../../runtime/config/reference.ts'
-import { rulesJsonSchema } from '../../rules/language/schema.ts'
+import { rulesJsonSchema } from '../../rules/language/json-schema.ts'
 import { scenarioJsonSchema } from '../../rules/scenario/schema.ts'
 
 const json = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`

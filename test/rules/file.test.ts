@@ -3,32 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseRules } from '../../rules/language/file.ts'
-import type { AlertRule } from '../../rules/rule.ts'
+import { one, problems, rules } from './files.ts'
 import { ruleOf } from './rules.ts'
-import { rulesJsonSchema } from '../../rules/language/schema.ts'
-import { formatProblem } from '../../runtime/document.ts'
-
-function rules(...texts: string[]): readonly AlertRule[] {
-  const parsed = parseRules(texts.map((text, index) => ({ file: `r${index + 1}.yaml`, text })))
-  assert.ok(parsed.ok, parsed.ok ? '' : parsed.problems.map(formatProblem).join('\n'))
-  return parsed.rules.filter(rule => rule.kind === 'alert')
-}
-
-function problems(...texts: string[]): string[] {
-  const parsed = parseRules(texts.map((text, index) => ({ file: `r${index + 1}.yaml`, text })))
-  return parsed.ok ? [] : parsed.problems.map(formatProblem)
-}
-
-/** A file of one rule whose lines begin at line 4, column 9. */
-function one(...lines: string[]): string {
-  return [
-    'groups:',
-    '  - name: g',
-    '    rules:',
-    `      - ${lines[0]}`,
-    ...lines.slice(1).map(l => `        ${l}`),
-  ].join('\n')
-}
 
 test('a rule with nothing but a name and a limit has every default filled in', () => {
   const [rule] = rules(one('alert: A', 'above: 8'))
@@ -142,12 +118,12 @@ test('all problems of all files come at once, each with file, line and column', 
     'r1.yaml:6:18: unknown key "devise"; did you mean "device"?',
     'r1.yaml:8:16: "clear": 9 is greater than above (8); the alert would clear while it is violated',
     'r1.yaml:9:14: "for": not a duration; write it as 30s, 5m or 1h30m',
-    'r1.yaml:10:9: the rule says neither above nor below: one of them (or both) makes it an alert',
-    'r1.yaml:11:33: "summary": unknown variable {{ $lables.device }}; did you mean "$labels"?; known are $value, $threshold, $device, $metric, $unit, $side, $alert, $group, $table, $severity, $state, $labels.NAME and $device_labels.NAME',
-    'r1.yaml:11:33: "summary": unknown variable {{ $vlaue }}; did you mean "$value"?; known are $value, $threshold, $device, $metric, $unit, $side, $alert, $group, $table, $severity, $state, $labels.NAME and $device_labels.NAME',
-    'r1.yaml:11:33: "summary": no label "room" in {{ $labels.room }}; labels here: alertname, device, metric',
-    'r1.yaml:11:33: "summary": {{ $value | humanize }} is not a variable: functions are not supported; known are $value, $threshold, $device, $metric, $unit, $side, $alert, $group, $table, $severity, $state, $labels.NAME and $device_labels.NAME',
-    'r1.yaml:11:33: "summary": "{{" without its "}}"',
+    'r1.yaml:10:9: the rule has no condition: above or below (a limit), expr (true while violated) or absent (no reading for so long)',
+    'r1.yaml:11:34: "summary": unknown variable {{ $lables.device }}; did you mean "$labels"?; known are $value, $threshold, $device, $metric, $unit, $side, $alert, $group, $table, $severity, $state, $labels.NAME and $device_labels.NAME',
+    'r1.yaml:11:55: "summary": unknown variable {{ $vlaue }}; did you mean "$value"?; known are $value, $threshold, $device, $metric, $unit, $side, $alert, $group, $table, $severity, $state, $labels.NAME and $device_labels.NAME',
+    'r1.yaml:11:68: "summary": no label "room" in {{ $labels.room }}; labels here: alertname, device, metric',
+    'r1.yaml:11:87: "summary": {{ $value | humanize }} is not a variable: functions are not supported; known are $value, $threshold, $device, $metric, $unit, $side, $alert, $group, $table, $severity, $state, $labels.NAME and $device_labels.NAME',
+    'r1.yaml:11:111: "summary": "{{" without its "}}"',
     'r1.yaml:12:16: alert "Twice" is there already, at r1.yaml:5:16',
     'r1.yaml:13:16: the key "key" is missing',
     'r1.yaml:13:18: unknown key "kye"; did you mean "key"?',
@@ -168,7 +144,6 @@ const refusals: [what: string, lines: string[], sentence: string][] = [
     ['alert: A', 'expr: value > 3'],
     '5:15: "expr": expressions come with a later version of Holdfast; compare with above or below',
   ],
-  ['absence', ['alert: A', 'absent: 10m'], '5:17: "absent": alerts on silence come with a later version of Holdfast'],
   [
     'a table named as from',
     ['alert: A', 'above: 1', 'from: x'],
@@ -245,16 +220,6 @@ for (const [what, lines, sentence] of refusals) {
   })
 }
 
-test('a recording rule is told that it comes later', () => {
-  assert.match(problems(one('record: x', 'expr: y')).join('\n'), /"record": recording rules come with a later version/)
-})
-
-test('keys of Prometheus that have no meaning here say why', () => {
-  assert.deepEqual(problems('groups: [{ name: g, interval: 30s, rules: [] }]'), [
-    'r1.yaml:1:31: "interval": not needed: every reading is judged when it arrives',
-  ])
-})
-
 test('a file that is not YAML says where it stops being YAML', () => {
   assert.match(problems('groups:\n  - name: g\n rules: [').join('\n'), /^r1\.yaml:3:\d+: /)
 })
@@ -320,33 +285,4 @@ test('the examples are good rules', () => {
     rules(text).map(rule => rule.id),
     ['FreezerTooWarm', 'FridgeOutsideBand', 'DoorLeftOpen', 'BatteryLow'],
   )
-})
-
-test('the JSON Schema for editors has a sentence for every key of a rule and offers no refused key', () => {
-  const schema = rulesJsonSchema() as unknown as {
-    $schema: string
-    properties: {
-      groups: {
-        items: {
-          properties: { rules: { items: { properties: Record<string, { description?: string }>; anyOf: unknown } } }
-        }
-      }
-    }
-  }
-  const rule = schema.properties.groups.items.properties.rules.items
-  assert.equal(schema.$schema, 'https://json-schema.org/draft/2020-12/schema')
-  assert.deepEqual(Object.keys(rule.properties), [
-    'alert',
-    'match',
-    'above',
-    'below',
-    'clear',
-    'for',
-    'keep_firing_for',
-    'snippet',
-    'labels',
-    'annotations',
-  ])
-  assert.deepEqual(rule.anyOf, [{ required: ['above'] }, { required: ['below'] }])
-  for (const [key, { description }] of Object.entries(rule.properties)) assert.ok(description, key)
 })
