@@ -18,10 +18,10 @@ export class Gathered<Key> {
   /** Readings that were left out. */
   left = 0
 
-  /** `first` stands first in the snippet, also if it has no reading: the series of the alert. */
-  constructor(first: Key, names: (series: Key) => SeriesNames) {
+  /** `first` stands first in the snippet: the series of the alert. Undefined: as they come. */
+  constructor(first: Key | undefined, names: (series: Key) => SeriesNames) {
     this.#names = names
-    this.#points.set(first, [])
+    if (first !== undefined) this.#points.set(first, [])
   }
 
   add(series: Key, ms: number, value: Value): void {

@@ -5,6 +5,7 @@
 import type { Rule } from '../../rules/rule.ts'
 import type { Json } from '../reading.ts'
 import type { Change } from '../store/types.ts'
+import { forgetAfters } from './afters.ts'
 import { alertsTable, cursorOf, keyOf, owner } from './names.ts'
 import { whenWritable } from './retry.ts'
 import { trackOf } from './tracks.ts'
@@ -131,6 +132,7 @@ export class Alerting {
     const left = [...store.tables.keys()].filter(table => !tables.has(table) && isWatched(table))
     const changes = [
       ...fresh.map((table): Change => ({ kind: 'cursor', name: cursorOf(table), seq: store.head(table) })),
+      ...forgetAfters(store, tables),
       ...left.map((table): Change => ({ kind: 'cursor', name: cursorOf(table), seq: undefined })),
     ]
     if (changes.length > 0) await store.commit(changes, 'now')

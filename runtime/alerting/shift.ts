@@ -7,6 +7,7 @@ import { latestMs, shiftState } from '../../rules/judge/shift.ts'
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
 import type { Change } from '../store/types.ts'
+import { shiftAfters } from './afters.ts'
 import { owner } from './names.ts'
 import { trackOf } from './tracks.ts'
 
@@ -26,5 +27,5 @@ export function shiftRuleStates(
     const value = { fingerprint, state: shiftState(state, offsetMs) } as unknown as Json
     changes.push({ kind: 'state', owner, key, value })
   }
-  return changes
+  return [...changes, ...shiftAfters(store, offsetMs, laterThanMs)]
 }

@@ -8,18 +8,18 @@
  */
 import { type AlertRow, alertRow } from '../../rules/alert/alert.ts'
 import type { Lookup } from '../../rules/judge/evaluate.ts'
-import { fillPlaceholders, inSnippet } from '../../rules/match.ts'
 import type { Rule } from '../../rules/rule.ts'
-import { Gathered, type SeriesNames } from '../../rules/alert/gather.ts'
-import { type Snippet, snippet } from '../../rules/alert/snippet.ts'
+import type { Snippet } from '../../rules/alert/snippet.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
-import { type Change, type Entry, type ReadingEntry, type Seq, type Series, seqZero, timeOf } from '../store/types.ts'
+import { type Change, type Entry, type ReadingEntry, type Seq, seqZero, timeOf } from '../store/types.ts'
+import { Afters } from './afters.ts'
+import { type Cut, cutSnippet, snippetSpecOf } from './cut.ts'
 import { alertsTable, cursorOf, keyOf, owner } from './names.ts'
 import { isAboutStore, pause, retryMs } from './retry.ts'
-import { type Judgement, Tracks } from './tracks.ts'
+import { type Judgement, type Track, Tracks } from './tracks.ts'
 
 export type AlertingOptions = {
   readonly store: Store
@@ -41,6 +41,7 @@ export class Watcher {
   readonly #counts: { raised: number; resolved: number }
   readonly #lookup: Lookup
   tracks: Tracks
+  #afters: Afters
   #position: Seq = seqZero
   #savedAt: Seq = seqZero
   #savedMs = 0
@@ -65,6 +66,7 @@ export class Watcher {
     this.#counts = counts
     this.#lookup = (records, key) => options.store.latest(records, key)
     this.tracks = this.#restore()
+    this.#afters = new Afters(options.store, table)
   }
 
   /** Judges until told to stop. A store that fails meanwhile is waited for, and judging begins again from what it holds. */
@@ -73,6 +75,7 @@ export class Watcher {
       try {
         await this.#options.store.ready()
         this.tracks = this.#restore()
+        this.#afters = new Afters(this.#options.store, this.#table)
         await this.#judge(signal)
       } catch (error) {
         const reason = messageOf(error)
@@ -101,8 +104,12 @@ export class Watcher {
   /** False while there is something that it would judge now. */
   get isSettled(): boolean {
     const { store, now, graceMs } = this.#options
-    const dueMs = this.tracks.nextDueMs() ?? Number.POSITIVE_INFINITY
-    return store.head(this.#table) <= this.#position && dueMs > now() - graceMs
+    return store.head(this.#table) <= this.#position && this.#nextDueMs > now() - graceMs
+  }
+
+  /** Infinity if there is nothing to wait for. */
+  get #nextDueMs(): number {
+    return Math.min(...[this.tracks.nextDueMs(), this.#afters.nextDueMs()].map(ms => ms ?? Number.POSITIVE_INFINITY))
   }
 
   #answer(count: number): void {
@@ -126,13 +133,15 @@ export class Watcher {
       const asking = this.#asking.length
       const passedMs = now() - this.#options.graceMs
       // What was taken before a deadline must be read before the deadline counts, however slow the disk is just now.
-      if (passedMs >= (this.tracks.nextDueMs() ?? Number.POSITIVE_INFINITY)) await store.commit([], 'now')
+      if (passedMs >= this.#nextDueMs) await store.commit([], 'now')
       const entries = await store.read(this.#table, this.#position, 1024)
       const judged = entries.length > 0 ? await this.#judgeEntries(entries) : this.tracks.advance(passedMs)
+      const whole = entries.length === 0 && judged.length === 0 ? await this.#afters.due(passedMs) : []
       if (judged.length > 0) await this.#raise(judged)
+      else if (whole.length > 0) await this.#save('now', whole)
       // Either way: a clock that was set back must not keep the cursor where it is for as long.
       else if (Math.abs(now() - this.#savedMs) >= saveEveryMs && this.#savedAt < this.#position) this.#saveLater()
-      if (entries.length > 0 || judged.length > 0) continue
+      if (entries.length > 0 || judged.length > 0 || whole.length > 0) continue
       this.#answer(asking)
       if (this.#asking.length === 0) await this.#sleep(signal)
     }
@@ -168,17 +177,19 @@ export class Watcher {
 
   async #raise(judged: readonly Judgement[]): Promise<void> {
     const rows = new Map<string, AlertRow>()
+    const afters: Change[] = []
     for (const judgement of judged) {
       const { rule, series } = judgement.track
       const key = keyOf(this.#options.store.origin, rule.id, series, judgement.verdict.firedMs)
       const before = rows.get(key) ?? (this.#options.store.latest(alertsTable, key)?.value as AlertRow | undefined)
       const context = judgement.verdict.kind === 'fired' ? await this.#cut(judgement) : before
       rows.set(key, alertRow(rule, series, judgement.verdict, context))
+      if (judgement.verdict.kind === 'fired') afters.push(...this.#after(judgement, key))
     }
     const puts = [...rows].map(
       ([key, value]): Change => ({ kind: 'put', table: alertsTable, key, value: value as unknown as Json }),
     )
-    await this.#save('now', puts)
+    await this.#save('now', [...puts, ...afters])
     for (const { track, verdict } of judged) {
       if (verdict.kind === 'fired') this.#counts.raised++
       else this.#counts.resolved++
@@ -195,27 +206,23 @@ export class Watcher {
     }
   }
 
-  /** The readings before the verdict, in the device's own time, from what is stored. The alert's own series comes first. */
-  async #cut({ track, timeMs, seq }: Judgement): Promise<Snippet> {
-    const { store } = this.#options
-    const { rule, series } = track
-    const fromMs = timeMs - rule.snippet.beforeMs
-    const gathered = new Gathered<Series>(series, namesOf)
-    for (const table of rule.snippet.tables) {
-      if (store.tables.get(table)?.kind !== 'series') continue
-      for await (const entry of store.query(table, {
-        device: fillPlaceholders(rule.snippet.device, series),
-        metric: fillPlaceholders(rule.snippet.metric, series),
-        fromMs,
-        toMs: timeMs + 1,
-      })) {
-        if (!inSnippet(rule.snippet, series, entry.series)) continue
-        // More may be stored by now, even of the same millisecond: judged again, the alert must come out the same.
-        if (seq !== undefined && table === this.#table && entry.seq > seq) continue
-        gathered.add(entry.series, timeOf(entry), entry.value)
-      }
-    }
-    return snippet(gathered.series(), rule.snippet, fromMs, timeMs, gathered.left)
+  /** The readings before the verdict, in the device's own time. */
+  #cut({ track, timeMs, seq }: Judgement): Promise<Snippet> {
+    return cutSnippet(
+      this.#options.store,
+      cutOf(track, timeMs),
+      // More may be stored by now, even of the same millisecond: judged again, the alert must come out the same.
+      (entry, table) => seq === undefined || table !== this.#table || entry.seq <= seq,
+    )
+  }
+
+  /** Of a rule that wants to know what came after, too. */
+  #after({ track, timeMs, verdict }: Judgement, key: string): Change[] {
+    const { afterMs } = track.rule.snippet
+    if (afterMs === 0) return []
+    const cut = cutOf(track, timeMs)
+    const isArrival = verdict.atMs === timeMs
+    return [this.#afters.add(key, { ...cut, toMs: timeMs + afterMs, dueMs: verdict.atMs + afterMs, isArrival })]
   }
 
   /** Saves state and cursor with whatever else belongs to the same moment. */
@@ -240,11 +247,11 @@ export class Watcher {
   /** Sleeps until there is something to judge or a deadline is due. */
   async #sleep(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
-    const due = this.tracks.nextDueMs()
+    const due = this.#nextDueMs
     const wake = new AbortController()
     const end = (): void => wake.abort()
-    const waitMs = due === undefined ? undefined : due + this.#options.graceMs - this.#options.now()
-    const timer = waitMs === undefined ? undefined : setTimeout(end, Math.min(Math.max(waitMs, 10), 60_000))
+    const waitMs = due + this.#options.graceMs - this.#options.now()
+    const timer = due === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, Math.min(Math.max(waitMs, 10), 60_000))
     this.#sleeping = wake
     // Not AbortSignal.any: the signal that lives on would keep a trace of each one made of it.
     signal.addEventListener('abort', end)
@@ -255,6 +262,8 @@ export class Watcher {
   }
 }
 
-function namesOf({ table, device, metric, unit }: Series): SeriesNames {
-  return { table, device, metric, unit: unit ?? null }
+function cutOf({ rule, series }: Track, timeMs: number): Cut {
+  const { table, origin, device, metric } = series
+  const about = { table, origin, device, metric }
+  return { spec: snippetSpecOf(rule), about, fromMs: timeMs - rule.snippet.beforeMs, toMs: timeMs }
 }

@@ -6,8 +6,8 @@ import type { Rule } from '../../rules/rule.ts'
 import { Alerting } from '../../runtime/alerting/alerting.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { Store } from '../../runtime/store/store.ts'
-import type { Arrival } from '../../runtime/store/types.ts'
-import { type Place, memoryPlace } from '../store/homes.ts'
+import type { Arrival, TableSpec } from '../../runtime/store/types.ts'
+import { type Place, memoryPlace, specs } from '../store/homes.ts'
 import { arrival, collect, startMs } from '../store/suite.ts'
 
 /** The rules of one group, written as they stand in a file below `rules:`. */
@@ -16,6 +16,15 @@ export function rules(text: string): readonly Rule[] {
   assert.ok(parsed.ok, parsed.ok ? '' : JSON.stringify(parsed.problems))
   return parsed.rules
 }
+
+/** The tables of a gateway that rules look at, and one for what they record. */
+export const tables: readonly TableSpec[] = [
+  ...specs,
+  { name: 'acks', kind: 'records' },
+  { name: 'devices', kind: 'records' },
+  { name: 'silences', kind: 'records' },
+  { name: 'derived', kind: 'series' },
+]
 
 export class Rig {
   readonly place: Place
@@ -28,7 +37,7 @@ export class Rig {
   }
 
   async open(): Promise<this> {
-    this.store = await this.place.open()
+    this.store = await this.place.open({ tables })
     this.alerting = new Alerting({ store: this.store, now: () => this.nowMs, log: silentLog, graceMs: 0 })
     return this
   }

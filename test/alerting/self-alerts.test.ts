@@ -10,7 +10,6 @@ import { SelfAlerts, type SelfAlert } from '../../runtime/alerting/self-alerts.t
 import { HoldfastError } from '../../runtime/errors.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { Store } from '../../runtime/store/store.ts'
-import { specs } from '../store/homes.ts'
 import { Rig } from './rig.ts'
 
 const hot: SelfAlert = { severity: 'warning', text: 'the board is hot', part: 'board' }
@@ -111,14 +110,6 @@ describe('alerts on the gateway itself', () => {
   })
 
   it('notes an acknowledgement in the row, also one that was given while the gateway was off', async () => {
-    const tables = [...specs, { name: 'acks', kind: 'records' } as const]
-    const openStore = async (): Promise<void> => {
-      await alerts.close()
-      await rig.close()
-      rig.store = await rig.place.open({ tables })
-      alerts = open(rig.store)
-    }
-    await openStore()
     alerts.raise('Hot', hot)
     alerts.raise('Wet', hot)
     await alerts.settled()
@@ -128,7 +119,7 @@ describe('alerts on the gateway itself', () => {
     await put(hotKey ?? '', { by: 'ann', acked_ms: 5 })
     await alerts.close()
     await put(wetKey ?? '', { by: 'bob', acked_ms: 6 })
-    await openStore()
+    await restart()
     assert.deepEqual(
       (await rows()).map(row => [row.acked_by, row.acked_ms, row.state]),
       [
