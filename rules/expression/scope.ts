@@ -27,7 +27,13 @@ export type Needs = {
   readonly labels: boolean
 }
 
-export type HistoryNeeds = { readonly windowsMs: readonly number[]; readonly previous: boolean }
+export type HistoryNeeds = {
+  /** Ascending, each once. */
+  readonly windowsMs: readonly number[]
+  readonly previous: boolean
+  /** It asks how many devices the readings of a window come from. */
+  readonly devices: boolean
+}
 
 /** Another series of the same table: a metric of the same device (device undefined), or of one that is named. */
 export type OtherNeeds = HistoryNeeds & { readonly device: string | undefined; readonly metric: string }
@@ -40,16 +46,19 @@ export type History = {
   /** The newest reading; undefined before the first. */
   readonly value: Value | undefined
   readonly timeMs: number | undefined
-  /** When it arrived. */
+  /** When something last arrived, late readings too: what silence is measured by. */
   readonly atMs: number | undefined
   /** The value before the newest. */
   readonly previous: Value | undefined
-  /** What is kept of a window that ends now; only of lengths that were declared as needed. */
+  /** A window that ends now, be it empty; undefined if its length was not declared, or what was in it is not known. */
   window(ms: number): WindowView | undefined
 }
 
-/** Numbers and switches (true is 1) of a window of time; there is at least one. */
+/** What is kept of a window of time. Good until the history is asked or changed again. */
 export type WindowView = {
+  /** Readings of any kind. */
+  readonly readings: number
+  /** Numbers and switches (true is 1); where there are none, all that follows but `devices` means nothing. */
   readonly count: number
   readonly sum: number
   readonly min: number
@@ -59,7 +68,9 @@ export type WindowView = {
   readonly stddev: number
   readonly first: { readonly value: number; readonly timeMs: number }
   readonly last: { readonly value: number; readonly timeMs: number }
-  /** How many devices the values come from. */
+  /** The same without the newest reading, against which the newest is held. */
+  readonly before: { readonly count: number; readonly mean: number; readonly stddev: number }
+  /** How many devices the readings come from. */
   readonly devices: number
 }
 

@@ -3,7 +3,9 @@
  * reading and about a row. Pure; compiled once for each place that chooses, because one subject is looked at at a time.
  */
 import type { Json, Value } from '../../runtime/reading.ts'
-import { type CompiledPredicate, type ExpressionFault, type Variables, compilePredicate } from './expression.ts'
+import type { Variables } from './environment.ts'
+import { type CompiledPredicate, compilePredicate } from './expression.ts'
+import type { ExpressionFault } from './faults.ts'
 
 export type WhereReading = {
   readonly device: string
