@@ -65,7 +65,11 @@ export type Condition =
   /** No reading for so long. */
   | { readonly kind: 'absent'; readonly afterMs: number }
 
-/** When a rule is judged besides with each reading: at multiples of a time, or when a cron expression in a zone says so. */
+/**
+ * Moments at which a rule is judged without a reading. An interval comes besides the readings of an alert; a schedule
+ * stands in their place, for "every morning at six" means then and not before. A recording that has moments is written at
+ * these alone, once for each subject.
+ */
 export type Moments =
   | { readonly kind: 'interval'; readonly everyMs: number }
   | { readonly kind: 'cron'; readonly cron: string; readonly zone: string }
@@ -99,7 +103,7 @@ type RuleBase = {
   readonly file: string
   readonly match: Match
   readonly per: Per
-  /** Undefined: with each reading only. */
+  /** Undefined: with each reading only. A silence has none, for it is found by its own deadline. */
   readonly moments: Moments | undefined
   /** A reading that is so much later than its series usually is belongs to history, and pages nobody. */
   readonly lateAfterMs: number

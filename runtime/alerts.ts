@@ -22,6 +22,7 @@ export async function openAlerting(house: House, store: Store, keeper: Timekeepe
   let turn = Promise.resolve()
   const rulebook = new Rulebook({
     folder: config.rules.folder,
+    zone: config.rules.zone,
     tables: store.tables,
     log: house.log.child({ room: 'rules' }),
     alerts: selfAlerts,

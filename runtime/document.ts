@@ -26,7 +26,7 @@ export type Read = {
   readonly at: (place: Place) => LineColumn
 }
 
-type LineColumn = { readonly line: number; readonly column: number }
+export type LineColumn = { readonly line: number; readonly column: number }
 type Place = Omit<Finding, 'message'>
 
 /** Something wrong that no schema can know, such as a name that stands nowhere else in the file. */

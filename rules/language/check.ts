@@ -3,18 +3,19 @@
  * and between files. Pure. Looks at outlines, so these problems are found in the same pass as those of form.
  */
 import type { Path, Problem } from '../../runtime/document.ts'
-import { compileInstants } from '../../runtime/schedule.ts'
 import { rulesMax } from '../limits.ts'
 import { ruleFaults } from './check-rule.ts'
+import { scheduleCheck } from './check-schedule.ts'
 import { labelFaults, templatedFaults } from './check-texts.ts'
-import { type Fault, type FileOutline, has, mapOf, type RuleOutline, textOf } from './outline.ts'
+import { type Fault, type FileOutline, has, type RuleOutline, textOf } from './outline.ts'
+import { circleFaults, recordingOf } from './recordings.ts'
 
 /** The problems of all files together, because the name of an alert is unique over all of them. */
 export function checkOutlines(outlines: readonly FileOutline[], zone: string): Problem[] {
   const names = new Map<string, string>()
-  const cron = cronChecker(zone)
+  const schedule = scheduleCheck(zone)
   let count = 0
-  return outlines.flatMap(({ file, groups, at }) => {
+  const own = outlines.flatMap(({ file, groups, at }) => {
     const place = ({ message, ...where }: Fault): Problem => ({ file, ...at(where), message })
     const groupNames = new Map<string, string>()
     return groups.flatMap(({ path, keys, rules }) => {
@@ -30,7 +31,7 @@ export function checkOutlines(outlines: readonly FileOutline[], zone: string): P
           ...unique(names, rule.keys, 'alert', 'alert', rule.path, place),
           ...unique(names, rule.keys, 'recording', 'record', rule.path, place),
           ...ruleFaults(rule.keys, rule.path),
-          ...cron(rule.keys, rule.path),
+          ...schedule(rule.keys, rule.path),
           ...(has(rule.keys, 'expr') ? [{ path: [...rule.path, 'expr'], message: noExpressions }] : []),
           ...labelFaults(rule.keys['labels'], [...rule.path, 'labels']),
           ...templatedFaults(rule.keys, keys['labels'], rule.path),
@@ -38,6 +39,23 @@ export function checkOutlines(outlines: readonly FileOutline[], zone: string): P
       })
       return [...faults, ...ruleProblems].map(place)
     })
+  })
+  return [...own, ...circleProblems(outlines)]
+}
+
+function circleProblems(outlines: readonly FileOutline[]): Problem[] {
+  const all = outlines.flatMap(({ file, at, groups }) =>
+    groups.flatMap(({ rules }) =>
+      rules.flatMap(({ keys, path }) => {
+        const recording = recordingOf(keys, path)
+        return recording ? [{ file, at, recording }] : []
+      }),
+    ),
+  )
+  const faults = circleFaults(all.map(({ recording }) => recording))
+  return all.flatMap(({ file, at }, index) => {
+    const { message, ...place } = faults[index] ?? { message: undefined, path: [] }
+    return message === undefined ? [] : [{ file, ...at(place), message }]
   })
 }
 
@@ -62,33 +80,4 @@ function unique(
   const { file, line, column } = place({ path: [...path, key], message: '' })
   seen.set(name, `${file}:${line}:${column}`)
   return []
-}
-
-/** Expressions that many rules share are read once: each costs milliseconds. */
-function cronChecker(zoneDefault: string): (rule: RuleOutline, path: Path) => Fault[] {
-  const known = new Map<string, { key: 'cron' | 'zone'; message: string } | undefined>()
-  return (rule, path) => {
-    if (!has(rule, 'schedule')) return []
-    const said = rule['schedule']
-    const form = mapOf(said)
-    const cron = textOf(form ? form['cron'] : said)
-    const zone = textOf(form?.['zone']) ?? zoneDefault
-    if (cron === undefined) return []
-    const key = JSON.stringify([cron, zone])
-    if (!known.has(key)) known.set(key, cronFault(cron, zone))
-    const fault = known.get(key)
-    if (!fault) return []
-    const at = form ? [...path, 'schedule', fault.key] : [...path, 'schedule']
-    return [{ path: at, message: `"${form ? fault.key : 'schedule'}": ${fault.message}` }]
-  }
-}
-
-const cronCharactersMax = 100
-const zoneCharactersMax = 100
-
-function cronFault(cron: string, zone: string): { key: 'cron' | 'zone'; message: string } | undefined {
-  if (cron.length > cronCharactersMax) return { key: 'cron', message: `longer than ${cronCharactersMax} characters` }
-  if (zone.length > zoneCharactersMax) return { key: 'zone', message: `longer than ${zoneCharactersMax} characters` }
-  const compiled = compileInstants(cron, zone)
-  return compiled.ok ? undefined : { key: compiled.key === 'zone' ? 'zone' : 'cron', message: compiled.reason }
 }

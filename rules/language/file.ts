@@ -3,7 +3,7 @@
  * in, no file is opened here. A set of files with one problem gives no rules at all, so the caller's running rules stay
  * in force as they are and are never half replaced.
  */
-import { checkDocument, listed, type Problem } from '../../runtime/document.ts'
+import { checkDocument, listed, type LineColumn, type Path, type Problem } from '../../runtime/document.ts'
 import { filesMax } from '../limits.ts'
 import type { Rule } from '../rule.ts'
 import { checkOutlines } from './check.ts'
@@ -12,8 +12,11 @@ import { outlineOf } from './outline.ts'
 import { rulesSchema } from './schema.ts'
 
 export type ParsedRules =
-  | { readonly ok: true; readonly rules: readonly Rule[] }
+  | { readonly ok: true; readonly rules: readonly Rule[]; readonly placeOf: PlaceInRule }
   | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Where in its file something of a rule stands, such as `['match', 'table']`; the rule itself where it is left out. */
+export type PlaceInRule = (rule: Rule, path: Path) => LineColumn
 
 export type RuleFile = { readonly file: string; readonly text: string }
 
@@ -38,13 +41,20 @@ export function parseRules(files: readonly RuleFile[], { zone = 'UTC' }: RuleOpt
   if (problems.length > 0) {
     return { ok: false, problems: files.flatMap(({ file }) => listed(problems.filter(each => each.file === file))) }
   }
+  const places = new Map<Rule, (path: Path) => LineColumn>()
   const rules = checked.flatMap(({ file, result }) => {
+    if (!result.ok) return []
     const surroundings = { file, zone, expression: noExpressions }
-    return (result.ok ? result.value.groups : []).flatMap(group =>
-      group.rules.map(entry => compileRule(group, entry, surroundings)),
+    return result.value.groups.flatMap((group, groupIndex) =>
+      group.rules.map((entry, index) => {
+        const rule = compileRule(group, entry, surroundings)
+        places.set(rule, path => result.at(['groups', groupIndex, 'rules', index, ...path]))
+        return rule
+      }),
     )
   })
-  return { ok: true, rules }
+  const placeOf: PlaceInRule = (rule, path) => places.get(rule)?.(path) ?? { line: 0, column: 0 }
+  return { ok: true, rules, placeOf }
 }
 
 function noExpressions(): never {

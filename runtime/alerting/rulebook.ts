@@ -40,6 +40,8 @@ const alertName = 'RulesInvalid'
 
 export type RulebookOptions = {
   readonly folder: string
+  /** Of hours, weekdays and cron expressions in rules. */
+  readonly zone: string
   readonly tables: KnownTables
   readonly log: Log
   /** Where an alert on the gateway itself is raised while the files have faults. */
@@ -84,12 +86,12 @@ export class Rulebook {
   }
 
   #read(): boolean {
-    const { folder, tables, changed } = this.#options
+    const { folder, zone, tables, changed } = this.#options
     try {
       const files = readRuleFiles(folder)
-      const parsed = parseRules(files)
+      const parsed = parseRules(files, { zone })
       this.#fault = undefined
-      this.#problems = parsed.ok ? tableProblems(parsed.rules, tables) : parsed.problems
+      this.#problems = parsed.ok ? tableProblems(parsed.rules, tables, parsed.placeOf) : parsed.problems
       if (!parsed.ok || this.#problems.length > 0) return false
       this.#files = files.length
       this.#rules = parsed.rules

@@ -40,12 +40,12 @@ async function checkAll(named: string | undefined): Promise<Report> {
   const config = file ?? null
   // Where the rules are is known only once the configuration is right.
   if (!result.ok) return { ok: false, config, rules: null, problems: result.problems }
-  const { folder } = result.config.rules
+  const { folder, zone } = result.config.rules
   const { parseRules } = await import('../../rules/language/file.ts')
   const { tableProblems } = await import('../alerting/rule-tables.ts')
   const files = await readRules(folder)
-  const parsed = parseRules(files)
-  const problems = parsed.ok ? tableProblems(parsed.rules, result.config.tables) : parsed.problems
+  const parsed = parseRules(files, { zone })
+  const problems = parsed.ok ? tableProblems(parsed.rules, result.config.tables, parsed.placeOf) : parsed.problems
   const rules = { folder, files: files.length, rules: parsed.ok ? parsed.rules.length : 0 }
   return { ok: problems.length === 0, config, rules, problems }
 }

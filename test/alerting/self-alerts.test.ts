@@ -142,6 +142,7 @@ describe('alerts on the gateway itself', () => {
     const told: number[] = []
     const book = new Rulebook({
       folder,
+      zone: 'UTC',
       tables: rig.store.tables,
       log: silentLog,
       alerts,
