@@ -7,6 +7,8 @@ import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
 import { announceAlerts } from './alerting/announcer.ts'
 import { openAlerting } from './alerts.ts'
+import { owner as ruleStates } from './alerting/names.ts'
+import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
@@ -281,6 +283,11 @@ async function openControl({ config, log, closers, time }: House, parts: Parts, 
     store: parts.store,
     status: () => statusOf(parts),
     parked,
+    rules: new RulesTold(
+      parts.store,
+      () => parts.rulebook.rules,
+      () => savedCounts(parts.store.states(ruleStates)),
+    ),
     reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
     now: time.clock.now,
     log: log.child({ room: 'api' }),

@@ -20,6 +20,7 @@ import {
 import type { ParkedDoor } from './parked.ts'
 import { Readers } from './readers.ts'
 import { apiRoutes } from './routes.ts'
+import type { RulesDoor } from './rules.ts'
 import { listenOnSocket } from './socket.ts'
 
 export type ApiOptions = {
@@ -32,6 +33,8 @@ export type ApiOptions = {
   readonly reload?: () => object | Promise<object>
   /** What is done about parked rows; without it there are no such endpoints. */
   readonly parked?: ParkedDoor
+  /** The rules in force; without it there are no such endpoints. */
+  readonly rules?: RulesDoor
   readonly now: () => number
   readonly log: Log
   /** Tests that would wait for minutes shorten these. */
@@ -44,7 +47,13 @@ export type Api = { readonly socket: string; close(): Promise<void> }
 export async function openApi(options: ApiOptions): Promise<Api> {
   const times = { headersMs, requestMs, keepaliveMs, closeGraceMs, ...options.times }
   const readers = new Readers({ readersMax, keepaliveMs: times.keepaliveMs, log: options.log })
-  const routes = apiRoutes({ ...options, reload: options.reload, parked: options.parked, readers })
+  const routes = apiRoutes({
+    ...options,
+    reload: options.reload,
+    parked: options.parked,
+    rules: options.rules,
+    readers,
+  })
   const server = createAdaptorServer({
     fetch: request => routes.fetch(request),
     overrideGlobalObjects: false,

@@ -3,6 +3,7 @@
  *
  *   GET    status                       what the gateway tells about itself
  *   POST   reload                       read the files again that may change while it runs
+ *   GET    rules, rules/NAME            the rules in force, in plain words (rules.ts)
  *   POST   parked/retry, parked/drop    what to do about parked rows (parked.ts)
  *   GET    tables                       name, kind and positions of each table
  *   GET    tables/T                     the same for one
@@ -32,6 +33,7 @@ import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from '.
 import { historyQuery, parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
 import { type ParkedDoor, parkedRoutes } from './parked.ts'
 import { inBatches, type Readers } from './readers.ts'
+import { type RulesDoor, rulesRoutes } from './rules.ts'
 import { tableSection } from './status.ts'
 
 export type RoutesOptions = {
@@ -40,12 +42,13 @@ export type RoutesOptions = {
   /** Reads again what may change while the gateway runs; answers with what is in force now. */
   readonly reload: (() => object | Promise<object>) | undefined
   readonly parked: ParkedDoor | undefined
+  readonly rules: RulesDoor | undefined
   readonly readers: Readers
   readonly now: () => number
   readonly log: Log
 }
 
-export function apiRoutes({ store, status, reload, parked, readers, now, log }: RoutesOptions): Hono {
+export function apiRoutes({ store, status, reload, parked, rules, readers, now, log }: RoutesOptions): Hono {
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -64,6 +67,7 @@ export function apiRoutes({ store, status, reload, parked, readers, now, log }: 
   })
 
   if (parked !== undefined) parkedRoutes(app, base, parked, log)
+  if (rules !== undefined) rulesRoutes(app, base, rules)
 
   app.get(`${base}/tables`, () => jsonResponse(store.status().tables.map(tableSection)))
 

@@ -1,19 +1,21 @@
-/** `holdfast rules test FILE...` and its neighbours: what can be done with rules without a gateway. */
+/** `holdfast rules`: the verbs about rules, each in a file of its own below rules/. */
 import { Command } from 'commander'
+import { rulesExplainCommand, rulesListCommand } from './rules/list.ts'
 import { rulesTestCommand } from './rules/test.ts'
 
 export function rulesCommand(): Command {
   return new Command('rules')
-    .description('test rules against readings written down in a file')
+    .description('show the rules in force, and test rules before they are')
     .usage('VERB [options]')
     .helpCommand(false)
     .addHelpText(
       'after',
       `
-Nothing here needs a gateway, or touches one.
-
 Examples:
+  $ holdfast rules list
   $ holdfast rules test rules/tests/*.yaml`,
     )
+    .addCommand(rulesListCommand())
+    .addCommand(rulesExplainCommand())
     .addCommand(rulesTestCommand())
 }
