@@ -10,7 +10,7 @@ const said = (text: string): RuleExpression => ({
   text,
   gives: 'any',
   needs: {
-    own: { windowsMs: [], previous: false },
+    own: { windowsMs: [], previous: false, devices: false },
     others: [],
     tables: [],
     changesWithTime: false,
