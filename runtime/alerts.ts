@@ -1,10 +1,12 @@
 /**
- * The judging part of the composition root: the rule files, the alerting that they are in force in, and the alerts that the
- * gateway raises on itself.
+ * The judging part of the composition root: the rule files, the alerting that they are in force in, the alerts that the
+ * gateway raises on itself, and who tells of all of them.
  */
 import { Alerting } from './alerting/alerting.ts'
+import { Notifier } from './alerting/notify/notifier.ts'
 import { Rulebook } from './alerting/rulebook.ts'
 import { SelfAlerts } from './alerting/self-alerts.ts'
+import type { Broker } from './broker/broker.ts'
 import type { House } from './house.ts'
 import type { Store } from './store/store.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
@@ -44,4 +46,25 @@ export async function openAlerting(house: House, store: Store, keeper: Timekeepe
   }
   await rulebook.watch()
   return { alerting, rulebook, selfAlerts }
+}
+
+/** Without a broker nobody is told; actions that write rows are done all the same. */
+export function openNotifier(house: House, store: Store, alerts: Alerts, broker: Broker | undefined): Notifier {
+  const { config, closers, time } = house
+  const { rulebook, selfAlerts } = alerts
+  const notifier = Notifier.open({
+    store,
+    publish: broker && ((topic, payload, options) => broker.publish(topic, payload, options)),
+    rules: () => rulebook.rules,
+    alerts: config.alerts,
+    now: time.clock.now,
+    isTimeTrusted: () => time.clock.isTrusted,
+    log: house.log.child({ room: 'alerting' }),
+    troubled: text => {
+      if (text === undefined) selfAlerts.resolve('ActionFailed')
+      else selfAlerts.raise('ActionFailed', { severity: 'warning', part: 'alerts', text })
+    },
+  })
+  closers.push(() => notifier.close())
+  return notifier
 }

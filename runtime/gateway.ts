@@ -5,8 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
-import { announceAlerts } from './alerting/announcer.ts'
-import { openAlerting } from './alerts.ts'
+import { openAlerting, openNotifier } from './alerts.ts'
 import { owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
@@ -62,8 +61,10 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
     const keeper = await openKeeper(house, store)
     const retention = openRetention(house, store)
     // Rules before the broker: no reading may come before its table is watched.
-    const { alerting, rulebook } = await openAlerting(house, store, keeper)
+    const alerts = await openAlerting(house, store, keeper)
+    const { alerting, rulebook } = alerts
     const lan = config.broker && (await openLan(house, config.broker, store))
+    const notifier = openNotifier(house, store, alerts, lan?.broker)
     const cloud = config.hub && (await openCloud(house, config.hub, store, keeper))
     const { bridges, rollups } = await openBridges(house, store, keeper)
     const parts: Parts = {
@@ -71,6 +72,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       store,
       alerting,
       rulebook,
+      notifier,
       lan,
       cloud,
       bridges,
@@ -152,17 +154,6 @@ async function openLan({ config, log, closers, time }: House, options: BrokerCon
     log: log.child({ room: 'broker' }),
   })
   closers.push(() => broker.close())
-  const stop = new AbortController()
-  const announcing = announceAlerts(
-    store,
-    (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
-    log,
-    stop.signal,
-  )
-  closers.push(async () => {
-    stop.abort()
-    await announcing
-  })
   return { broker, ingest }
 }
 

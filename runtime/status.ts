@@ -1,11 +1,13 @@
 /** The truth about a running gateway, gathered from its rooms into the form that the control surface tells. */
 import type { Alerting } from './alerting/alerting.ts'
+import type { Notifier } from './alerting/notify/notifier.ts'
 import type { Rulebook } from './alerting/rulebook.ts'
 import {
   type BridgeSection,
   type ClockSection,
   type GatewayStatus,
   type HubSection,
+  type NotificationsSection,
   type StreamSection,
   type TableSection,
   storeSection,
@@ -28,6 +30,7 @@ export type Parts = {
   readonly store: Store
   readonly alerting: Alerting
   readonly rulebook: Rulebook
+  readonly notifier: Notifier
   readonly lan: { readonly broker: Broker; readonly ingest: Ingest } | undefined
   readonly cloud:
     | {
@@ -53,6 +56,7 @@ export function statusOf({
   store,
   alerting,
   rulebook,
+  notifier,
   lan,
   cloud,
   bridges,
@@ -81,6 +85,7 @@ export function statusOf({
     },
     ingest: lan?.ingest.counts,
     rules: { ...rulebook.status(), firing, pending },
+    notifications: notificationsSection(notifier),
     bridges: bridges.map(bridge => bridgeSection(bridge, now())),
     hub: cloud && hubSection(config.gateway.id, cloud),
   }
@@ -106,6 +111,23 @@ function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: s
         left_out: summed.left,
       },
     }
+  }
+}
+
+function notificationsSection(notifier: Notifier): NotificationsSection {
+  const { actions, ...counts } = notifier.status()
+  const { done, failed, givenUp, waiting, lastFailure } = actions
+  return {
+    ...counts,
+    actions: {
+      done,
+      failed,
+      given_up: givenUp,
+      waiting,
+      last_failure: lastFailure
+        ? { alert: lastFailure.alert, reason: lastFailure.reason, at_ms: lastFailure.atMs }
+        : null,
+    },
   }
 }
 

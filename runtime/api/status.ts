@@ -22,6 +22,8 @@ export type GatewayStatus = {
   readonly broker?: BrokerSection | undefined
   readonly ingest?: IngestSection | undefined
   readonly rules?: RulesSection | undefined
+  /** What became of the alerts. */
+  readonly notifications?: NotificationsSection | undefined
   readonly bridges: readonly BridgeSection[]
   /** Missing unless this is the far side of other gateways. */
   readonly hub?: HubSection | undefined
@@ -120,6 +122,27 @@ export type RulesSection = {
   /** Alerts that fire now, and violations whose hold is not over. */
   readonly firing: number
   readonly pending: number
+}
+
+/** Since the start, where nothing else is said. */
+export type NotificationsSection = {
+  /** Tellings on the local broker, those of them that were repetitions, and tellings of groups. */
+  readonly announced: number
+  readonly repeated: number
+  readonly groups: number
+  /** Tellings that a silence held back. */
+  readonly suppressed: number
+  /** Silences in force now. */
+  readonly silences: number
+  readonly actions: {
+    readonly done: number
+    /** Tries that failed, and actions that were given up after the last of them. */
+    readonly failed: number
+    readonly given_up: number
+    /** Actions that wait to be done now. */
+    readonly waiting: number
+    readonly last_failure: { readonly alert: string; readonly reason: string; readonly at_ms: number } | null
+  }
 }
 
 export type BridgeSection = {

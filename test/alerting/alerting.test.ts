@@ -5,7 +5,6 @@ import type { AlertRow } from '../../rules/alert/alert.ts'
 import { parseRules } from '../../rules/language/file.ts'
 import type { Rule } from '../../rules/rule.ts'
 import { Alerting } from '../../runtime/alerting/alerting.ts'
-import { announceAlerts } from '../../runtime/alerting/announcer.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Arrival } from '../../runtime/store/types.ts'
@@ -231,32 +230,6 @@ describe('alerting', () => {
       ['resolved', 'resolved'],
     )
     assert.deepEqual([...store.states('alerting')], [])
-  })
-
-  it('announces every alert of its own once, and goes on after a restart where it was', async () => {
-    const told: string[] = []
-    const publish = async (topic: string, payload: string): Promise<void> =>
-      void told.push(`${topic} ${(JSON.parse(payload) as AlertRow).state}`)
-    const stop = new AbortController()
-    const announcing = announceAlerts(store, publish, silentLog, stop.signal)
-    await alerting.use(warm)
-    await send({ device: 'a+b', value: 9 }, { device: 'a+b', value: 5 })
-    await until(() => told.length === 2)
-    stop.abort()
-    await announcing
-    assert.deepEqual(told, [
-      'holdfast/alerts/Warm/a_b/temperature firing',
-      'holdfast/alerts/Warm/a_b/temperature resolved',
-    ])
-    await restart()
-    const again = new AbortController()
-    const goesOn = announceAlerts(store, publish, silentLog, again.signal)
-    await alerting.use(warm)
-    await send({ device: 'c', value: 9 })
-    await until(() => told.length === 3)
-    again.abort()
-    await goesOn
-    assert.match(told[2] ?? '', /Warm\/c\/temperature firing/)
   })
 })
 

@@ -134,7 +134,7 @@ describe('mosquitto', { skip, timeout: 120_000 }, () => {
       assert.ok(line.startsWith(`${topic} `), line)
       return JSON.parse(line.slice(topic.length + 1)) as AlertRow & { key: string }
     })
-    assert.deepEqual(told[0], { ...row, key })
+    assert.deepEqual(told[0], { key, event: 'firing', notification: 1, ...row })
     assert.deepEqual([told[1]?.key, told[1]?.state, told[1]?.resolved_value], [key, 'resolved', 6])
   })
 
