@@ -7,11 +7,11 @@ import type { Json } from '../../runtime/reading.ts'
 import { formatDuration, parseDurationMs } from '../../runtime/units.ts'
 import { compileExpectations } from './expected.ts'
 import { readingsMax, spanMsMax } from './limits.ts'
-import { parseIsoMs, parseMomentMs, startDefault } from './moments.ts'
+import { parseIsoMs, parseMomentMs, sinceStart, startDefault } from './moments.ts'
 import { parseSeriesName, type SeriesRef } from './names.ts'
 import type { Happening, InputReading, Scenario } from './scenario.ts'
 import type { ScenarioFile, TestEntry } from './schema.ts'
-import { valuesIn } from './values.ts'
+import { countIn, valuesIn } from './values.ts'
 
 const readingsTable = 'readings'
 const thresholdsTable = 'thresholds'
@@ -37,11 +37,13 @@ export function compileTest(file: string, line: number, name: string, whole: Sce
     expectations,
   }
   const tooMany = typeof sent === 'string' ? [{ path: ['input_series'], message: sent }] : []
-  return { scenario, findings: [...tooMany, ...timeFindings(scenario), ...offFindings(happenings, startMs)] }
+  return { scenario, findings: [...tooMany, ...timeFindings(scenario), ...offFindings(scenario)] }
 }
 
 /** Readings in the order in which they reach the gateway, or a sentence if there are too many. */
 function compileReadings(entry: TestEntry, interval: string, startMs: number): InputReading[] | string {
+  const count = (entry.input_series ?? []).reduce((sum, { values }) => sum + countIn(values), 0)
+  if (count > readingsMax) return `more than ${readingsMax} readings in one test`
   const readings: InputReading[] = []
   for (const each of entry.input_series ?? []) {
     const name = parseSeriesName(each.series) as SeriesRef
@@ -49,18 +51,22 @@ function compileReadings(entry: TestEntry, interval: string, startMs: number): I
     const delayMs = durationMs(each.delay ?? '0')
     const fromMs = momentMs(each.from ?? '0', startMs)
     const values = valuesIn(each.values)
-    if (readings.length + values.length > readingsMax) return `more than ${readingsMax} readings in one test`
-    const same = { table: each.table ?? name.table ?? readingsTable, device: name.device, metric: name.metric }
+    const table = each.table ?? name.table ?? readingsTable
+    const unit = each.unit ?? name.unit
+    const tellsTime = each.device_time === true
+    const { device, metric } = name
     for (const [index, value] of values.entries()) {
       if (value === undefined) continue
       const measuredMs = fromMs + index * everyMs
       readings.push({
-        ...same,
-        unit: each.unit ?? name.unit,
+        table,
+        device,
+        metric,
+        unit,
         value,
         measuredMs,
         arrivalMs: measuredMs + delayMs,
-        tellsTime: each.device_time === true,
+        tellsTime,
       })
     }
   }
@@ -137,28 +143,31 @@ function compileHappenings(entry: TestEntry, startMs: number): Happening[] {
 
 /** Nothing happens before the start, and no story is longer than the longest. */
 function timeFindings({ startMs, readings, happenings, expectations }: Scenario): Finding[] {
-  const all = [
-    ...readings.map(({ arrivalMs }) => arrivalMs),
-    ...happenings.map(({ atMs }) => atMs),
-    ...expectations.map(({ at }) => at.ms),
-  ]
   let [first, last] = [startMs, startMs]
-  for (const ms of all) [first, last] = [Math.min(first, ms), Math.max(last, ms)]
+  const note = (ms: number): void => {
+    if (ms < first) first = ms
+    if (ms > last) last = ms
+  }
+  for (const { arrivalMs } of readings) note(arrivalMs)
+  for (const { atMs } of happenings) note(atMs)
+  for (const { at } of expectations) note(at.ms)
   if (first < startMs) return [{ path: [], message: 'something of this test stands before its start' }]
   if (last - startMs <= spanMsMax) return []
   return [{ path: [], message: `this test is longer than ${formatDuration(spanMsMax)}` }]
 }
 
-/** While it is off nobody can do anything at the gateway; only readings may be sent to it, and rows may wait for it. */
-function offFindings(happenings: readonly Happening[], startMs: number): Finding[] {
+/** While it is off nobody can look or do anything at the gateway; readings may be sent to it, and rows may wait for it. */
+function offFindings({ happenings, expectations, startMs }: Scenario): Finding[] {
+  const needs = [
+    ...happenings.flatMap(each => (each.kind === 'row' || each.kind === 'silence' ? [] : [each.atMs])),
+    ...expectations.map(({ at }) => at.ms),
+  ]
   const offs = happenings.filter(each => each.kind === 'off')
   return offs.flatMap((off, index) => {
-    const during = happenings.find(
-      each => each !== off && each.kind !== 'row' && each.atMs > off.atMs && each.atMs < off.untilMs,
-    )
-    if (!during) return []
-    const when = formatDuration(during.atMs - startMs)
-    return [{ path: ['restart', index], message: `the gateway is off at ${when}, when something else happens to it` }]
+    const duringMs = needs.find(atMs => atMs > off.atMs && atMs < off.untilMs)
+    if (duringMs === undefined) return []
+    const message = `the gateway is off at ${sinceStart(duringMs, startMs)}, when this test needs it`
+    return [{ path: ['restart', index], message }]
   })
 }
 

@@ -1,6 +1,6 @@
 /** The bounds that a scenario file is held to, each with its reason. A test is read and run whole, in memory. */
 
-/** Readings of one test: a day at ten a second, or a week at one. More is a load test, not a story that people read. */
+/** Readings of one test: a day at ten a second. More is a load test, not a story that people read. */
 export const readingsMax = 1_000_000
 
 /** Of one series: what `x` may repeat, so that a slip of the finger (20x100000000) is refused and not run. */

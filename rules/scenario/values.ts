@@ -10,3 +10,10 @@ export function valuesIn(values: string | number | boolean | readonly Json[]): r
   }
   return typeof values === 'object' ? values.map(value => value ?? undefined) : [values]
 }
+
+/** How many there are, without writing them out. */
+export function countIn(values: string | number | boolean | readonly Json[]): number {
+  if (typeof values !== 'string') return typeof values === 'object' ? values.length : 1
+  const parsed = parseNotation(values)
+  return parsed.ok ? parsed.items.reduce((sum, { times }) => sum + times, 0) : 0
+}

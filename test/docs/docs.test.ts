@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parseRules } from '../../rules/language/file.ts'
+import { parseScenarios } from '../../rules/scenario/file.ts'
 import { parsePlan } from '../../firmware-sim/plan.ts'
 import { systemDoors } from '../../runtime/config/doors.ts'
 import { loadConfig } from '../../runtime/config/load.ts'
@@ -28,6 +29,10 @@ function yamlBlocks(text: string): string[] {
 function problemsOf(block: string): readonly { message: string }[] {
   if (/^groups:/m.test(block)) {
     const parsed = parseRules([{ file: 'page', text: block }])
+    return parsed.ok ? [] : parsed.problems
+  }
+  if (/^tests:/m.test(block)) {
+    const parsed = parseScenarios('page', block)
     return parsed.ok ? [] : parsed.problems
   }
   if (/^devices:/m.test(block)) {

@@ -1,0 +1,100 @@
+/**
+ * A gateway without its listeners and links, on pretend time: the real store in a temporary folder and the real alerting,
+ * opened and closed as the gateway does it. Rules cannot tell the difference, and that is the point: what a test shows
+ * here is what a board will do.
+ *
+ * What it must never do: judge anything itself, or touch a folder that is not its own.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Rule } from '../../rules/rule.ts'
+import { Alerting } from '../alerting/alerting.ts'
+import { hybridClock } from '../clock/hybrid.ts'
+import { monotonicMs } from '../clock/wall.ts'
+import { silentLog } from '../log.ts'
+import { Store } from '../store/store.ts'
+import type { TableSpec } from '../store/types.ts'
+
+/** The name that the gateway has in tests: it stands in the keys of alerts. */
+export const stageOrigin = 'gateway'
+
+/** Space that the store would hold for bad days; here there are none. */
+const ballastBytes = 4096
+
+export class Stage {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-rules-'))
+  readonly #rules: readonly Rule[]
+  readonly #tables: readonly TableSpec[]
+  #wallMs: number
+  #open: { readonly store: Store; readonly alerting: Alerting } | undefined
+
+  /** `wallMs` is what the gateway's clock shows at first. */
+  constructor(rules: readonly Rule[], tables: readonly TableSpec[], wallMs: number) {
+    this.#rules = rules
+    this.#tables = tables
+    this.#wallMs = wallMs
+  }
+
+  get store(): Store {
+    return this.#running.store
+  }
+
+  get alerting(): Alerting {
+    return this.#running.alerting
+  }
+
+  get #running(): { readonly store: Store; readonly alerting: Alerting } {
+    if (!this.#open) throw new Error('the gateway of this test is off')
+    return this.#open
+  }
+
+  /** What its clock shows. */
+  get wallMs(): number {
+    return this.#wallMs
+  }
+
+  /** Its clock goes on; nothing is judged until `settled`. */
+  setWall(ms: number): void {
+    this.#wallMs = ms
+  }
+
+  async on(): Promise<void> {
+    const now = (): number => this.#wallMs
+    const store = await Store.open({
+      path: this.#folder,
+      tables: this.#tables,
+      stamps: hybridClock(now),
+      origin: stageOrigin,
+      commitIntervalMs: 0,
+      ballastBytes,
+      monotonicMs,
+      now,
+      log: silentLog,
+    })
+    // No reading is ever on its way here: what was sent before a deadline is in the store by then.
+    const alerting = new Alerting({ store, now, log: silentLog, graceMs: 0 })
+    this.#open = { store, alerting }
+    await alerting.use(this.#rules)
+  }
+
+  /** Everything that is stored and due by now is judged, and what came of it is on the disk. */
+  settled(): Promise<void> {
+    return this.alerting.settled()
+  }
+
+  async off(): Promise<void> {
+    const running = this.#open
+    this.#open = undefined
+    await running?.alerting.close()
+    await running?.store.close()
+  }
+
+  async end(): Promise<void> {
+    try {
+      await this.off()
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true })
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The tables of a test: those that its rules and its own lines name, and those that every gateway has. A gateway's
+ * configuration declares them; a test has none, and need not repeat it. Pure.
+ */
+import type { Rule } from '../../rules/rule.ts'
+import type { Scenario } from '../../rules/scenario/scenario.ts'
+import type { TableKind, TableSpec } from '../store/types.ts'
+
+const always: readonly TableSpec[] = [
+  { name: 'readings', kind: 'series' },
+  ...['alerts', 'thresholds', 'devices', 'acks', 'silences'].map((name): TableSpec => ({ name, kind: 'records' })),
+]
+
+/** In case of doubt the first who names a table says what it is; whoever needs it otherwise is told by the rules' check. */
+export function tablesOf(scenario: Scenario, rules: readonly Rule[]): readonly TableSpec[] {
+  const tables = new Map(always.map(spec => [spec.name, spec]))
+  const note = (kind: TableKind, names: readonly string[]): void => {
+    for (const name of names) if (!tables.has(name)) tables.set(name, { name, kind })
+  }
+  note(
+    'series',
+    scenario.readings.map(({ table }) => table),
+  )
+  note(
+    'records',
+    scenario.happenings.flatMap(each => (each.kind === 'row' ? [each.table] : [])),
+  )
+  for (const rule of rules) {
+    note('series', seriesTables(rule))
+    note('records', recordTables(rule))
+  }
+  return [...tables.values()]
+}
+
+function seriesTables(rule: Rule): readonly string[] {
+  return rule.kind === 'record' ? [rule.match.table, rule.table] : [rule.match.table, ...rule.snippet.tables]
+}
+
+function recordTables(rule: Rule): readonly string[] {
+  if (rule.kind === 'record') return rule.expression.needs.tables
+  const { condition, actions } = rule
+  const written = actions.flatMap(({ does }) => (does.kind === 'write' ? [does.table] : []))
+  if (condition.kind === 'absent') return written
+  if (condition.kind === 'expression')
+    return [...condition.violated.needs.tables, ...(condition.clear?.needs.tables ?? []), ...written]
+  const limits = [condition.above, condition.below, condition.clear]
+  return [
+    ...limits.flatMap(limit => (limit?.kind === 'row' ? [limit.table] : [])),
+    ...(condition.of?.needs.tables ?? []),
+    ...written,
+  ]
+}
