@@ -122,6 +122,19 @@ export type RulesSection = {
   /** Alerts that fire now, and violations whose hold is not over. */
   readonly firing: number
   readonly pending: number
+  /** Alerts that are over and wait for somebody to acknowledge them. */
+  readonly latched?: number | undefined
+  /** Of those that fire, how many a silence keeps quiet. */
+  readonly silenced?: number | undefined
+  /** Of those that are pending, how many would fire if `alerts.active_max` did not fire already; and that limit. */
+  readonly refused?: number | undefined
+  readonly active_max?: number | undefined
+  /** Since the start: rules asked about a reading or a moment, readings that came late, readings recorded, alerts begun and ended. */
+  readonly evaluations?: number | undefined
+  readonly late?: number | undefined
+  readonly recorded?: number | undefined
+  readonly raised?: number | undefined
+  readonly resolved?: number | undefined
 }
 
 /** Since the start, where nothing else is said. */

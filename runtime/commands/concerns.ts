@@ -75,12 +75,19 @@ function clockConcerns({ clock }: Told<GatewayStatus>): Concern[] {
 }
 
 function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
-  const { firing = 0, problems = [] } = rules ?? {}
+  const { firing = 0, problems = [], silenced = 0, refused = 0, latched = 0, active_max: most = 0 } = rules ?? {}
+  const quiet = silenced > 0 ? ` (${grouped(silenced)} silenced)` : ''
+  const over = latched === 1 ? 'is over and waits' : 'are over and wait'
+  const before = (rules?.rules ?? 0) > 0 ? 'the rules read before stay in force' : 'no rules are in force'
   return [
     ...(firing > 0
-      ? [red(`${counted(firing, 'alert')} ${firing === 1 ? 'is' : 'are'} firing: holdfast query alerts`)]
+      ? [red(`${counted(firing, 'alert')} ${firing === 1 ? 'is' : 'are'} firing${quiet}: holdfast query alerts`)]
       : []),
-    ...(problems.length > 0 ? [yellow('the rule files have faults; the rules read before stay in force')] : []),
+    ...(refused > 0
+      ? [red(`${counted(refused, 'more alert')} would fire, but ${grouped(most)} do already (alerts.active_max)`)]
+      : []),
+    ...(problems.length > 0 ? [yellow(`the rule files have faults; ${before}`)] : []),
+    ...(latched > 0 ? [yellow(`${counted(latched, 'alert')} ${over} to be acknowledged`)] : []),
   ]
 }
 

@@ -40,7 +40,7 @@ function overview({ gateway, clock, store, broker, ingest, rules }: Told<Gateway
     ...(store ? [storeLine(store, terminal), ...faults([store.reason], terminal)] : []),
     ...(broker ? [brokerLine(broker), ...brokerCounts(broker)] : []),
     ...(ingest ? [ingestLine(ingest, terminal)] : []),
-    ...(rules ? [rulesLine(rules, terminal), ...faults(rules.problems ?? [], terminal)] : []),
+    ...(rules ? [rulesLine(rules, terminal), ...rulesCounts(rules), ...faults(rules.problems ?? [], terminal)] : []),
   ]
   return lines.map(text => `${text}\n`).join('')
 }
@@ -97,13 +97,31 @@ function ingestLine(ingest: NonNullable<Told<GatewayStatus>['ingest']>, terminal
 }
 
 function rulesLine(rules: NonNullable<Told<GatewayStatus>['rules']>, terminal: Terminal): string {
-  const { firing = 0, pending = 0 } = rules
+  const { firing = 0, pending = 0, latched = 0, silenced = 0, refused = 0 } = rules
   return line(
     'rules',
     `${counted(rules.rules, 'rule')} in ${counted(rules.files, 'file')}`,
     firing > 0 ? terminal.paint('red', `${many(firing)} firing`) : '0 firing',
     pending > 0 ? terminal.paint('yellow', `${many(pending)} pending`) : '0 pending',
+    latched > 0 ? terminal.paint('yellow', `${many(latched)} latched`) : '',
+    silenced > 0 ? terminal.paint('yellow', `${many(silenced)} silenced`) : '',
+    refused > 0 ? terminal.paint('red', `${many(refused)} without room`) : '',
   )
+}
+
+function rulesCounts(rules: NonNullable<Told<GatewayStatus>['rules']>): string[] {
+  const { evaluations = 0, raised = 0, resolved = 0, recorded = 0, late = 0 } = rules
+  if (evaluations === 0) return []
+  return [
+    line(
+      '',
+      counted(evaluations, 'evaluation'),
+      `${many(raised)} raised`,
+      `${many(resolved)} resolved`,
+      recorded > 0 ? `${many(recorded)} recorded` : '',
+      late > 0 ? `${many(late)} late` : '',
+    ),
+  ]
 }
 
 function tables(all: readonly Told<TableSection>[], terminal: Terminal): string {

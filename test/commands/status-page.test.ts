@@ -127,6 +127,38 @@ gw-8     no                    -  -      -               -       -          -   
   )
 })
 
+test('alerts that are silenced, latched, or have no room are told as such', () => {
+  const rules = {
+    files: 1,
+    rules: 2,
+    problems: [],
+    firing: 10_000,
+    pending: 7,
+    latched: 1,
+    silenced: 3,
+    refused: 2,
+    active_max: 10_000,
+    evaluations: 1_234_567,
+    raised: 10_020,
+    resolved: 20,
+    recorded: 0,
+    late: 5,
+  }
+  const page = statusPage({ gateway: { id: 'gw-1' }, rules }, pipe)
+  assert.equal(
+    page,
+    `3 things need you:
+  10,000 alerts are firing (3 silenced): holdfast query alerts
+  2 more alerts would fire, but 10,000 do already (alerts.active_max)
+  1 alert is over and waits to be acknowledged
+
+gateway  gw-1
+rules    2 rules in 1 file, 10,000 firing, 7 pending, 1 latched, 3 silenced, 2 without room
+         1,234,567 evaluations, 10,020 raised, 20 resolved, 5 late
+`,
+  )
+})
+
 test('only what is known to be well is green [I9]', () => {
   const page = statusPage(status, marked)
   assert.match(page, /<red full>/)
