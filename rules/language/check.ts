@@ -7,11 +7,12 @@ import { rulesMax } from '../limits.ts'
 import { ruleFaults } from './check-rule.ts'
 import { scheduleCheck } from './check-schedule.ts'
 import { labelFaults, templatedFaults } from './check-texts.ts'
-import { type Fault, type FileOutline, has, type RuleOutline, textOf } from './outline.ts'
+import { type Expressions, expressionFaults } from './expressions.ts'
+import { type Fault, type FileOutline, type RuleOutline, textOf } from './outline.ts'
 import { circleFaults, recordingOf } from './recordings.ts'
 
 /** The problems of all files together, because the name of an alert is unique over all of them. */
-export function checkOutlines(outlines: readonly FileOutline[], zone: string): Problem[] {
+export function checkOutlines(outlines: readonly FileOutline[], zone: string, expressions: Expressions): Problem[] {
   const names = new Map<string, string>()
   const schedule = scheduleCheck(zone)
   let count = 0
@@ -32,7 +33,7 @@ export function checkOutlines(outlines: readonly FileOutline[], zone: string): P
           ...unique(names, rule.keys, 'recording', 'record', rule.path, place),
           ...ruleFaults(rule.keys, rule.path),
           ...schedule(rule.keys, rule.path),
-          ...(has(rule.keys, 'expr') ? [{ path: [...rule.path, 'expr'], message: noExpressions }] : []),
+          ...expressionFaults(rule.keys, rule.path, expressions),
           ...labelFaults(rule.keys['labels'], [...rule.path, 'labels']),
           ...templatedFaults(rule.keys, keys['labels'], rule.path),
         ]
@@ -58,8 +59,6 @@ function circleProblems(outlines: readonly FileOutline[]): Problem[] {
     return message === undefined ? [] : [{ file, ...at(place), message }]
   })
 }
-
-const noExpressions = '"expr": expressions come with a later version of Holdfast; compare with above or below'
 
 function tooMany(path: Path): Fault {
   return { path, message: `more than ${rulesMax} rules in all files` }

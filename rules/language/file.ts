@@ -8,6 +8,7 @@ import { filesMax } from '../limits.ts'
 import type { Rule } from '../rule.ts'
 import { checkOutlines } from './check.ts'
 import { compileRule } from './compile.ts'
+import { expressionsIn } from './expressions.ts'
 import { outlineOf } from './outline.ts'
 import { rulesSchema } from './schema.ts'
 
@@ -32,11 +33,12 @@ export function parseRules(files: readonly RuleFile[], { zone = 'UTC' }: RuleOpt
     const message = `more than ${filesMax} rule files: put several groups into one file`
     return { ok: false, problems: [{ file: beyond.file, line: 0, column: 0, message }] }
   }
+  const expressions = expressionsIn(zone)
   const checked = files.map(({ file, text }) => ({ file, result: checkDocument(file, text, rulesSchema) }))
   const outlines = checked.flatMap(({ file, result }) => (result.read ? [outlineOf(file, result.read)] : []))
   const problems = [
     ...checked.flatMap(({ result }) => (result.ok ? [] : result.problems)),
-    ...checkOutlines(outlines, zone),
+    ...checkOutlines(outlines, zone, expressions),
   ]
   if (problems.length > 0) {
     return { ok: false, problems: files.flatMap(({ file }) => listed(problems.filter(each => each.file === file))) }
@@ -44,7 +46,7 @@ export function parseRules(files: readonly RuleFile[], { zone = 'UTC' }: RuleOpt
   const places = new Map<Rule, (path: Path) => LineColumn>()
   const rules = checked.flatMap(({ file, result }) => {
     if (!result.ok) return []
-    const surroundings = { file, zone, expression: noExpressions }
+    const surroundings = { file, zone, expression: expressions.good }
     return result.value.groups.flatMap((group, groupIndex) =>
       group.rules.map((entry, index) => {
         const rule = compileRule(group, entry, surroundings)
@@ -55,8 +57,4 @@ export function parseRules(files: readonly RuleFile[], { zone = 'UTC' }: RuleOpt
   })
   const placeOf: PlaceInRule = (rule, path) => places.get(rule)?.(path) ?? { line: 0, column: 0 }
   return { ok: true, rules, placeOf }
-}
-
-function noExpressions(): never {
-  throw new Error('unreachable')
 }

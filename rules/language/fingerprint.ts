@@ -32,7 +32,7 @@ export function fingerprintOf({ match, per, moments, lateAfterMs, zone, verdict 
   const { table, device, metric, labels } = match
   const condition = verdict.kind === 'alert' ? conditionOf(verdict.condition) : {}
   const record =
-    verdict.kind === 'record' ? { expr: verdict.text, metric: verdict.metric, into: verdict.table } : undefined
+    verdict.kind === 'record' ? { expr: verdict.text.trim(), metric: verdict.metric, into: verdict.table } : undefined
   const isTimed = record !== undefined || 'expr' in condition
   const alert = verdict.kind === 'alert' ? verdict : undefined
   // JSON leaves out what is undefined. The first seven keys are those of the first version: their order is kept too.
@@ -57,10 +57,10 @@ function conditionOf(condition: Condition): Readonly<Record<string, unknown>> {
   switch (condition.kind) {
     case 'limits': {
       const { above, below, clear, of } = condition
-      return of === undefined ? { above, below, clear } : { above, below, clear, expr: of.text }
+      return of === undefined ? { above, below, clear } : { above, below, clear, expr: of.text.trim() }
     }
     case 'expression':
-      return { expr: condition.violated.text, clear: condition.clear?.text }
+      return { expr: condition.violated.text.trim(), clear: condition.clear?.text.trim() }
     case 'absent':
       return { absentMs: condition.afterMs }
   }

@@ -5,7 +5,7 @@
 import type { Path } from '../../runtime/document.ts'
 import { recordingsMax } from '../limits.ts'
 import { matchesPattern } from '../match.ts'
-import { type Fault, mapOf, type RuleOutline, textOf } from './outline.ts'
+import { type Fault, has, mapOf, type RuleOutline, textOf } from './outline.ts'
 import { tableDefault } from './values.ts'
 
 export type Recording = {
@@ -22,7 +22,7 @@ export type Recording = {
 /** Undefined where this is no recording, or one that has been found wrong. */
 export function recordingOf(rule: RuleOutline, path: Path): Recording | undefined {
   const name = textOf(rule['record'])
-  if (name === undefined) return undefined
+  if (name === undefined || has(rule, 'alert')) return undefined
   const match = mapOf(rule['match']) ?? {}
   const text = (value: unknown, otherwise: string): string => textOf(value) ?? otherwise
   return {

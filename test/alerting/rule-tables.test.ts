@@ -46,8 +46,8 @@ test('every table is told where it stands, with the nearest of the kind that is 
     'r.yaml:5:25: alert "A": there is no table "quick" in the configuration',
     'r.yaml:6:25: alert "A": there is no table "threshold" in the configuration; did you mean "thresholds"?',
     'r.yaml:7:39: alert "A": "thresholds" is a records table; a series table is needed here',
-    'r.yaml:9:27: alert "A": there is no table "order" in the configuration; did you mean "orders"?',
-    'r.yaml:10:27: alert "A": "alerts" is written by the gateway alone',
+    'r.yaml:9:29: alert "A": there is no table "order" in the configuration; did you mean "orders"?',
+    'r.yaml:10:29: alert "A": "alerts" is written by the gateway alone',
   ])
 })
 

@@ -140,11 +140,6 @@ test('all problems of all files come at once, each with file, line and column', 
 
 const refusals: [what: string, lines: string[], sentence: string][] = [
   [
-    'an expression',
-    ['alert: A', 'expr: value > 3'],
-    '5:15: "expr": expressions come with a later version of Holdfast; compare with above or below',
-  ],
-  [
     'a table named as from',
     ['alert: A', 'above: 1', 'from: x'],
     '6:15: "from": write the table as match: { table: NAME }',

@@ -198,7 +198,7 @@ const refusals: [what: string, lines: string[], ...sentences: string[]][] = [
   ],
   [
     'a recording that latches',
-    ['record: b', 'latch: true', 'for: 5m'],
+    ['record: b', 'latch: true', 'for: 5m', 'match: { metric: a }'],
     '4:9: the key "expr" is missing: it says what the recording writes',
     '5:9: "latch": not for a recording, which raises no alert',
     '6:9: "for": not for a recording, which raises no alert',

@@ -25,10 +25,10 @@ test('one that takes every metric of the table that it is written to is refused'
 test('one that names another metric, or another table, is good', () => {
   assert.deepEqual(sentences(recording('mean', { metric: 'temperature' })), [undefined])
   assert.deepEqual(sentences(recording('mean', { into: 'means' })), [undefined])
-  assert.deepEqual(sentences(recording('mean', { into: 'means' }), recording('worst', { table: 'means' })), [
-    undefined,
-    undefined,
-  ])
+  assert.deepEqual(
+    sentences(recording('mean', { into: 'means' }), recording('worst', { table: 'means', into: 'worst' })),
+    [undefined, undefined],
+  )
 })
 
 test('a circle of several is named once, with all that belong to it', () => {

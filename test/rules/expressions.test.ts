@@ -1,0 +1,125 @@
+/** Expressions in rule files: what they become, and where in a file their faults are. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { allRules, one, problems, rules } from './files.ts'
+
+const only = (...lines: string[]) => rules(one('alert: A', ...lines))[0] ?? assert.fail()
+const recorded = (...lines: string[]) => {
+  const [rule] = allRules(one('record: mean', 'match: { metric: t }', ...lines))
+  assert.ok(rule?.kind === 'record')
+  return rule
+}
+
+test('an expression of true and false is a condition, with an end of its own if it says one', () => {
+  const { condition } = only('expr: value > 80 && metric == "t"', 'clear: value < 70')
+  assert.ok(condition.kind === 'expression')
+  assert.equal(condition.violated.gives, 'bool')
+  assert.equal(condition.clear?.text, 'value < 70')
+})
+
+test('with a limit the expression is the number that is held against it', () => {
+  const { condition } = only('expr: avg(5m)', 'above: 8', 'clear: 7')
+  assert.ok(condition.kind === 'limits')
+  assert.equal(condition.of?.gives, 'number')
+  assert.deepEqual(condition.clear, { kind: 'literal', value: 7 })
+})
+
+test('an expression that asks for time is judged every minute, unless something else is said', () => {
+  assert.deepEqual(only('expr: avg(5m) > 8').moments, { kind: 'interval', everyMs: 60_000 })
+  assert.deepEqual(only('expr: hour() > 8', 'interval: 10s').moments, { kind: 'interval', everyMs: 10_000 })
+  assert.equal(only('expr: value > 8').moments, undefined)
+})
+
+test('a recording names its metric and its table', () => {
+  const rule = recorded('expr: avg(5m)', 'into: means', 'interval: 5m', 'labels: { kind: mean }')
+  assert.deepEqual([rule.id, rule.metric, rule.table], ['mean', 'mean', 'means'])
+  assert.deepEqual(rule.moments, { kind: 'interval', everyMs: 300_000 })
+  assert.deepEqual(rule.labels, { kind: 'mean' })
+  assert.equal(recorded('expr: value * 2').table, 'readings')
+})
+
+test('the text of an expression is part of the meaning; blanks around it are not', () => {
+  const print = (...lines: string[]) => only(...lines).fingerprint
+  const base = print('expr: value > 8')
+  assert.equal(print('expr: |', '  value > 8'), base)
+  const others = [
+    print('expr: value > 9'),
+    print('expr: value > 8', 'clear: value < 7'),
+    print('expr: delta()', 'above: 8'),
+    print('above: 8'),
+    recorded('expr: value').fingerprint,
+    recorded('expr: value', 'into: means').fingerprint,
+    recorded('expr: value * 2').fingerprint,
+  ]
+  assert.equal(new Set([base, ...others]).size, others.length + 1)
+})
+
+const places: [what: string, lines: string[], sentence: string][] = [
+  ['a plain text', ['expr: value > limit'], '5:23: "expr": unknown name "limit"'],
+  ['quotes', ['expr: "value > limit"'], '5:24: "expr": unknown name "limit"'],
+  ['quotes with quotes in them', ['expr: "device == \\"a\\" && value > limit"'], '5:43: "expr": unknown name "limit"'],
+  ['single quotes', ['expr: \'device == "a" && value > limit\''], '5:41: "expr": unknown name "limit"'],
+  ['a block', ['expr: |', '  value > 8', '  && value < limit'], '7:22: "expr": unknown name "limit"'],
+  ['a folded block', ['expr: >-', '  value > 8', '  && value < limit'], '7:22: "expr": unknown name "limit"'],
+  ['a plain text of two lines', ['expr: value > 8', '  && value < limit'], '6:22: "expr": unknown name "limit"'],
+  ['after a duration', ['expr: avg(5m) > 8 && avg(1h30m) > limit'], '5:43: "expr": unknown name "limit"'],
+  ['an end', ['expr: value > 8', 'clear: value < limit'], '6:24: "clear": unknown name "limit"'],
+]
+for (const [what, lines, sentence] of places) {
+  test(`a fault is told where it stands in the file: ${what}`, () => {
+    const [problem = '', ...more] = problems(one('alert: A', ...lines))
+    assert.deepEqual(more, [])
+    assert.ok(problem.startsWith(`r1.yaml:${sentence}`), problem)
+  })
+}
+
+const refusals: [what: string, lines: string[], sentence: RegExp][] = [
+  [
+    'a number without a limit',
+    ['alert: A', 'expr: avg(5m)'],
+    /5:15: "expr": the answer is a number, not true or false/,
+  ],
+  ['a comparison with a limit', ['alert: A', 'expr: avg(5m) > 3', 'above: 3'], /"expr": .* not a number/],
+  [
+    'a limit as end of an expression',
+    ['alert: A', 'expr: value > 8', 'clear: 7'],
+    /6:16: "clear": where expr alone is the condition, clear is an expression too/,
+  ],
+  ['silence beside it', ['alert: A', 'expr: value > 8', 'absent: 3m'], /5:9: "expr": a rule has one condition/],
+  [
+    'regular expressions',
+    ['alert: A', 'expr: device.matches("(a+)+$")'],
+    /"expr": regular expressions are not supported/,
+  ],
+  ['a huge window', ['alert: A', 'expr: avg(1000d) > 1'], /5:1\d: "expr": /],
+  ['a number in place of a text', ['alert: A', 'expr: 7'], /5:15: "expr": an expression, such as/],
+  ['nothing', ['alert: A', 'expr: ""'], /5:15: "expr": empty; write an expression/],
+  [
+    'a label of many devices',
+    ['alert: A', 'per: all', 'expr: label("site") == "lyon"'],
+    /6:15: "expr": label\(\) asks for one device, and per: all stands for many/,
+  ],
+  [
+    'another metric of many devices',
+    ['alert: A', 'per: all', 'expr: last("pressure") > 3'],
+    /6:15: "expr": per: all stands for many devices: say whose "pressure", as in last\("pump-1", "pressure"\)/,
+  ],
+]
+for (const [what, lines, sentence] of refusals) {
+  test(`refused: ${what}`, () => {
+    const all = problems(one(...lines))
+    assert.equal(all.length, 1, all.join('\n'))
+    assert.match(all[0] ?? '', sentence)
+  })
+}
+
+test('faults of expressions come together with those of form, of all rules and files', () => {
+  const found = problems(
+    one('alert: A', 'expr: valeu > 3', 'four: 5m'),
+    one('alert: B', 'expr: value >', 'clear: vlaue < 2'),
+  )
+  assert.deepEqual(
+    found.map(each => each.split(': ', 1)[0]),
+    ['r1.yaml:5:15', 'r1.yaml:6:9', 'r2.yaml:5:22', 'r2.yaml:6:16'],
+  )
+})
