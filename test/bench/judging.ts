@@ -1,0 +1,29 @@
+/** The part of alerting that thinks, as the bench drives it: readings in, how many verdicts came out. No store, no timer. */
+import type { Lookup } from '../../rules/judge/evaluate.ts'
+import type { Rule } from '../../rules/rule.ts'
+import { Tracks } from '../../runtime/alerting/tracks.ts'
+import type { ReadingEntry } from '../../runtime/store/types.ts'
+
+export type Judging = {
+  judge(entries: readonly ReadingEntry[]): number
+}
+
+/** A watcher saves states every two seconds: here after so many readings. */
+const readingsPerSave = 10_000
+
+export function judging(rules: readonly Rule[], lookup: Lookup): Judging {
+  const tracks = new Tracks(rules, () => undefined)
+  let unsaved = 0
+  return {
+    judge(entries) {
+      let verdicts = 0
+      for (const entry of entries) {
+        verdicts += tracks.judge(entry, lookup).length
+        if (++unsaved < readingsPerSave) continue
+        tracks.takeUnsaved()
+        unsaved = 0
+      }
+      return verdicts
+    },
+  }
+}
