@@ -54,17 +54,8 @@ export async function live(
       })
       await store.commit([{ kind: 'append', table: 'readings', readings }])
     }
-    /** Until the process has little to do. */
-    const judged = async (): Promise<void> => {
-      for (let before = process.cpuUsage(); ; ) {
-        await pause(250)
-        const { user, system } = process.cpuUsage(before)
-        if (user + system < 25_000) return
-        before = process.cpuUsage()
-      }
-    }
     while (n < series) await commit(Math.min(1_000, series - n))
-    await judged()
+    await alerting.settled()
     const before = process.cpuUsage()
     const beganMs = performance.now()
     const total = perSecond * seconds
@@ -74,7 +65,7 @@ export async function live(
       if (due > 0) await commit(due)
       else await pause(commitMs / 4)
     }
-    await judged()
+    await alerting.settled()
     const { user, system } = process.cpuUsage(before)
     return { cpuPercent: ((user + system) / 1e6 / seconds) * 100, alerts: alerting.status().raised }
   } finally {
