@@ -54,17 +54,10 @@ export async function live(
       })
       await store.commit([{ kind: 'append', table: 'readings', readings }])
     }
-    while (n < series) await commit(Math.min(1_000, series - n))
+    await commit(series)
     await alerting.settled()
     const before = process.cpuUsage()
-    const beganMs = performance.now()
-    const total = perSecond * seconds
-    const from = n
-    while (n - from < total) {
-      const due = Math.min(total, Math.floor(((performance.now() - beganMs) / 1_000) * perSecond)) - (n - from)
-      if (due > 0) await commit(due)
-      else await pause(commitMs / 4)
-    }
+    await paced(perSecond, seconds, commit)
     await alerting.settled()
     const { user, system } = process.cpuUsage(before)
     return { cpuPercent: ((user + system) / 1e6 / seconds) * 100, alerts: alerting.status().raised }
@@ -72,6 +65,18 @@ export async function live(
     await alerting.close()
     await store.close()
     rmSync(path, { recursive: true })
+  }
+}
+
+/** Commits what has become due, until all of it is there. A commit ends when it is durable. */
+async function paced(perSecond: number, seconds: number, commit: (count: number) => Promise<void>): Promise<void> {
+  const beganMs = performance.now()
+  for (let done = 0; done < perSecond * seconds; ) {
+    const passed = Math.min((performance.now() - beganMs) / 1_000, seconds)
+    const due = Math.floor(passed * perSecond) - done
+    if (due > 0) await commit(due)
+    else await pause(commitMs / 4)
+    done += due
   }
 }
 
