@@ -1,26 +1,87 @@
 /**
- * A rule's state after its gateway has found out that its clock was off: the same state, as if the clock had been right
- * all along. Pure.
+ * What the judge has saved, after its gateway has found out that its clock was off: the same as if the clock had been
+ * right all along. Pure.
  *
- * Promises: a hold or a clearing goes on with as much of its time left as before, so that a corrected clock pages nobody.
- * An alert that fires keeps the times that it was raised with, for they are its identity at every peer.
+ * Promises: a hold, a clearing or a silence goes on with as much of its time left as before, so that a corrected clock
+ * pages nobody. An alert that fires keeps the times that it was raised with, for they are its identity at every peer; what
+ * came late keeps its own time, which was never the gateway's.
  */
-import type { RuleState } from './evaluate.ts'
+import type { Episode, RuleState } from './evaluate.ts'
+import type { SavedLag } from './lag.ts'
+import type { SavedTrack } from './track.ts'
+
+export function shiftTrack(saved: SavedTrack, offsetMs: number): SavedTrack {
+  const { late, heardMs } = saved
+  return {
+    ...saved,
+    state: shiftState(saved.state, offsetMs),
+    ...(late && { late: { ...late, closesMs: late.closesMs + offsetMs } }),
+    ...(heardMs !== undefined && { heardMs: heardMs + offsetMs }),
+  }
+}
+
+/** How far readings lie behind their arrival: arrivals have moved, what devices say has not. */
+export function shiftLag(saved: SavedLag, offsetMs: number): SavedLag {
+  const { leastMs, risenMs, sinceMs } = saved
+  return {
+    leastMs: leastMs + offsetMs,
+    ...(risenMs !== undefined && { risenMs: risenMs + offsetMs }),
+    ...(sinceMs !== undefined && { sinceMs: sinceMs + offsetMs }),
+  }
+}
 
 export function shiftState(state: RuleState, offsetMs: number): RuleState {
   switch (state.kind) {
     case 'ok':
-      return state.floorMs === undefined ? state : { ...state, floorMs: state.floorMs + offsetMs }
+      return {
+        ...state,
+        ...(state.floorMs !== undefined && { floorMs: state.floorMs + offsetMs }),
+        ...shiftRecent(state, offsetMs),
+      }
     case 'pending':
-      return { ...state, sinceMs: state.sinceMs + offsetMs, dueMs: state.dueMs + offsetMs }
+      return {
+        ...state,
+        sinceMs: state.sinceMs + offsetMs,
+        dueMs: state.dueMs + offsetMs,
+        ...shiftRecent(state, offsetMs),
+      }
     case 'firing':
-      return { ...state, floorMs: state.floorMs + offsetMs }
+    case 'latched':
+      return { ...state, episode: shiftEpisode(state.episode, offsetMs), floorMs: state.floorMs + offsetMs }
     case 'clearing':
-      return { ...state, clearMs: state.clearMs + offsetMs, dueMs: state.dueMs + offsetMs }
+      return {
+        ...state,
+        episode: shiftEpisode(state.episode, offsetMs),
+        clearMs: state.clearMs + offsetMs,
+        dueMs: state.dueMs + offsetMs,
+      }
+    case 'returning':
+      return {
+        ...state,
+        episode: shiftEpisode(state.episode, offsetMs),
+        sinceMs: state.sinceMs + offsetMs,
+        dueMs: state.dueMs + offsetMs,
+      }
   }
+}
+
+/** Since when, and when it fired, stay; how long ago it fired before is counted on. */
+function shiftEpisode(episode: Episode, offsetMs: number): Episode {
+  return { ...episode, ...shiftRecent(episode, offsetMs) }
+}
+
+function shiftRecent({ recent }: { readonly recent?: readonly number[] }, offsetMs: number): { recent?: number[] } {
+  return recent ? { recent: recent.map(ms => ms + offsetMs) } : {}
 }
 
 /** The latest moment that a state speaks of; undefined if it speaks of none. */
 export function latestMs(state: RuleState): number | undefined {
-  return state.kind === 'pending' || state.kind === 'clearing' ? state.dueMs : state.floorMs
+  switch (state.kind) {
+    case 'pending':
+    case 'clearing':
+    case 'returning':
+      return state.dueMs
+    default:
+      return state.floorMs
+  }
 }

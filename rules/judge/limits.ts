@@ -1,0 +1,16 @@
+/** Bounds of judging, with their reasons [I6]. */
+
+/** Each is a number in a state that is saved again and again. */
+export const flappingChangesMax = 100
+
+/** A lag that stays the same for so long is a clock that was set, not history. */
+export const lagSettledMs = 600_000
+
+/** A device that says it is earlier than this has no clock yet: that says nothing about when it measured. */
+export const clockSetMs = Date.UTC(2020, 0, 1)
+
+/** History that came late has ended when no more of it has come for so long. */
+export const lateQuietMs = 600_000
+
+/** Lags are known to the second: the jitter of a network must not be written to disk again and again. */
+export const lagStepMs = 1_000
