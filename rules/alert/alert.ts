@@ -4,7 +4,7 @@
  */
 import type { Json } from '../../runtime/reading.ts'
 import type { LookedUp } from '../expression/scope.ts'
-import type { Verdict } from '../judge/evaluate.ts'
+import type { Verdict } from '../judge/verdict.ts'
 import type { AlertRule } from '../rule.ts'
 import type { Snippet } from './snippet.ts'
 import { renderTemplate } from './template.ts'
@@ -63,11 +63,13 @@ export type AlertSeries = {
   readonly metric: string
   readonly unit: string | undefined
   readonly origin?: string | undefined
+  /** Out of the table `devices`. */
+  readonly deviceLabels?: Readonly<Record<string, string>>
 }
 
 /**
- * The row to write for a verdict. A fired verdict takes the snippet; a resolved one takes the row that it wrote when it
- * fired, and keeps all of it. If that row is gone, the verdict knows enough to write it again, without its snippet.
+ * The row to write for a verdict. A fired verdict takes the snippet; those after it take the row that it wrote when it
+ * fired, and keep all of it. If that row is gone, the verdict knows enough to write it again, without its snippet.
  */
 export function alertRow(
   rule: AlertRule,
@@ -76,13 +78,41 @@ export function alertRow(
   context: Snippet | AlertRow | undefined,
 ): AlertRow {
   if (verdict.kind === 'fired') return firedRow(rule, series, verdict, context && isSnippet(context) ? context : null)
-  const fired = context && !isSnippet(context) ? context : firedRow(rule, series, verdict, null)
-  return { ...fired, state: 'resolved', resolved_ms: verdict.atMs, resolved_value: verdict.value }
+  const { acked } = verdict
+  const before = context && !isSnippet(context) ? context : firedRow(rule, series, verdict, null)
+  const row = acked ? { ...before, acked_ms: acked.atMs, acked_by: acked.by } : before
+  switch (verdict.kind) {
+    case 'acknowledged':
+      return row
+    case 'latched':
+      return { ...row, state: 'latched', resolved_value: verdict.value }
+    case 'refired':
+      return { ...row, state: 'firing', resolved_value: null }
+    case 'resolved':
+      return {
+        ...row,
+        state: 'resolved',
+        resolved_ms: verdict.atMs,
+        // Acknowledged after it was over: the value that ended it is there already.
+        resolved_value: verdict.value ?? row.resolved_value,
+        resolved_reason: verdict.reason ?? null,
+      }
+  }
 }
 
-/** Sorted by rule, device, metric and time. Slashes inside names are escaped, so no two alerts share a key. */
-export function alertKey(rule: Pick<AlertRule, 'id'>, device: string, metric: string, firedMs: number): string {
-  return [rule.id, device, metric].map(escapeName).concat(String(firedMs).padStart(13, '0')).join('/')
+/**
+ * Sorted by rule, device, metric and time. Slashes inside names are escaped, so no two alerts share a key. What came late
+ * fired on the device's own time, where another may have fired by arrival.
+ */
+export function alertKey(
+  rule: Pick<AlertRule, 'id'>,
+  device: string,
+  metric: string,
+  firedMs: number,
+  late = false,
+): string {
+  const time = String(firedMs).padStart(13, '0') + (late ? '-late' : '')
+  return [rule.id, device, metric].map(escapeName).concat(time).join('/')
 }
 
 function escapeName(name: string): string {
@@ -101,22 +131,22 @@ function firedRow(rule: AlertRule, series: AlertSeries, verdict: Verdict, snippe
     table: rule.match.table,
     device: series.device,
     metric: series.metric,
-    device_labels: {},
+    device_labels: series.deviceLabels ?? {},
     unit: series.unit ?? null,
     origin: series.origin ?? null,
     severity: rule.severity,
     state: 'firing',
-    late: false,
-    flapping: false,
+    late: verdict.late,
+    flapping: verdict.flapping,
     silenced: null,
-    acked_ms: null,
-    acked_by: null,
+    acked_ms: verdict.acked?.atMs ?? null,
+    acked_by: verdict.acked?.by ?? null,
     side: verdict.side,
     value: verdict.firedValue,
     threshold: verdict.threshold,
-    threshold_source: typeof source === 'string' ? source : { table: source.table, key: source.key },
-    threshold_stamp: typeof source === 'string' ? null : source.stamp,
-    looked_up: [],
+    threshold_source: typeof source === 'string' || source === null ? source : { table: source.table, key: source.key },
+    threshold_stamp: typeof source === 'string' || source === null ? null : source.stamp,
+    looked_up: verdict.lookedUp,
     since_ms: verdict.sinceMs,
     fired_ms: verdict.firedMs,
     resolved_ms: null,
@@ -146,7 +176,7 @@ function renderAnnotations(rule: AlertRule, series: AlertSeries, verdict: Verdic
   const labels = { ...rule.labels, alertname: rule.id, device, metric }
   const rendered = Object.entries(rule.annotations).map(([name, text]): [string, string] => [
     name,
-    renderTemplate(text, { variables, labels, deviceLabels: {} }),
+    renderTemplate(text, { variables, labels, deviceLabels: series.deviceLabels ?? {} }),
   ])
   return Object.fromEntries(rendered)
 }

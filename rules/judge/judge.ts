@@ -120,7 +120,7 @@ export class Judge {
       this.#advanceTo(arrivalMs)
     const { lag } = entry
     if (lag === undefined) return this.#take()
-    const lateMs = deviceTimeMs === undefined ? 0 : lag.meet(arrivalMs, deviceTimeMs, entry.toleranceMs)
+    const lateMs = lag.meet(arrivalMs, deviceTimeMs, entry.toleranceMs)
     if (lag.isDirty) this.#tracks.lagChanged(entry)
     if (lateMs === 0) {
       entry.value = reading.value

@@ -6,8 +6,8 @@
  * a backlog after an outage, a day filled in. A lag that has grown and then stays the same for ten minutes of arrival is a
  * clock that was set: from there on it is the base. A backlog comes nearer to now with each reading and never stays.
  *
- * Promises: whole seconds, so that what is saved is all that is known, and it is seldom saved; a device whose clock is not
- * set yet (before 2020), or that sends no time, is never late.
+ * Promises: whole seconds, so that what is saved is all that is known, and it is seldom saved; a reading without a time,
+ * or of a clock that is not set yet (before 2020), is never late. A series that began without times has no lag.
  */
 import { clockSetMs, lagSettledMs, lagStepMs } from './limits.ts'
 
@@ -30,7 +30,10 @@ export class Lag {
 
   /** Takes note of a reading. By how much its lag exceeds the base; `toleranceMs` of that are nothing to speak of. */
   meet(arrivalMs: number, deviceTimeMs: number | undefined, toleranceMs: number): number {
-    if (deviceTimeMs === undefined || deviceTimeMs < clockSetMs) return 0
+    if (deviceTimeMs === undefined || deviceTimeMs < clockSetMs) {
+      if (deviceTimeMs === undefined && Number.isNaN(this.leastMs)) this.#become(0)
+      return 0
+    }
     const lagMs = Math.floor((arrivalMs - deviceTimeMs) / lagStepMs) * lagStepMs
     if (!(lagMs >= this.leastMs)) this.#become(lagMs)
     const excessMs = lagMs - Math.max(0, this.leastMs)

@@ -6,11 +6,27 @@
  * pages nobody. An alert that fires keeps the times that it was raised with, for they are its identity at every peer; what
  * came late keeps its own time, which was never the gateway's.
  */
+import type { Json } from '../../runtime/reading.ts'
 import type { Episode, RuleState } from './evaluate.ts'
 import type { SavedLag } from './lag.ts'
-import type { SavedTrack } from './track.ts'
+import { partsOfKey, type SavedTrack } from './track.ts'
 
-export function shiftTrack(saved: SavedTrack, offsetMs: number): SavedTrack {
+/**
+ * What is to be saved under a key instead; undefined where it stays. `laterThanMs`: only what speaks of a later time than
+ * this, which nothing honest can.
+ */
+export function shiftSaved(key: string, saved: Json, offsetMs: number, laterThanMs: number): Json | undefined {
+  if (partsOfKey(key).rule === '') {
+    if (laterThanMs > Number.NEGATIVE_INFINITY) return undefined
+    return shiftLag(saved as unknown as SavedLag, offsetMs)
+  }
+  const track = saved as unknown as SavedTrack
+  const latest = Math.max(latestMs(track.state) ?? Number.NEGATIVE_INFINITY, track.heardMs ?? Number.NEGATIVE_INFINITY)
+  if (latest < laterThanMs || (latest === laterThanMs && laterThanMs > Number.NEGATIVE_INFINITY)) return undefined
+  return shiftTrack(track, offsetMs)
+}
+
+function shiftTrack(saved: SavedTrack, offsetMs: number): SavedTrack {
   const { late, heardMs } = saved
   return {
     ...saved,
@@ -21,7 +37,7 @@ export function shiftTrack(saved: SavedTrack, offsetMs: number): SavedTrack {
 }
 
 /** How far readings lie behind their arrival: arrivals have moved, what devices say has not. */
-export function shiftLag(saved: SavedLag, offsetMs: number): SavedLag {
+function shiftLag(saved: SavedLag, offsetMs: number): SavedLag {
   const { leastMs, risenMs, sinceMs } = saved
   return {
     leastMs: leastMs + offsetMs,
@@ -75,7 +91,7 @@ function shiftRecent({ recent }: { readonly recent?: readonly number[] }, offset
 }
 
 /** The latest moment that a state speaks of; undefined if it speaks of none. */
-export function latestMs(state: RuleState): number | undefined {
+function latestMs(state: RuleState): number | undefined {
   switch (state.kind) {
     case 'pending':
     case 'clearing':

@@ -184,7 +184,7 @@ function savedOf({ rule, state, late, heardMs }: Track): Json | undefined {
     ...(late && { late }),
     ...(isHeard && { heardMs }),
   }
-  return saved as unknown as Json
+  return saved
 }
 
 function isAtRest(state: RuleState): boolean {

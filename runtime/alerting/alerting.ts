@@ -2,13 +2,13 @@
  * Alerting: the rules in force, each table that they watch with a watcher of its own. Another set of rules keeps the state
  * of those whose meaning is the same, and ends the alerts of the others.
  */
+import { partsOfKey } from '../../rules/judge/track.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Json } from '../reading.ts'
 import type { Change } from '../store/types.ts'
 import { forgetAfters } from './afters.ts'
 import { alertsTable, cursorOf, keyOf, owner } from './names.ts'
 import { whenWritable } from './retry.ts'
-import { trackOf } from './tracks.ts'
 import { type AlertingOptions, Watcher } from './watcher.ts'
 
 export type AlertingStatus = {
@@ -101,10 +101,10 @@ export class Alerting {
   status(): AlertingStatus {
     let [firing, pending, late] = [0, 0, 0]
     for (const watcher of this.#watchers) {
-      const counts = watcher.tracks.counts()
+      const counts = watcher.judge.counts()
       firing += counts.firing
       pending += counts.pending
-      late += watcher.tracks.late
+      late += watcher.judge.late
     }
     return { firing, pending, late, ...this.#counts }
   }
@@ -144,7 +144,7 @@ export class Alerting {
     const meanings = new Map(rules.map(rule => [rule.id, rule.fingerprint]))
     const changes: Change[] = []
     for (const [key, value] of store.states(owner)) {
-      const { rule, origin, device, metric } = trackOf(key)
+      const { rule, origin, device, metric } = partsOfKey(key)
       const saved = value as unknown as { fingerprint: string; state: { kind: string; episode?: { firedMs: number } } }
       if (meanings.get(rule) === saved.fingerprint) continue
       changes.push({ kind: 'state', owner, key, value: undefined })

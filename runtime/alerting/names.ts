@@ -16,7 +16,8 @@ export function keyOf(
   rule: string,
   { origin, device, metric }: Pick<Series, 'origin' | 'device' | 'metric'>,
   firedMs: number,
+  late = false,
 ): string {
   const whose = origin === here ? device : `${origin}:${device}`
-  return `${here}/${alertKey({ id: rule }, whose, metric, firedMs)}`
+  return `${here}/${alertKey({ id: rule }, whose, metric, firedMs, late)}`
 }

@@ -7,19 +7,18 @@
  * to, or a state without its alert.
  */
 import { type AlertRow, alertRow } from '../../rules/alert/alert.ts'
-import type { Lookup } from '../../rules/judge/evaluate.ts'
+import { Judge, type Judgement } from '../../rules/judge/judge.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Snippet } from '../../rules/alert/snippet.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
-import { type Change, type Entry, type ReadingEntry, type Seq, seqZero, timeOf } from '../store/types.ts'
+import { type Change, type Entry, type Seq, seqZero } from '../store/types.ts'
 import { Afters } from './afters.ts'
 import { type Cut, cutSnippet, snippetSpecOf } from './cut.ts'
 import { alertsTable, cursorOf, keyOf, owner } from './names.ts'
 import { isAboutStore, pause, retryMs } from './retry.ts'
-import { type Judgement, type Track, Tracks } from './tracks.ts'
 
 export type AlertingOptions = {
   readonly store: Store
@@ -39,8 +38,7 @@ export class Watcher {
   readonly #rules: readonly Rule[]
   readonly #options: AlertingOptions
   readonly #counts: { raised: number; resolved: number }
-  readonly #lookup: Lookup
-  tracks: Tracks
+  judge: Judge
   #afters: Afters
   #position: Seq = seqZero
   #savedAt: Seq = seqZero
@@ -64,8 +62,7 @@ export class Watcher {
     this.#rules = rules.filter(rule => rule.match.table === table)
     this.#options = options
     this.#counts = counts
-    this.#lookup = (records, key) => options.store.latest(records, key)
-    this.tracks = this.#restore()
+    this.judge = this.#restore()
     this.#afters = new Afters(options.store, table)
   }
 
@@ -74,7 +71,7 @@ export class Watcher {
     while (!signal.aborted) {
       try {
         await this.#options.store.ready()
-        this.tracks = this.#restore()
+        this.judge = this.#restore()
         this.#afters = new Afters(this.#options.store, this.#table)
         await this.#judge(signal)
       } catch (error) {
@@ -109,21 +106,27 @@ export class Watcher {
 
   /** Infinity if there is nothing to wait for. */
   get #nextDueMs(): number {
-    return Math.min(...[this.tracks.nextDueMs(), this.#afters.nextDueMs()].map(ms => ms ?? Number.POSITIVE_INFINITY))
+    return Math.min(...[this.judge.nextDueMs(), this.#afters.nextDueMs()].map(ms => ms ?? Number.POSITIVE_INFINITY))
   }
 
   #answer(count: number): void {
     for (const resolve of this.#asking.splice(0, count)) resolve()
   }
 
-  #restore(): Tracks {
-    const { store } = this.#options
-    const tracks = new Tracks(this.#rules, key => store.state(owner, key))
-    tracks.resume(store.states(owner).keys(), store.series(this.#table))
+  #restore(): Judge {
+    const { store, now } = this.#options
+    const judge = new Judge(this.#rules, {
+      origin: store.origin,
+      lookup: (records, key) => store.latest(records, key),
+      saved: key => store.state(owner, key),
+      labelsOf: () => ({}),
+      mayFire: () => true,
+    })
+    judge.resume(now(), store.states(owner).keys(), store.series(this.#table))
     this.#position = store.cursor(this.#cursor) ?? seqZero
     this.#savedAt = this.#position
     this.#unsaved = undefined
-    return tracks
+    return judge
   }
 
   async #judge(signal: AbortSignal): Promise<void> {
@@ -135,7 +138,7 @@ export class Watcher {
       // What was taken before a deadline must be read before the deadline counts, however slow the disk is just now.
       if (passedMs >= this.#nextDueMs) await store.commit([], 'now')
       const entries = await store.read(this.#table, this.#position, 1024)
-      const judged = entries.length > 0 ? await this.#judgeEntries(entries) : this.tracks.advance(passedMs)
+      const judged = entries.length > 0 ? this.#judgeEntries(entries) : this.judge.advance(passedMs)
       const whole = entries.length === 0 && judged.length === 0 ? await this.#afters.due(passedMs) : []
       if (judged.length > 0) await this.#raise(judged)
       else if (whole.length > 0) await this.#save('now', whole)
@@ -148,56 +151,38 @@ export class Watcher {
     await this.#save('now')
   }
 
-  async #judgeEntries(entries: readonly Entry[]): Promise<Judgement[]> {
+  #judgeEntries(entries: readonly Entry[]): readonly Judgement[] {
     const judged: Judgement[] = []
     for (const entry of entries) {
-      if (entry.kind === 'reading') {
-        if (this.tracks.mustKnowNewest(entry)) this.tracks.knowNewest(entry.series, await this.#newestBefore(entry))
-        judged.push(...this.tracks.judge(entry, this.#lookup))
-      }
+      if (entry.kind === 'reading') judged.push(...this.judge.judge(entry))
       this.#position = entry.seq
     }
     return judged
-  }
-
-  /** The newest time of a series among what was stored before one of its readings: what a restart has forgotten. */
-  async #newestBefore(entry: ReadingEntry): Promise<number> {
-    const { device, metric } = entry.series
-    // Only what is newer can make it late. Mostly the very newest came before it, and nothing else need be read.
-    const newer = { device, metric, fromMs: timeOf(entry) }
-    for (const query of [{ ...newer, limit: 1 }, newer]) {
-      let newestMs = Number.NEGATIVE_INFINITY
-      for await (const other of this.#options.store.query(this.#table, query)) {
-        if (other.series === entry.series && other.seq < entry.seq) newestMs = Math.max(newestMs, timeOf(other))
-      }
-      if (newestMs > timeOf(entry)) return newestMs
-    }
-    return Number.NEGATIVE_INFINITY
   }
 
   async #raise(judged: readonly Judgement[]): Promise<void> {
     const rows = new Map<string, AlertRow>()
     const afters: Change[] = []
     for (const judgement of judged) {
-      const { rule, series } = judgement.track
-      const key = keyOf(this.#options.store.origin, rule.id, series, judgement.verdict.firedMs)
+      const { rule, subject, verdict } = judgement
+      const key = keyOf(this.#options.store.origin, rule.id, subject, verdict.firedMs, verdict.late)
       const before = rows.get(key) ?? (this.#options.store.latest(alertsTable, key)?.value as AlertRow | undefined)
-      const context = judgement.verdict.kind === 'fired' ? await this.#cut(judgement) : before
-      rows.set(key, alertRow(rule, series, judgement.verdict, context))
-      if (judgement.verdict.kind === 'fired') afters.push(...this.#after(judgement, key))
+      const context = verdict.kind === 'fired' ? await this.#cut(judgement) : before
+      rows.set(key, alertRow(rule, subject, verdict, context))
+      if (verdict.kind === 'fired') afters.push(...this.#after(judgement, key))
     }
     const puts = [...rows].map(
       ([key, value]): Change => ({ kind: 'put', table: alertsTable, key, value: value as unknown as Json }),
     )
     await this.#save('now', [...puts, ...afters])
-    for (const { track, verdict } of judged) {
+    for (const { rule, subject, verdict } of judged) {
       if (verdict.kind === 'fired') this.#counts.raised++
-      else this.#counts.resolved++
+      else if (verdict.kind === 'resolved') this.#counts.resolved++
       this.#options.log.info(
         {
-          rule: track.rule.id,
-          device: track.series.device,
-          metric: track.series.metric,
+          rule: rule.id,
+          device: subject.device,
+          metric: subject.metric,
           value: verdict.value,
           threshold: verdict.threshold,
         },
@@ -207,20 +192,21 @@ export class Watcher {
   }
 
   /** The readings before the verdict, in the device's own time. */
-  #cut({ track, timeMs, seq }: Judgement): Promise<Snippet> {
+  #cut({ seq, ...judgement }: Judgement): Promise<Snippet> {
     return cutSnippet(
       this.#options.store,
-      cutOf(track, timeMs),
+      cutOf(judgement),
       // More may be stored by now, even of the same millisecond: judged again, the alert must come out the same.
       (entry, table) => seq === undefined || table !== this.#table || entry.seq <= seq,
     )
   }
 
   /** Of a rule that wants to know what came after, too. */
-  #after({ track, timeMs, verdict }: Judgement, key: string): Change[] {
-    const { afterMs } = track.rule.snippet
+  #after(judgement: Judgement, key: string): Change[] {
+    const { rule, timeMs, verdict } = judgement
+    const { afterMs } = rule.snippet
     if (afterMs === 0) return []
-    const cut = cutOf(track, timeMs)
+    const cut = cutOf(judgement)
     const isArrival = verdict.atMs === timeMs
     return [this.#afters.add(key, { ...cut, toMs: timeMs + afterMs, dueMs: verdict.atMs + afterMs, isArrival })]
   }
@@ -230,7 +216,7 @@ export class Watcher {
     // A save before this one came to nothing: its states would be missing under a cursor that has passed them [I3].
     if (this.#unsaved !== undefined) throw this.#unsaved
     const seq = this.#position
-    const states = this.tracks.takeUnsaved().map(({ key, value }): Change => ({ kind: 'state', owner, key, value }))
+    const states = this.judge.takeUnsaved().map(({ key, value }): Change => ({ kind: 'state', owner, key, value }))
     if (changes.length === 0 && states.length === 0 && seq === this.#savedAt) return
     this.#savedMs = this.#options.now()
     this.#savedAt = seq
@@ -262,8 +248,8 @@ export class Watcher {
   }
 }
 
-function cutOf({ rule, series }: Track, timeMs: number): Cut {
-  const { table, origin, device, metric } = series
+function cutOf({ rule, subject, timeMs }: Omit<Judgement, 'seq'>): Cut {
+  const { table, origin, device, metric } = subject
   const about = { table, origin, device, metric }
   return { spec: snippetSpecOf(rule), about, fromMs: timeMs - rule.snippet.beforeMs, toMs: timeMs }
 }

@@ -108,8 +108,14 @@ describe('alerting', () => {
     await send({ value: 99, deviceTimeMs: startMs - 86_400_000 })
     await until(() => alerting.status().late === 1)
     await send({ value: 9 })
-    await raised(1)
-    assert.equal((await alerts())[0]?.value, 9)
+    await raised(2)
+    assert.deepEqual(
+      (await alerts()).map(({ value, late }) => [value, late]),
+      [
+        [99, true],
+        [9, false],
+      ],
+    )
   })
 
   it('never moves its cursor past a hold whose state could not be saved', async () => {

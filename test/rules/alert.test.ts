@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { alertKey, alertRow } from '../../rules/alert/alert.ts'
-import type { Verdict } from '../../rules/judge/evaluate.ts'
+import type { Verdict } from '../../rules/judge/verdict.ts'
 import { formatNumber, renderJson, renderTemplate, templateFaults } from '../../rules/alert/template.ts'
 import type { Json } from '../../runtime/reading.ts'
 import { ruleOf } from './rules.ts'
@@ -29,6 +29,11 @@ const fired: Verdict = {
   side: 'above',
   threshold: 8,
   source: { table: 'thresholds', key: 'freezer-1/temperature', stamp: 77 },
+  lookedUp: [],
+  late: false,
+  flapping: false,
+  acked: undefined,
+  reason: undefined,
 }
 const resolved: Verdict = { ...fired, kind: 'resolved', atMs: 90_000, value: 7, timeMs: 5 }
 const snippet = { from_ms: 0, to_ms: 40_000, count: 0, series: [] }

@@ -1,18 +1,12 @@
 /** The state machine by cases that a person can check with a finger. Times are seconds. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  advance,
-  dueMs,
-  startState,
-  step,
-  type Lookup,
-  type RuleState,
-  type Verdict,
-} from '../../rules/judge/evaluate.ts'
+import { dueMs, startState, type RuleState } from '../../rules/judge/evaluate.ts'
+import type { Lookup } from '../../rules/judge/threshold.ts'
+import type { Verdict } from '../../rules/judge/verdict.ts'
 import type { Limit, AlertRule } from '../../rules/rule.ts'
 import type { Json, Value } from '../../runtime/reading.ts'
-import { type RuleChange, ruleOf } from './rules.ts'
+import { advance, type RuleChange, ruleOf, step } from './rules.ts'
 
 const literal = (value: number): Limit => ({ kind: 'literal', value })
 const row: Limit = { kind: 'row', table: 'thresholds', key: '{device}/{metric}', field: 'max', default: undefined }
@@ -38,7 +32,11 @@ function run(
     state = outcome.state
     verdicts.push(...outcome.verdicts)
   }
-  return { said: verdicts.map(verdict => `${verdict.kind}@${verdict.atMs / 1000}=${verdict.value}`), state, verdicts }
+  return {
+    said: verdicts.map(verdict => `${verdict.kind}@${verdict.atMs / 1000}=${JSON.stringify(verdict.value)}`),
+    state,
+    verdicts,
+  }
 }
 
 const said = (change: RuleChange, events: readonly Event[]): string[] => run(ruleOf(change), events).said
@@ -346,6 +344,11 @@ test('the resolved verdict remembers what fired', () => {
     side: 'above',
     threshold: 8,
     source: 'literal',
+    lookedUp: [],
+    late: false,
+    flapping: false,
+    acked: undefined,
+    reason: undefined,
   })
 })
 

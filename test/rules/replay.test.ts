@@ -2,19 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import {
-  advance,
-  dueMs,
-  startState,
-  step,
-  type Lookup,
-  type Observation,
-  type RuleState,
-  type Verdict,
-} from '../../rules/judge/evaluate.ts'
+import { dueMs, startState, type RuleState } from '../../rules/judge/evaluate.ts'
+import type { Lookup } from '../../rules/judge/threshold.ts'
+import type { Verdict } from '../../rules/judge/verdict.ts'
 import type { Limit, AlertRule } from '../../rules/rule.ts'
 import type { Json } from '../../runtime/reading.ts'
-import { ruleOf } from './rules.ts'
+import { advance, type Observation, ruleOf, step } from './rules.ts'
 
 type Moment = { readonly observation: Observation; readonly row: Json | undefined; readonly stamp: number }
 
@@ -180,9 +173,10 @@ test('with a clear limit, an alert that fired resolves only on the good side of 
   fc.assert(
     fc.property(moments(-30), holds, (log, keepFiringForMs) => {
       const rule = ruleOf({ above: { kind: 'literal', value: 7 }, clear: { kind: 'literal', value: 3 } })
-      for (const { kind, value } of straight(rule, log).verdicts) assert.ok(kind === 'fired' ? value > 7 : value <= 3)
+      for (const { kind, value } of straight(rule, log).verdicts)
+        assert.ok(kind === 'fired' ? Number(value) > 7 : Number(value) <= 3)
       const kept = straight({ ...rule, keepFiringForMs }, log).verdicts
-      for (const { kind, value } of kept) assert.ok(kind === 'fired' ? value > 7 : value <= 7)
+      for (const { kind, value } of kept) assert.ok(kind === 'fired' ? Number(value) > 7 : Number(value) <= 7)
     }),
   )
 })

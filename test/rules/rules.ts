@@ -1,4 +1,7 @@
-/** A rule for tests: everything at its default, except what a test says. */
+/** A rule for tests: everything at its default, except what a test says. And judging one reading of one series by it. */
+import { type Moment, type Outcome, type RuleState, advance as pass, step as meet } from '../../rules/judge/evaluate.ts'
+import { type Lookup, limitKeys, limitsEvent } from '../../rules/judge/threshold.ts'
+import type { Value } from '../../runtime/reading.ts'
 import type { AlertRule, Limit } from '../../rules/rule.ts'
 
 type Limits = {
@@ -46,3 +49,26 @@ export function ruleOf(said: RuleChange): AlertRule {
 }
 
 const eight: Limit = { kind: 'literal', value: 8 }
+
+export type Observation = {
+  readonly device: string
+  readonly metric: string
+  readonly value: Value
+  readonly atMs: number
+  readonly timeMs: number | undefined
+}
+
+export function step(rule: AlertRule, state: RuleState, observation: Observation, lookup: Lookup): Outcome {
+  const { condition } = rule
+  if (condition.kind !== 'limits') throw new Error('a rule with limits is needed here')
+  const event = limitsEvent(condition, limitKeys(condition, observation), observation.value, lookup)
+  return meet(state, event, momentOf(rule, observation.atMs, observation.timeMs))
+}
+
+export function advance(rule: AlertRule, state: RuleState, nowMs: number): Outcome {
+  return pass(state, momentOf(rule, nowMs))
+}
+
+export function momentOf(rule: AlertRule, atMs: number, timeMs?: number): Moment {
+  return { rule, atMs, timeMs, late: false, mayFire: () => true }
+}
