@@ -1,7 +1,7 @@
 /** The part of alerting that thinks, as the bench drives it: readings in, how many verdicts came out. No store, no timer. */
-import type { Lookup } from '../../rules/judge/evaluate.ts'
+import { Judge } from '../../rules/judge/judge.ts'
+import type { Lookup } from '../../rules/judge/threshold.ts'
 import type { Rule } from '../../rules/rule.ts'
-import { Tracks } from '../../runtime/alerting/tracks.ts'
 import type { ReadingEntry } from '../../runtime/store/types.ts'
 
 export type Judging = {
@@ -12,15 +12,21 @@ export type Judging = {
 const readingsPerSave = 10_000
 
 export function judging(rules: readonly Rule[], lookup: Lookup): Judging {
-  const tracks = new Tracks(rules, () => undefined)
+  const judge = new Judge(rules, {
+    origin: 'bench',
+    lookup,
+    saved: () => undefined,
+    labelsOf: () => ({}),
+    mayFire: () => true,
+  })
   let unsaved = 0
   return {
     judge(entries) {
       let verdicts = 0
       for (const entry of entries) {
-        verdicts += tracks.judge(entry, lookup).length
+        verdicts += judge.judge(entry).length
         if (++unsaved < readingsPerSave) continue
-        tracks.takeUnsaved()
+        judge.takeUnsaved()
         unsaved = 0
       }
       return verdicts
