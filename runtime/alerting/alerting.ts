@@ -57,6 +57,11 @@ export class Alerting {
     }
   }
 
+  /** When there is something to judge without another reading; infinity for never. Known once it is settled. */
+  get dueMs(): number {
+    return Math.min(...this.#watchers.map(watcher => watcher.dueMs))
+  }
+
   #change(work: () => Promise<void>): Promise<void> {
     const changing = work()
     this.#changing = changing.catch(() => undefined)

@@ -49,7 +49,8 @@ function faultOf(tables: KnownTables, table: string, kind: Use['kind'], isWritte
   return isWritten && ownTables.has(table) ? `"${table}" is written by the gateway alone` : undefined
 }
 
-function usesOf(rule: Rule): Use[] {
+/** Every table that a rule speaks of, and as what. */
+export function usesOf(rule: Rule): Use[] {
   const own: Use = { table: rule.match.table, kind: 'series', path: ['match', 'table'] }
   if (rule.kind === 'record') {
     const into: Use = { table: rule.table, kind: 'series', path: ['into'], isWritten: true }

@@ -105,6 +105,11 @@ export class Watcher {
   }
 
   /** Infinity if there is nothing to wait for. */
+  /** When it has something to judge without another reading; infinity for never. */
+  get dueMs(): number {
+    return this.#nextDueMs
+  }
+
   get #nextDueMs(): number {
     return Math.min(...[this.judge.nextDueMs(), this.#afters.nextDueMs()].map(ms => ms ?? Number.POSITIVE_INFINITY))
   }

@@ -4,19 +4,20 @@
  * gateway judges them; acknowledgements; the look; power that goes.
  *
  * Between two such moments all readings are given to the store at once, each with its own time of arrival: rules judge by
- * that, so nothing is different from giving them one by one, and a day takes a second.
+ * that, so nothing is different from giving them one by one, and a day takes a second. Only who tells of alerts and acts
+ * upon them looks at the clock: where a test is about that, time goes from reading to reading and from deadline to deadline.
  */
 import type { Rule } from '../../rules/rule.ts'
 import { compare } from '../../rules/scenario/compare.ts'
 import type { Failure } from '../../rules/scenario/failure.ts'
 import type { Expectation, Happening, InputReading, Scenario } from '../../rules/scenario/scenario.ts'
 import { sinceStart } from '../../rules/scenario/moments.ts'
-import type { SeenAlert, Sight } from '../../rules/scenario/seen.ts'
+import type { Sight } from '../../rules/scenario/seen.ts'
 import type { Json } from '../reading.ts'
 import type { Arrival, Change } from '../store/types.ts'
 import { WallClock } from './clock.ts'
 import { hindsightOf } from './hindsight.ts'
-import { seenAlerts, seenReadings } from './sight.ts'
+import { pendingAlerts, seenAlerts, seenReadings } from './sight.ts'
 import { Stage } from './stage.ts'
 import { tablesOf } from './tables.ts'
 
@@ -34,19 +35,25 @@ export async function rehearse(scenario: Scenario, rules: readonly Rule[]): Prom
 
 class Play {
   readonly #scenario: Scenario
+  readonly #rules: readonly Rule[]
   readonly #clock: WallClock
   readonly #stage: Stage
   readonly #sights: { readonly expectation: Expectation; readonly sight: Sight }[] = []
   readonly #failures: Failure[] = []
+  readonly #isStepwise: boolean
   /** How many of the readings have been given to the store. */
   #given = 0
   /** Rows that wait for the gateway to be back: whoever wrote them goes on trying. */
   readonly #waiting: Change[] = []
   #backMs: number | undefined
+  #nowMs: number
 
   constructor(scenario: Scenario, rules: readonly Rule[]) {
     this.#scenario = scenario
+    this.#nowMs = scenario.startMs - 1
     this.#clock = new WallClock(scenario.startMs)
+    this.#isStepwise = needsSteps(scenario, rules)
+    this.#rules = rules
     this.#stage = new Stage(rules, tablesOf(scenario, rules), scenario.startMs)
   }
 
@@ -80,6 +87,18 @@ class Play {
 
   /** Gives what has arrived by then, and lets all that is due by then come to pass. */
   async #goTo(atMs: number): Promise<void> {
+    if (this.#isStepwise) {
+      for (;;) {
+        const dueMs = Math.max(this.#clock.trueAt(this.#stage.dueMs), this.#nowMs + 1)
+        const nextMs = Math.min(this.#scenario.readings[this.#given]?.arrivalMs ?? dueMs, dueMs)
+        if (nextMs >= atMs) break
+        await this.#goStraightTo(nextMs)
+      }
+    }
+    await this.#goStraightTo(atMs)
+  }
+
+  async #goStraightTo(atMs: number): Promise<void> {
     const { readings } = this.#scenario
     while (this.#given < readings.length) {
       const batch: InputReading[] = []
@@ -93,6 +112,7 @@ class Play {
       this.#stage.setWall(this.#clock.wallAt(batch.at(-1)?.arrivalMs ?? atMs))
       await this.#stage.store.commit(this.#appends(batch), 'now')
     }
+    this.#nowMs = atMs
     this.#stage.setWall(this.#clock.wallAt(atMs))
     await this.#stage.settled()
   }
@@ -164,8 +184,7 @@ class Play {
     }
     if (changes.length === 0) this.#failures.push(nothingToAcknowledge(ack, this.#scenario.startMs))
     await this.#write(changes)
-    this.#stage.setWall(this.#clock.wallAt(atMs))
-    await this.#stage.settled()
+    await this.#goTo(atMs)
   }
 
   async #off(untilMs: number): Promise<void> {
@@ -182,11 +201,47 @@ class Play {
 
   async #look(expectation: Expectation): Promise<void> {
     const { store } = this.#stage
-    const trueAt = (ms: number): number => this.#clock.trueAt(ms)
-    const alerts: readonly SeenAlert[] = expectation.kind === 'alerts' ? await seenAlerts(store, trueAt) : []
-    const series = expectation.kind === 'readings' ? expectation.series : []
-    const readings = await Promise.all(series.map(each => seenReadings(store, each.table, each.series)))
-    this.#sights.push({ expectation, sight: { alerts, readings, messages: [] } })
+    const sight = { alerts: [], readings: [], messages: [] }
+    switch (expectation.kind) {
+      case 'alerts': {
+        const trueAt = (ms: number): number => this.#clock.trueAt(ms)
+        const standing = await seenAlerts(store, trueAt)
+        const wantsPending = expectation.alerts.some(({ state }) => state === 'pending')
+        const pending = wantsPending ? pendingAlerts(await this.#stage.savedStates(), this.#rules, trueAt) : []
+        this.#sights.push({ expectation, sight: { ...sight, alerts: [...standing, ...pending] } })
+        return
+      }
+      case 'readings': {
+        const readings = await Promise.all(expectation.series.map(each => seenReadings(store, each.table, each.series)))
+        this.#sights.push({ expectation, sight: { ...sight, readings } })
+        return
+      }
+      case 'published': {
+        const messages = this.#stage.published.map(({ wallMs, topic, payload }) => ({
+          atMs: this.#clock.trueAt(wallMs),
+          topic,
+          payload: jsonOrText(payload),
+        }))
+        this.#sights.push({ expectation, sight: { ...sight, messages } })
+      }
+    }
+  }
+}
+
+/** What is told and done depends on the clock as it goes, not only on what has come. */
+function needsSteps({ expectations }: Scenario, rules: readonly Rule[]): boolean {
+  return (
+    expectations.some(({ kind }) => kind === 'published') ||
+    rules.some(rule => rule.kind === 'alert' && rule.actions.length > 0)
+  )
+}
+
+/** As an expectation writes it down: JSON where it is, else the text. */
+function jsonOrText(payload: string): Json {
+  try {
+    return JSON.parse(payload) as Json
+  } catch {
+    return payload
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { parseRules } from '../../rules/language/file.ts'
+import { type ParsedRules, parseRules } from '../../rules/language/file.ts'
 import { matchesPattern } from '../../rules/match.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Failure } from '../../rules/scenario/failure.ts'
@@ -40,14 +40,16 @@ export function readRuleTests(files: readonly string[]): ReadTests {
     }
     const found = parsed.ruleFiles.map(name => filesNamed(file, name))
     const texts = [...new Set(found.flat())].map(name => ({ file: name, text: readText(name) }))
-    const rules = parseRules(texts)
-    if (!rules.ok) {
-      problems.push(...rules.problems)
-      continue
-    }
+    const inZones = new Map<string, ParsedRules>()
     for (const scenario of parsed.scenarios) {
+      const rules = inZones.get(scenario.zone) ?? parseRules(texts, { zone: scenario.zone })
+      inZones.set(scenario.zone, rules)
+      if (!rules.ok) {
+        problems.push(...rules.problems)
+        continue
+      }
       const tables = new Map(tablesOf(scenario, rules.rules).map(spec => [spec.name, spec]))
-      problems.push(...tableProblems(rules.rules, tables))
+      problems.push(...tableProblems(rules.rules, tables, rules.placeOf))
       problems.push(...unknownRules(scenario, rules.rules))
       tests.push({ scenario, rules: rules.rules })
     }

@@ -3,6 +3,9 @@ import type { AlertRow } from '../../rules/alert/alert.ts'
 import { type Snippet, snippetBytes } from '../../rules/alert/snippet.ts'
 import type { SeenAlert, SeenReading, SeenSnippet } from '../../rules/scenario/seen.ts'
 import type { SeriesRef } from '../../rules/scenario/names.ts'
+import type { Rule } from '../../rules/rule.ts'
+import { partsOfKey } from '../../rules/judge/track.ts'
+import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
 import { timeOf } from '../store/types.ts'
 
@@ -34,6 +37,45 @@ function seenAlert(row: AlertRow, trueAt: TimeOf): SeenAlert {
     acked: row.acked_ms !== null,
     snippet: row.snippet === null ? undefined : seenSnippet(row.snippet),
   }
+}
+
+type SavedHold = {
+  readonly state: {
+    readonly kind: string
+    readonly sinceMs: number
+    readonly violation: { readonly value: Json; readonly threshold: number | null }
+  }
+}
+
+/** Holds that have not ended yet: they have no rows, only states. */
+export function pendingAlerts(states: ReadonlyMap<string, Json>, rules: readonly Rule[], trueAt: TimeOf): SeenAlert[] {
+  const byId = new Map(rules.map(rule => [rule.id, rule]))
+  return [...states].flatMap(([key, value]): SeenAlert[] => {
+    const { state } = value as unknown as Partial<SavedHold>
+    const { rule: id, device, metric } = partsOfKey(key)
+    const rule = byId.get(id)
+    if (state?.kind !== 'pending' || rule?.kind !== 'alert') return []
+    return [
+      {
+        state: 'pending',
+        rule: id,
+        device,
+        metric,
+        labels: { ...rule.labels, severity: rule.severity, alertname: id, device, metric },
+        annotations: {},
+        value: state.violation.value,
+        threshold: state.violation.threshold,
+        sinceMs: trueAt(state.sinceMs),
+        firedMs: undefined,
+        resolvedMs: undefined,
+        late: false,
+        flapping: false,
+        silenced: false,
+        acked: false,
+        snippet: undefined,
+      },
+    ]
+  })
 }
 
 function seenSnippet(snippet: Snippet): SeenSnippet {

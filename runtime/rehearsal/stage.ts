@@ -1,6 +1,6 @@
 /**
- * A gateway without its listeners and links, on pretend time: the real store in a temporary folder and the real alerting,
- * opened and closed as the gateway does it. Rules cannot tell the difference, and that is the point: what a test shows
+ * A gateway without its listeners and links, on pretend time: the real store in a temporary folder, the real alerting
+ * and the real notifier, opened and closed as the gateway does it. Rules cannot tell the difference, and that is the point: what a test shows
  * here is what a board will do.
  *
  * What it must never do: judge anything itself, or touch a folder that is not its own.
@@ -10,9 +10,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Rule } from '../../rules/rule.ts'
 import { Alerting } from '../alerting/alerting.ts'
+import { owner } from '../alerting/names.ts'
+import { Notifier } from '../alerting/notify/notifier.ts'
 import { hybridClock } from '../clock/hybrid.ts'
 import { monotonicMs } from '../clock/wall.ts'
 import { silentLog } from '../log.ts'
+import type { Json } from '../reading.ts'
 import { Store } from '../store/store.ts'
 import type { TableSpec } from '../store/types.ts'
 
@@ -22,12 +25,18 @@ export const stageOrigin = 'gateway'
 /** Space that the store would hold for bad days; here there are none. */
 const ballastBytes = 4096
 
+type Running = { readonly store: Store; readonly alerting: Alerting; readonly notifier: Notifier }
+
+/** What was sent to the local broker, and what the gateway's clock showed then. */
+export type Published = { readonly wallMs: number; readonly topic: string; readonly payload: string }
+
 export class Stage {
   readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-rules-'))
   readonly #rules: readonly Rule[]
   readonly #tables: readonly TableSpec[]
   #wallMs: number
-  #open: { readonly store: Store; readonly alerting: Alerting } | undefined
+  #open: Running | undefined
+  readonly #published: Published[] = []
 
   /** `wallMs` is what the gateway's clock shows at first. */
   constructor(rules: readonly Rule[], tables: readonly TableSpec[], wallMs: number) {
@@ -44,7 +53,7 @@ export class Stage {
     return this.#running.alerting
   }
 
-  get #running(): { readonly store: Store; readonly alerting: Alerting } {
+  get #running(): Running {
     if (!this.#open) throw new Error('the gateway of this test is off')
     return this.#open
   }
@@ -74,18 +83,59 @@ export class Stage {
     })
     // No reading is ever on its way here: what was sent before a deadline is in the store by then.
     const alerting = new Alerting({ store, now, log: silentLog, graceMs: 0 })
-    this.#open = { store, alerting }
+    const notifier = Notifier.open({
+      store,
+      publish: (topic, payload) => {
+        this.#published.push({ wallMs: this.#wallMs, topic, payload })
+        return Promise.resolve()
+      },
+      rules: () => this.#rules,
+      alerts: { renotifyMs: undefined, groupBy: [], groupWaitMs: 0 },
+      now,
+      isTimeTrusted: () => true,
+      log: silentLog,
+    })
+    this.#open = { store, alerting, notifier }
     await alerting.use(this.#rules)
   }
 
-  /** Everything that is stored and due by now is judged, and what came of it is on the disk. */
-  settled(): Promise<void> {
-    return this.alerting.settled()
+  get published(): readonly Published[] {
+    return this.#published
+  }
+
+  /**
+   * Everything that is stored and due by now is judged, told and done, and what came of it is on the disk. What an action
+   * has written may be judged in turn; that of one more round is what comes next.
+   */
+  async settled(): Promise<void> {
+    const { alerting, notifier } = this.#running
+    await alerting.settled()
+    await notifier.settled()
+    await alerting.settled()
+  }
+
+  /** When something comes to pass without anything new: what its clock will show. Infinity for never. */
+  get dueMs(): number {
+    const { alerting, notifier } = this.#running
+    return Math.min(alerting.dueMs, notifier.dueMs)
+  }
+
+  /** The states of the rules by their keys, as a restart would find them. */
+  async savedStates(): Promise<ReadonlyMap<string, Json>> {
+    const { alerting, store } = this.#running
+    let states: ReadonlyMap<string, Json> = new Map()
+    // Whoever pauses saves first.
+    await alerting.pausedWhile(() => {
+      states = new Map(store.states(owner))
+      return Promise.resolve()
+    })
+    return states
   }
 
   async off(): Promise<void> {
     const running = this.#open
     this.#open = undefined
+    await running?.notifier.close()
     await running?.alerting.close()
     await running?.store.close()
   }

@@ -4,6 +4,7 @@
  */
 import type { Rule } from '../../rules/rule.ts'
 import type { Scenario } from '../../rules/scenario/scenario.ts'
+import { usesOf } from '../alerting/rule-tables.ts'
 import type { TableKind, TableSpec } from '../store/types.ts'
 
 const always: readonly TableSpec[] = [
@@ -25,28 +26,6 @@ export function tablesOf(scenario: Scenario, rules: readonly Rule[]): readonly T
     'records',
     scenario.happenings.flatMap(each => (each.kind === 'row' ? [each.table] : [])),
   )
-  for (const rule of rules) {
-    note('series', seriesTables(rule))
-    note('records', recordTables(rule))
-  }
+  for (const { table, kind } of rules.flatMap(usesOf)) note(kind, [table])
   return [...tables.values()]
-}
-
-function seriesTables(rule: Rule): readonly string[] {
-  return rule.kind === 'record' ? [rule.match.table, rule.table] : [rule.match.table, ...rule.snippet.tables]
-}
-
-function recordTables(rule: Rule): readonly string[] {
-  if (rule.kind === 'record') return rule.expression.needs.tables
-  const { condition, actions } = rule
-  const written = actions.flatMap(({ does }) => (does.kind === 'write' ? [does.table] : []))
-  if (condition.kind === 'absent') return written
-  if (condition.kind === 'expression')
-    return [...condition.violated.needs.tables, ...(condition.clear?.needs.tables ?? []), ...written]
-  const limits = [condition.above, condition.below, condition.clear]
-  return [
-    ...limits.flatMap(limit => (limit?.kind === 'row' ? [limit.table] : [])),
-    ...(condition.of?.needs.tables ?? []),
-    ...written,
-  ]
 }

@@ -163,6 +163,48 @@ alert_rule_test:
     }
   })
 
+  it('looks at holds that have not ended yet, and goes on as if nobody had looked', async () => {
+    const body = `
+input_series: [{ series: a/temperature, values: 9x20 }]
+alert_rule_test:
+  - { eval_time: 5m, exp_alerts: [{ state: pending, since: 0s, value: 9, exp_labels: { alertname: Warm, device: a } }] }
+  - { eval_time: 10m, exp_alerts: [{ fired_at: 10m }] }`
+    assert.deepEqual(await failures(warm, body), [])
+    assert.deepEqual(await failures(warm, body.replace('pending', 'firing').replace(', value: 9', '')), [
+      '5m missing Warm a (firing); fired 5m later, at 10m',
+    ])
+    assert.deepEqual(
+      await failures(warm, body.replace('values: 9x20', 'values: 9x3 4 9x20').replace('since: 0s', 'since: 1m')),
+      [
+        '5m different Warm a/temperature; since: 1m was 5m (4m later)',
+        '10m missing an alert (firing); fired 5m later, at 15m',
+      ],
+    )
+  })
+
+  it('says what actions publish, each at its own time', async () => {
+    const rule = `
+- alert: Warm
+  match: { metric: temperature }
+  above: 8
+  for: 90s
+  actions:
+    - { on: [firing, resolved], publish: { topic: "relays/{{ $device }}", payload: { on: "{{ $state }}" } } }`
+    const body = `
+input_series: [{ series: a/temperature, values: 4 9x9 4x10 }]
+publish_test:
+  - { eval_time: 2m29s, exp_published: [] }
+  - { eval_time: 2m30s, exp_published: [{ topic: relays/a, payload: { on: firing } }] }
+  - { eval_time: 15m, exp_published: [{ topic: relays/a }, { topic: relays/a, payload: { on: resolved } }] }`
+    assert.deepEqual(await failures(rule, body), [])
+    assert.deepEqual(await failures(rule, body.replace('payload: { on: resolved }', 'payload: { on: off }')), [
+      '15m different message 2; payload: {"on":"off"} was {"on":"resolved"}',
+    ])
+    assert.deepEqual(await failures(rule.replace('90s', '60s'), body), [
+      '2m29s unexpected message 1; at 2m on relays/a: {"on":"firing"}',
+    ])
+  })
+
   it('says when there is nothing to acknowledge', async () => {
     const body = `
 input_series: [{ series: a/temperature, values: 4x10 }]

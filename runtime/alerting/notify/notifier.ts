@@ -122,6 +122,11 @@ export class Notifier {
     })
   }
 
+  /** When there is something to tell or to do without another alert; infinity for never. Known once it is settled. */
+  get dueMs(): number {
+    return this.#nextDueMs() ?? Number.POSITIVE_INFINITY
+  }
+
   status(): NotifierStatus {
     let waiting = 0
     for (const { state } of this.#cases.open.values()) waiting += state.jobs.length
