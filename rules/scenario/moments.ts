@@ -11,10 +11,10 @@ export function parseIsoMs(text: string): number | undefined {
   return Number.isFinite(ms) ? ms : undefined
 }
 
-/** Whole milliseconds since 1970, because times in the log are whole. */
+/** Whole milliseconds since 1970, because times in the log are whole. `-10m` is before the start. */
 export function parseMomentMs(text: string, startMs: number): number | undefined {
-  const sinceMs = parseDurationMs(text)
-  return sinceMs === undefined ? parseIsoMs(text) : startMs + Math.round(sinceMs)
+  const sinceMs = parseDurationMs(text.replace(/^-(?=\d)/, ''))
+  return sinceMs === undefined ? parseIsoMs(text) : startMs + Math.round(sinceMs) * (text.startsWith('-') ? -1 : 1)
 }
 
 export function momentFault(text: string): string | undefined {
