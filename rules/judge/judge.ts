@@ -205,7 +205,7 @@ export class Judge {
     track.newest = entry
     const event = this.#eventOf(track, reading.value, reading.series)
     if (event) this.#meet(track, event, reading.arrivalMs, timeOf(reading))
-    if (!Number.isNaN(track.heardMs)) this.#hear(track, reading.arrivalMs)
+    this.#hear(track, reading.arrivalMs)
   }
 
   /** What a value means to a rule. */
@@ -225,7 +225,7 @@ export class Judge {
 
   /** History: judged on its own time, in a lane of its own. Whatever it says, something was heard. */
   #judgeLate(track: Track, reading: JudgedReading): void {
-    if (!Number.isNaN(track.heardMs)) {
+    if (track.rule.kind === 'alert' && track.rule.condition.kind === 'absent') {
       this.#meet(track, { kind: 'clears', value: reading.value }, reading.arrivalMs, timeOf(reading))
       this.#hear(track, reading.arrivalMs)
       return

@@ -72,7 +72,7 @@ function violates(side: Side, value: number, threshold: number, source: LimitSou
 }
 
 /** NaN if there is none, neither in the row nor as a default. */
-function limitNumber(limit: Limit, key: string | undefined, lookup: Lookup): number {
+export function limitNumber(limit: Limit, key: string | undefined, lookup: Lookup): number {
   if (limit.kind === 'literal') return limit.value + 0
   const row = lookup(limit.table, key ?? limit.key)
   const number = row === undefined ? undefined : fieldOf(row.value, limit.field)

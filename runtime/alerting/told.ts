@@ -20,11 +20,13 @@ const none: StateCounts = { pending: 0, firing: 0, latched: 0 }
 const limitsToldMax = 50
 
 export class RulesTold {
+  readonly zone: string
   readonly #store: Store
   readonly #rules: () => readonly Rule[]
   readonly #counts: () => Counts
 
-  constructor(store: Store, rules: () => readonly Rule[], counts: () => Counts) {
+  constructor(store: Store, rules: () => readonly Rule[], counts: () => Counts, zone: string) {
+    this.zone = zone
     this.#store = store
     this.#rules = rules
     this.#counts = counts
@@ -101,7 +103,7 @@ export function savedCounts(states: ReadonlyMap<string, Json>): Counts {
   const counts = new Map<string, { pending: number; firing: number; latched: number }>()
   for (const [key, value] of states) {
     const kind = (value as { readonly state?: { readonly kind?: string } } | null)?.state?.kind
-    const state = kind === 'clearing' ? 'firing' : kind
+    const state = kind === 'clearing' ? 'firing' : kind === 'returning' ? 'latched' : kind
     if (state !== 'pending' && state !== 'firing' && state !== 'latched') continue
     const rule = key.slice(0, key.indexOf('\0'))
     const of = counts.get(rule) ?? { ...none }

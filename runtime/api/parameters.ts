@@ -76,7 +76,7 @@ function parsePatterns(text: string): readonly (readonly [string, string])[] {
 }
 
 /** A point in time: `1h` is an hour ago, digits are milliseconds since 1970, `now` is now, and the rest is ISO 8601. */
-function parseTimeMs(name: string, text: string, nowMs: number): number {
+export function parseTimeMs(name: string, text: string, nowMs: number): number {
   if (text === 'now') return nowMs
   if (/^\d{1,15}$/.test(text)) return Number(text)
   const agoMs = parseDurationMs(text)

@@ -49,13 +49,15 @@ export type RuleDetailForm = RuleForm & {
 
 /** Who knows the rules. */
 export type RulesDoor = {
+  /** The time zone of hours and weekdays in rules. */
+  readonly zone: string
   list(): readonly RuleForm[]
   /** Undefined if there is no such rule. */
   detail(name: string): RuleDetailForm | undefined
 }
 
 export function rulesRoutes(app: Hono, base: string, rules: RulesDoor): void {
-  app.get(`${base}/rules`, () => jsonResponse({ rules: rules.list() }))
+  app.get(`${base}/rules`, () => jsonResponse({ zone: rules.zone, rules: rules.list() }))
   app.get(`${base}/rules/:name`, c => {
     const name = c.req.param('name')
     const detail = rules.detail(name)

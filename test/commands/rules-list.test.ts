@@ -26,12 +26,13 @@ let surface: Surface
 let told: RulesTold
 let at: string[]
 before(async () => {
-  surface = await openSurface({ rules: { list: () => told.list(), detail: name => told.detail(name) } })
+  surface = await openSurface({ rules: { zone: 'UTC', list: () => told.list(), detail: name => told.detail(name) } })
   const { store } = surface
   told = new RulesTold(
     store,
     () => rules,
     () => savedCounts(store.states('alerting')),
+    'UTC',
   )
   at = ['--socket', surface.socket]
   const state = (rule: string, device: string, kind: string) =>

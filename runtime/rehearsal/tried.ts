@@ -1,0 +1,137 @@
+/**
+ * What a replay has come to, gathered from verdicts: each alert once, with its end if it had one, and sums for each rule.
+ * Pure. At most `alertsMax` alerts are kept one by one; beyond that they are counted [I6].
+ */
+import type { Judgement } from '../../rules/judge/judge.ts'
+import type { LimitSource } from '../../rules/judge/verdict.ts'
+import type { Rule } from '../../rules/rule.ts'
+import type { Value } from '../reading.ts'
+
+export type TriedAlert = {
+  readonly rule: string
+  readonly severity: string
+  readonly origin: string
+  readonly device: string
+  readonly metric: string
+  readonly unit: string | undefined
+  readonly sinceMs: number
+  readonly firedMs: number
+  /** Undefined while it still fires at the end of the story. */
+  readonly endedMs: number | undefined
+  readonly side: 'above' | 'below' | null
+  readonly value: Value | null
+  readonly threshold: number | null
+  readonly source: LimitSource | null
+  readonly endValue: Value | null
+  /** Found in readings that came late: told nobody. */
+  readonly late: boolean
+  readonly flapping: boolean
+  /** It would have waited for somebody to acknowledge it; here somebody does so at once. */
+  readonly latched: boolean
+}
+
+export type TriedRule = {
+  readonly rule: string
+  readonly alerts: number
+  readonly late: number
+  readonly firingMs: number
+  readonly longestMs: number
+  /** Series, devices or groups that it fired for. */
+  readonly subjects: number
+}
+
+/** More than anybody reads in a table; a rule that fires more often than this is told by its sum. */
+export const alertsMax = 10_000
+
+type Sum = { alerts: number; late: number; firingMs: number; longestMs: number; readonly subjects: Set<string> }
+
+export class Tried {
+  readonly #sums = new Map<string, Sum>()
+  readonly #fromMs: number
+  readonly #standing = new Map<string, TriedAlert>()
+  readonly #ended: TriedAlert[] = []
+  left = 0
+
+  /** What was over before `fromMs` is no part of the story. */
+  constructor(rules: readonly Rule[], fromMs: number) {
+    this.#fromMs = fromMs
+    for (const rule of rules) {
+      if (rule.kind === 'alert') {
+        this.#sums.set(rule.id, { alerts: 0, late: 0, firingMs: 0, longestMs: 0, subjects: new Set() })
+      }
+    }
+  }
+
+  take({ rule, subject, verdict }: Judgement): void {
+    const key = [rule.id, subject.origin, subject.device, subject.metric, verdict.late, verdict.firedMs].join('\0')
+    const known = this.#standing.get(key)
+    switch (verdict.kind) {
+      case 'fired':
+      case 'refired':
+        this.#standing.set(key, {
+          rule: rule.id,
+          severity: rule.severity,
+          origin: subject.origin,
+          device: subject.device,
+          metric: subject.metric,
+          unit: subject.unit,
+          sinceMs: verdict.sinceMs,
+          firedMs: verdict.firedMs,
+          endedMs: undefined,
+          side: verdict.side,
+          value: verdict.firedValue,
+          threshold: verdict.threshold,
+          source: verdict.source,
+          endValue: null,
+          late: verdict.late,
+          flapping: verdict.flapping,
+          latched: false,
+        })
+        return
+      case 'latched':
+        if (known) this.#standing.set(key, { ...known, endedMs: verdict.atMs, endValue: verdict.value, latched: true })
+        return
+      case 'resolved':
+        if (!known) return
+        this.#standing.delete(key)
+        this.#end({
+          ...known,
+          endedMs: known.endedMs ?? verdict.atMs,
+          endValue: known.endValue ?? verdict.value,
+          flapping: known.flapping || verdict.flapping,
+        })
+        return
+      case 'acknowledged':
+        return
+    }
+  }
+
+  /** The end of the story: what fires now goes on firing. Alerts in the order in which they fired. */
+  close(toMs: number): { readonly alerts: readonly TriedAlert[]; readonly rules: readonly TriedRule[] } {
+    for (const alert of this.#standing.values()) this.#count(alert, alert.endedMs ?? toMs)
+    const alerts = [...this.#ended, ...this.#standing.values()].toSorted((a, b) => a.firedMs - b.firedMs)
+    const rules = [...this.#sums].map(([rule, { subjects, ...sum }]) => ({ rule, ...sum, subjects: subjects.size }))
+    return { alerts, rules }
+  }
+
+  #end(alert: TriedAlert): void {
+    if ((alert.endedMs ?? 0) < this.#fromMs) return
+    this.#count(alert, alert.endedMs ?? 0)
+    if (this.#ended.length < alertsMax) this.#ended.push(alert)
+    else this.left++
+  }
+
+  #count({ rule, origin, device, metric, firedMs, late }: TriedAlert, endMs: number): void {
+    const sum = this.#sums.get(rule)
+    if (!sum) return
+    sum.subjects.add([origin, device, metric].join('\0'))
+    if (late) {
+      sum.late++
+      return
+    }
+    const lastedMs = Math.max(0, endMs - Math.max(firedMs, this.#fromMs))
+    sum.alerts++
+    sum.firingMs += lastedMs
+    sum.longestMs = Math.max(sum.longestMs, lastedMs)
+  }
+}
