@@ -2,8 +2,10 @@
  * A YAML file checked against a schema: every problem at once, each with line, column and, for an unknown key, the
  * nearest known one. Config and rule files are both read through here. Pure: text in, value or problems out.
  */
-import { isScalar, Lexer, LineCounter, Parser, parseDocument, visit, type Document as YamlDocument } from 'yaml'
 import { z } from 'zod'
+import { type LineColumn, type Path, type Place, readYaml } from './yaml-text.ts'
+
+export type { LineColumn, Path } from './yaml-text.ts'
 
 /** One thing wrong in a file: where (1-based; line 0 where there are no lines) and a sentence: what, and what to do. */
 export type Problem = {
@@ -12,8 +14,6 @@ export type Problem = {
   readonly column: number
   readonly message: string
 }
-
-export type Path = readonly (string | number)[]
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T; readonly at: (path: Path) => LineColumn; readonly read: Read }
@@ -26,18 +26,8 @@ export type Read = {
   readonly at: (place: Place) => LineColumn
 }
 
-export type LineColumn = { readonly line: number; readonly column: number }
-type Place = Omit<Finding, 'message'>
-
 /** Something wrong that no schema can know, such as a name that stands nowhere else in the file. */
-export type Finding = {
-  readonly path: Path
-  readonly message: string
-  /** Points at the key, where the value is not what is wrong. */
-  readonly onKey?: boolean
-  /** Points so many characters into the text that the value is. */
-  readonly offset?: number
-}
+export type Finding = Place & { readonly message: string }
 
 export type CheckOptions<T> = {
   /** Changes the plain value before the schema sees it: what the environment overrides. */
@@ -48,9 +38,6 @@ export type CheckOptions<T> = {
 
 /** Larger files are refused unread: nobody writes one by hand (a bound against hostile input). */
 export const documentBytesMax = 256 * 1024
-
-/** Deeper nesting is refused before it is read: the parser recurses, and Node dies where its stack ends. */
-export const documentDepthMax = 64
 
 /** Problems listed of one file: a file that is one big mistake must not cost minutes to describe. */
 export const documentProblemsMax = 100
@@ -65,25 +52,10 @@ export function checkDocument<T>(
     const problem = { file, line: 1, column: 1, message: `larger than ${documentBytesMax} bytes` }
     return { ok: false, problems: [problem], read: undefined }
   }
-  const lines = new LineCounter()
-  const deepAt = tooDeepAt(text)
-  if (deepAt) {
-    const problem = { file, ...deepAt, message: `nested more than ${documentDepthMax} levels deep` }
-    return { ok: false, problems: [problem], read: undefined }
-  }
-  // The parser's own search for duplicate keys compares every pair: seconds for a file that is all keys.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
-  const faults = [...document.errors, ...document.warnings, ...ownFaults(document)]
-  if (faults.length > 0) {
-    const problems = faults.map(fault => {
-      const { line, col } = lines.linePos(fault.pos[0])
-      return { file, line, column: col, message: fault.message }
-    })
-    return { ok: false, problems: listed(problems), read: undefined }
-  }
-  const at = ({ path, onKey, offset }: Place): LineColumn =>
-    onKey ? keyPosition(document, lines, path) : position(document, lines, path, text, offset)
-  const plain = amend(document.toJS({ maxAliasCount: 0 }) ?? {})
+  const yaml = readYaml(text)
+  if (!yaml.ok) return { ok: false, problems: listed(yaml.faults.map(fault => ({ file, ...fault }))), read: undefined }
+  const { at } = yaml
+  const plain = amend(yaml.plain)
   const result = schema.safeParse(plain, { error: plainWords })
   const findings = inspect(result.success ? result.data : soundSections(schema, plain))
   if (result.success && findings.length === 0) {
@@ -115,47 +87,6 @@ export function listed(problems: readonly Problem[]): Problem[] {
   return [...sorted.slice(0, documentProblemsMax), { ...next, message: 'and more problems from here on' }]
 }
 
-/** Where a text nests too deep, if it does: found with the token parser, which keeps its stack in an array. */
-function tooDeepAt(text: string): { line: number; column: number } | undefined {
-  const parser = new Parser()
-  for (const lexeme of new Lexer().lex(text)) {
-    for (const _ of parser.next(lexeme)) continue
-    if (parser.stack.length <= documentDepthMax) continue
-    const before = text.slice(0, parser.offset).split('\n')
-    return { line: before.length, column: (before.at(-1) ?? '').length + 1 }
-  }
-  return undefined
-}
-
-type Fault = { readonly pos: readonly [number, number]; readonly message: string }
-
-/** What YAML allows and we refuse: a key written twice, `__proto__` (no schema would see it), and aliases. */
-function ownFaults(document: YamlDocument): Fault[] {
-  const faults: Fault[] = []
-  const add = (range: readonly number[] | null | undefined, message: string): void => {
-    faults.push({ pos: [range?.[0] ?? 0, range?.[1] ?? 0], message })
-  }
-  visit(document, {
-    Map(_, map) {
-      const seen = new Set<string>()
-      for (const { key } of map.items) {
-        if (!isScalar(key)) {
-          add((key as { range?: number[] } | null)?.range, 'a key must be a plain name')
-          continue
-        }
-        const name = String(key.value)
-        if (name === '__proto__') add(key.range, 'the key "__proto__" is not allowed')
-        else if (seen.has(name)) add(key.range, `the key "${name}" is written twice`)
-        seen.add(name)
-      }
-    },
-    Alias(_, alias) {
-      add(alias.range, 'aliases (&name, *name) are not supported here: write the value out')
-    },
-  })
-  return faults
-}
-
 /** `rules.yaml:3:7: message`, the form that editors and terminals make clickable. */
 export function formatProblem(problem: Problem): string {
   if (problem.line === 0) return `${problem.file}: ${problem.message}`
@@ -164,6 +95,7 @@ export function formatProblem(problem: Problem): string {
 
 /** The known name closest to what was typed, if any is close enough to be meant (edit distance at most a third). */
 export function nearestName(typed: string, known: Iterable<string>): string | undefined {
+  if (typed.length > 256) return undefined
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(typed.length / 3)) + 1
   for (const name of known) {
@@ -196,9 +128,11 @@ function sentences(issue: z.core.$ZodIssue, schema: z.ZodType, plain: unknown): 
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = knownKeys(schema, path, plain)
-      return issue.keys
-        .slice(0, documentProblemsMax + 1)
-        .map(key => ({ path: [...path, key], message: `unknown key "${key}"${keyHint(key, known)}`, onKey: true }))
+      return issue.keys.slice(0, documentProblemsMax + 1).map(key => ({
+        path: [...path, key],
+        message: `unknown key "${key.slice(0, 80)}"${keyHint(key, known)}`,
+        onKey: true,
+      }))
     }
     case 'invalid_union': {
       const branches = issue.errors.filter(branch => branch.length > 0)
@@ -348,50 +282,4 @@ function unwrap(schema: z.ZodType, value?: unknown): z.ZodType[] {
           option._zod.propValues?.[discriminator]?.has(valueAt(value, [discriminator]) as string),
         )
   return (told ? [told] : def.options).flatMap(option => unwrap(option, value))
-}
-
-function position(
-  document: YamlDocument,
-  lines: LineCounter,
-  path: Path,
-  text = '',
-  offset?: number,
-): { line: number; column: number } {
-  for (let length = path.length; length >= 0; length--) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true)
-    const range = (node as { range?: [number, number, number] } | null | undefined)?.range
-    if (range) {
-      const isWhole = offset !== undefined && length === path.length && isScalar(node) && typeof node.value === 'string'
-      const place = isWhole ? placeIn(text, range[0], String(node.value), offset) : range[0]
-      const { line, col } = lines.linePos(place)
-      return { line, column: col }
-    }
-  }
-  return { line: 1, column: 1 }
-}
-
-/** Where the character at `offset` of a value stands in the file, whatever its quotes, and however it is folded. */
-function placeIn(text: string, start: number, value: string, offset: number): number {
-  const opening = text[start] ?? ''
-  let place = start
-  if (opening === '|' || opening === '>') place = text.indexOf('\n', start) + 1
-  else if (opening === '"' || opening === "'") place += 1
-  // Blanks may be folded, so they are not counted: each other character is looked for after the one before.
-  for (const character of value.slice(0, offset + 1)) {
-    if (/\s/.test(character)) continue
-    const found = text.indexOf(character, place)
-    if (found < 0) return start
-    place = found + 1
-  }
-  return offset < value.length ? place - 1 : place
-}
-
-function keyPosition(document: YamlDocument, lines: LineCounter, path: Path): { line: number; column: number } {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)
-  const items =
-    (parent as { items?: { key?: { value?: unknown; range?: [number, number, number] } }[] } | null)?.items ?? []
-  const range = items.find(item => String(item.key?.value) === String(path.at(-1)))?.key?.range
-  if (!range) return position(document, lines, path)
-  const { line, col } = lines.linePos(range[0])
-  return { line, column: col }
 }

@@ -75,7 +75,8 @@ function unique(
   const name = textOf(keys[key])
   if (name === undefined) return []
   const first = seen.get(name)
-  if (first !== undefined) return [{ path: [...path, key], message: `${what} "${name}" is there already, at ${first}` }]
+  if (first !== undefined)
+    return [{ path: [...path, key], message: `${what} "${name.slice(0, 100)}" is there already, at ${first}` }]
   const { file, line, column } = place({ path: [...path, key], message: '' })
   seen.set(name, `${file}:${line}:${column}`)
   return []

@@ -5,11 +5,11 @@ import { z } from 'zod'
 import {
   checkDocument,
   documentBytesMax,
-  documentDepthMax,
   documentProblemsMax,
   formatProblem,
   nearestName,
 } from '../../runtime/document.ts'
+import { documentDepthMax } from '../../runtime/yaml-text.ts'
 
 const shop = z.strictObject({
   name: z.string(),

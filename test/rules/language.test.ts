@@ -324,6 +324,24 @@ for (const [what, lines, ...sentences] of refusals) {
   })
 }
 
+const unquoted: [what: string, line: string, sentence: string][] = [
+  ['a text that begins with !', 'expr: !(value)', '5:15: YAML takes what begins with ! for something else'],
+  ['a pattern that begins with *', 'match: { metric: * }', '5:26: YAML takes what begins with * for something else'],
+  ['a text that goes on after its quotes', 'expr: "a" == device', '5:19: the text goes on after its closing quote'],
+  [
+    'a colon in a text',
+    'annotations: { a: x }\n        expr: value > 3 ? "a": "b"',
+    '6:15: YAML takes the ": " in this text',
+  ],
+]
+for (const [what, line, sentence] of unquoted) {
+  test(`what YAML does not understand without quotes is told in plain words: ${what}`, () => {
+    const [first = ''] = problems(one('alert: A', line))
+    assert.ok(first.startsWith(`r1.yaml:${sentence}`), first)
+    assert.match(first, /: put the whole text in quotes/)
+  })
+}
+
 test('a name of a rule and of its group may be the same, and an alert and a recording may not', () => {
   assert.deepEqual(problems('groups: [{ name: A, rules: [{ alert: A, above: 1 }] }]'), [])
 })

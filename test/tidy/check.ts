@@ -61,6 +61,7 @@ export const house = {
     'schedule',
     'topic-template',
     'payload-template',
+    'yaml-text',
   ].map(name => `runtime/${name}.ts`),
   /** The leaves that pure rooms may import: they do nothing by themselves. */
   pureLeaves: ['reading', 'units', 'limits', 'document', 'schedule'].map(name => `runtime/${name}.ts`),
@@ -123,7 +124,7 @@ export const house = {
     level: ['runtime/store'],
     'cbor-x': ['runtime/replication', 'runtime/store'],
     mqtt: ['runtime/replication', 'firmware-sim'],
-    yaml: ['runtime/document.ts', 'firmware-sim'],
+    yaml: ['runtime/yaml-text.ts', 'firmware-sim'],
     zod: ['runtime/document.ts', 'runtime/config', 'rules', 'adapters', 'firmware-sim'],
     pino: ['runtime/log.ts'],
     hono: ['runtime/api'],
