@@ -38,6 +38,8 @@ export type Gateway = {
   readonly addresses: { readonly broker: readonly Address[]; readonly hub: readonly Address[] }
   /** Reads the rule files again now. True if they are in force. */
   reload(): boolean
+  /** Resolves when all that is stored and due by now is judged, told and done: for tests, whose clock stands still. */
+  settled(): Promise<void>
   /** Refuses what is new, commits what was taken, closes. */
   close(): Promise<void>
 }
@@ -90,6 +92,10 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       store,
       addresses: { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker?.addresses() ?? [] },
       reload: () => rulebook.reload(),
+      settled: async () => {
+        await alerting.settled()
+        await notifier.settled()
+      },
       close: () => closeAll(house),
     }
   } catch (error) {
