@@ -1,7 +1,7 @@
 /**
  * Alerts that were expected against those that were there. Pure. As in promtool the list is all there is: an alert that
- * stands (firing or latched) and is not listed is a failure. Those that are pending, resolved or late are looked for only
- * where the file names them so: they page nobody.
+ * stands (firing or latched) and is not listed is a failure. Those that are pending, resolved or late page nobody and need
+ * not be listed; but whoever lists one of a kind lists them all.
  */
 import type { Json } from '../../runtime/reading.ts'
 import { formatDuration } from '../../runtime/units.ts'
@@ -51,11 +51,26 @@ export function compareAlerts(
   })
   const paired = new Set(partners)
   const unexpected = present.flatMap((alert, right): Failure[] => {
-    if (paired.has(right) || alert.late || alert.state === 'pending' || alert.state === 'resolved') return []
-    const hint = `${alert.state} since ${sinceStart(alert.firedMs ?? 0, hindsight.startMs)}, ${valueAndLimit(alert)}`
+    if (paired.has(right) || !mustBeListed(alert, expected)) return []
+    const hint = `${lifeOf(alert, hindsight.startMs)}, ${valueAndLimit(alert)}`
     return [{ ...base, kind: 'unexpected', what: nameOf(alert, alertname), differences: [], hint }]
   })
   return [...failures, ...unexpected]
+}
+
+function mustBeListed({ late, state }: SeenAlert, expected: readonly ExpectedAlert[]): boolean {
+  if (late) return expected.some(each => each.late)
+  if (state === 'firing' || state === 'latched') return true
+  return expected.some(each => !each.late && each.state === state)
+}
+
+function lifeOf({ state, late, sinceMs, firedMs, resolvedMs }: SeenAlert, startMs: number): string {
+  const from = sinceStart(firedMs ?? sinceMs, startMs)
+  const life =
+    resolvedMs === undefined
+      ? `${state} since ${from}`
+      : `fired at ${from}, resolved at ${sinceStart(resolvedMs, startMs)}`
+  return late ? `late, ${life}` : life
 }
 
 /** An alert of another device is another alert, however alike they are. */

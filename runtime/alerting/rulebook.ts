@@ -18,7 +18,7 @@ export type RulebookStatus = { readonly files: number; readonly rules: number; r
 /** Editors save in steps; a set of files is read when it has been quiet for so long. */
 const quietMs = 100
 
-/** The rule files of a folder (`*.yaml`, `*.yml`), in the order of their names. A folder that is missing has none. */
+/** The rule files of a folder (`*.yaml`, `*.yml`, but no `*.test.yaml`), in the order of their names. A folder that is missing has none. */
 export function readRuleFiles(folder: string): { file: string; text: string }[] {
   let names: string[]
   try {
@@ -27,7 +27,9 @@ export function readRuleFiles(folder: string): { file: string; text: string }[] 
     if (systemCode(error) === 'ENOENT') return []
     throw error
   }
-  const isRuleFile = (name: string): boolean => /\.ya?ml$/.test(name) && !name.startsWith('.')
+  // Tests of rules may stand beside them.
+  const isRuleFile = (name: string): boolean =>
+    /\.ya?ml$/.test(name) && !/\.test\.ya?ml$/.test(name) && !name.startsWith('.')
   return names
     .filter(isRuleFile)
     .toSorted()
