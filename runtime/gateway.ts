@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
 import { openAlerting, openNotifier } from './alerts.ts'
+import { AlertDesk } from './alerting/desk.ts'
 import { owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
@@ -280,6 +281,7 @@ async function openControl({ config, log, closers, time }: House, parts: Parts, 
     store: parts.store,
     status: () => statusOf(parts),
     parked,
+    alerts: new AlertDesk(parts.store, time.clock.now),
     rules: new RulesTold(
       parts.store,
       () => parts.rulebook.rules,

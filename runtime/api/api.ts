@@ -8,6 +8,7 @@ import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
+import type { AlertsDoor } from './alerts.ts'
 import {
   closeGraceMs,
   connectionsMax,
@@ -33,6 +34,8 @@ export type ApiOptions = {
   readonly reload?: () => object | Promise<object>
   /** What is done about parked rows; without it there are no such endpoints. */
   readonly parked?: ParkedDoor
+  /** Alerts and silences; without it there are no such endpoints. */
+  readonly alerts?: AlertsDoor
   /** The rules in force; without it there are no such endpoints. */
   readonly rules?: RulesDoor
   readonly now: () => number
@@ -51,6 +54,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     ...options,
     reload: options.reload,
     parked: options.parked,
+    alerts: options.alerts,
     rules: options.rules,
     readers,
   })

@@ -42,3 +42,14 @@ export const entriesPerHistoryBatch = 4_096
 
 /** Patterns of series in one question about history: what a file of rules names. */
 export const historyPatternsMax = 16
+
+/** Keys of alerts and ids of silences in one request: what 64 KiB hold of them. `all` has no such bound. */
+export const alertKeysMax = 500
+
+/** Alerts that are told when nobody says how many: more than a person reads, far less than an answer may hold. */
+export const alertsDefault = 1_000
+export const alertsMax = 10_000
+
+/** A silence of a second is for tests; one of more than a year is a rule that should be deleted. */
+export const silenceMsMin = 1_000
+export const silenceMsMax = 366 * 86_400_000

@@ -5,6 +5,8 @@
  *   POST   reload                       read the files again that may change while it runs
  *   GET    rules, rules/NAME            the rules in force, in plain words (rules.ts)
  *   POST   parked/retry, parked/drop    what to do about parked rows (parked.ts)
+ *   GET    alerts; POST alerts/ack      which fire, and acknowledging them (alerts.ts)
+ *   GET    silences; POST silences, silences/end
  *   GET    tables                       name, kind and positions of each table
  *   GET    tables/T                     the same for one
  *   GET    tables/T/rows                rows of a records table          ?prefix= &limit=
@@ -25,6 +27,7 @@ import { HoldfastError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import { type Entry, type TableKind, type TableSpec, seqZero } from '../store/types.ts'
+import { type AlertsDoor, alertsRoutes } from './alerts.ts'
 import { jsonBody } from './body.ts'
 import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
 import { history } from './history.ts'
@@ -42,13 +45,14 @@ export type RoutesOptions = {
   /** Reads again what may change while the gateway runs; answers with what is in force now. */
   readonly reload: (() => object | Promise<object>) | undefined
   readonly parked: ParkedDoor | undefined
+  readonly alerts: AlertsDoor | undefined
   readonly rules: RulesDoor | undefined
   readonly readers: Readers
   readonly now: () => number
   readonly log: Log
 }
 
-export function apiRoutes({ store, status, reload, parked, rules, readers, now, log }: RoutesOptions): Hono {
+export function apiRoutes({ store, status, reload, parked, alerts, rules, readers, now, log }: RoutesOptions): Hono {
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -67,6 +71,7 @@ export function apiRoutes({ store, status, reload, parked, rules, readers, now, 
   })
 
   if (parked !== undefined) parkedRoutes(app, base, parked, log)
+  if (alerts !== undefined) alertsRoutes(app, base, alerts, now, log)
   if (rules !== undefined) rulesRoutes(app, base, rules)
 
   app.get(`${base}/tables`, () => jsonResponse(store.status().tables.map(tableSection)))

@@ -24,6 +24,7 @@ export function concernsOf(status: Told<GatewayStatus>): readonly Concern[] {
     ...tableConcerns(status),
     ...clockConcerns(status),
     ...rulesConcerns(status),
+    ...actionConcerns(status),
     ...(status.bridges ?? []).flatMap(bridge => bridgeConcerns(bridge, nowMs)),
     ...(status.hub ? hubConcerns(status.hub, nowMs) : []),
   ]
@@ -81,7 +82,7 @@ function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
   const before = (rules?.rules ?? 0) > 0 ? 'the rules read before stay in force' : 'no rules are in force'
   return [
     ...(firing > 0
-      ? [red(`${counted(firing, 'alert')} ${firing === 1 ? 'is' : 'are'} firing${quiet}: holdfast query alerts`)]
+      ? [red(`${counted(firing, 'alert')} ${firing === 1 ? 'is' : 'are'} firing${quiet}: holdfast alerts`)]
       : []),
     ...(refused > 0
       ? [red(`${counted(refused, 'more alert')} would fire, but ${grouped(most)} do already (alerts.active_max)`)]
@@ -89,6 +90,13 @@ function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
     ...(problems.length > 0 ? [yellow(`the rule files have faults; ${before}`)] : []),
     ...(latched > 0 ? [yellow(`${counted(latched, 'alert')} ${over} to be acknowledged`)] : []),
   ]
+}
+
+function actionConcerns({ notifications }: Told<GatewayStatus>): Concern[] {
+  const { given_up: givenUp = 0, last_failure: last } = notifications?.actions ?? {}
+  if (givenUp === 0) return []
+  const about = last?.alert === undefined ? '' : ` (${last.alert})`
+  return [yellow(`${counted(givenUp, 'action')} of rules could not be done${because(last?.reason)}${about}`)]
 }
 
 function bridgeConcerns(bridge: Told<BridgeSection>, nowMs: number | undefined): Concern[] {

@@ -98,7 +98,7 @@ function lookAround({
   return `
 Hub and gateway go on until you press Ctrl-C. Look around from another terminal:
   mosquitto_pub -p ${brokerPort} -t sensors/fridge-1/temperature -m 9.5 -q 1
-  npx holdfast query alerts --socket ${gateway.socket}
+  npx holdfast alerts --socket ${gateway.socket}
   npx holdfast put thresholds fridge-1/temperature 12 --socket ${hub.socket}
   npx holdfast status --socket ${gateway.socket}
 Everything is in ${folder}.`

@@ -5,6 +5,7 @@
  * Each verb stands in a file of its own and imports the rooms that it needs only when it runs, so that `--help` is quick.
  */
 import { Command, CommanderError, Help, type HelpConfiguration } from 'commander'
+import { alertsCommand } from './alerts.ts'
 import { checkCommand } from './check.ts'
 import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
@@ -64,6 +65,7 @@ function createProgram(): Command {
     queryCommand(),
     putCommand(),
     deleteCommand(),
+    alertsCommand(),
     parkedCommand(),
     rulesCommand(),
     simCommand(),

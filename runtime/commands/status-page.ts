@@ -33,7 +33,8 @@ function verdict(status: Told<GatewayStatus>, terminal: Terminal): string {
 }
 
 /** One line for each room, and below it what is wrong there. */
-function overview({ gateway, clock, store, broker, ingest, rules }: Told<GatewayStatus>, terminal: Terminal): string {
+function overview(status: Told<GatewayStatus>, terminal: Terminal): string {
+  const { gateway, clock, store, broker, ingest, rules, notifications } = status
   const lines = [
     ...(gateway ? [gatewayLine(gateway, terminal)] : []),
     ...(clock ? [clockLine(clock, terminal)] : []),
@@ -41,6 +42,7 @@ function overview({ gateway, clock, store, broker, ingest, rules }: Told<Gateway
     ...(broker ? [brokerLine(broker), ...brokerCounts(broker)] : []),
     ...(ingest ? [ingestLine(ingest, terminal)] : []),
     ...(rules ? [rulesLine(rules, terminal), ...rulesCounts(rules), ...faults(rules.problems ?? [], terminal)] : []),
+    ...(notifications ? [notificationsLine(notifications, terminal)] : []),
   ]
   return lines.map(text => `${text}\n`).join('')
 }
@@ -122,6 +124,22 @@ function rulesCounts(rules: NonNullable<Told<GatewayStatus>['rules']>): string[]
       late > 0 ? `${many(late)} late` : '',
     ),
   ]
+}
+
+function notificationsLine(
+  { announced, suppressed = 0, silences = 0, actions = {} }: NonNullable<Told<GatewayStatus>['notifications']>,
+  terminal: Terminal,
+): string {
+  const { done = 0, waiting = 0, given_up: givenUp = 0 } = actions
+  return line(
+    'alerts',
+    `${many(announced)} told`,
+    silences > 0 ? terminal.paint('yellow', `${counted(silences, 'silence')} in force`) : '',
+    suppressed > 0 ? `${many(suppressed)} held back` : '',
+    done > 0 ? `${counted(done, 'action')} done` : '',
+    waiting > 0 ? terminal.paint('yellow', `${many(waiting)} waiting`) : '',
+    givenUp > 0 ? terminal.paint('red', `${many(givenUp)} given up`) : '',
+  )
 }
 
 function tables(all: readonly Told<TableSection>[], terminal: Terminal): string {

@@ -233,7 +233,7 @@ test('check looks at the rules too, and at the tables that they speak of', async
   rule('        abvoe: 8\n')
   assert.match((await check()).err, /a\.yaml:6:9: unknown key "abvoe"; did you mean "above"\?/)
   rule('        above: { table: limits, key: x }\n')
-  assert.match((await check()).err, /a\.yaml: alert "TooWarm": there is no table "limits" in the configuration/)
+  assert.match((await check()).err, /a\.yaml:6:25: alert "TooWarm": there is no table "limits" in the configuration/)
 })
 
 test('a configuration that cannot be read is told in one sentence', async () => {

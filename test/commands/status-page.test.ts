@@ -57,6 +57,20 @@ const status: GatewayStatus = {
   broker: { listen: ['127.0.0.1:1883'], clients: 1, counters: { taken: 12_400, refused: 0 } },
   ingest: { publishes: 12_400, readings: 12_345, duplicates: 2, rejects: 3 },
   rules: { files: 2, rules: 1, problems: ['rules/a.yaml:3:5: unknown key "fro"'], firing: 1, pending: 0 },
+  notifications: {
+    announced: 7,
+    repeated: 2,
+    groups: 0,
+    suppressed: 3,
+    silences: 1,
+    actions: {
+      done: 12,
+      failed: 6,
+      given_up: 1,
+      waiting: 0,
+      last_failure: { alert: 'gw-1/Warm/a/t/1', reason: 'its topic is empty', at_ms: startedMs },
+    },
+  },
   bridges: [
     {
       name: 'cloud',
@@ -91,12 +105,13 @@ const status: GatewayStatus = {
 test('the page of a gateway tells each room, and what is wrong there', () => {
   assert.equal(
     statusPage(status, pipe),
-    `6 things need you:
+    `7 things need you:
   the disk is nearly full: new readings are refused
-  1 alert is firing: holdfast query alerts
+  1 alert is firing: holdfast alerts
   bridge cloud is offline: connection refused; 1,200 entries wait, the oldest for 1m35s
   bridge cloud, readings going out: connected, but nothing is confirmed; 1,200 entries wait, the oldest for 1m35s
   the rule files have faults; the rules read before stay in force
+  1 action of rules could not be done: its topic is empty (gw-1/Warm/a/t/1)
   gateway gw-8 was not heard of yet
 
 gateway  gw-1, up 1h2m, version 0.1.0
@@ -107,6 +122,7 @@ broker   1 client, listens on 127.0.0.1:1883
 ingest   12,400 publishes, 12,345 readings, 2 sent again, 3 rejected (see the table rejects)
 rules    1 rule in 2 files, 1 firing, 0 pending
          rules/a.yaml:3:5: unknown key "fro"
+alerts   7 told, 1 silence in force, 3 held back, 12 actions done, 1 given up
 
 TABLE                    KIND       FIRST    HEAD  SERIES     LOG  LIMIT
 readings                 series         1  12,345      40  240 MB  2 GB, 30d
@@ -148,7 +164,7 @@ test('alerts that are silenced, latched, or have no room are told as such', () =
   assert.equal(
     page,
     `3 things need you:
-  10,000 alerts are firing (3 silenced): holdfast query alerts
+  10,000 alerts are firing (3 silenced): holdfast alerts
   2 more alerts would fire, but 10,000 do already (alerts.active_max)
   1 alert is over and waits to be acknowledged
 
