@@ -13,7 +13,8 @@ export class DeviceSet {
   /** There were more devices than can be told apart. */
   isOver = false
 
-  add(other: DeviceSet): void {
+  add(other: DeviceSet | undefined): void {
+    if (other === undefined) return
     for (let at = 0; at < words; at++) this.bits[at] = (this.bits[at] ?? 0) | (other.bits[at] ?? 0)
     this.isOver ||= other.isOver
   }

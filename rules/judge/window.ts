@@ -6,50 +6,49 @@
  * the same bits. A slice is a 120th of the window and begins at a whole multiple of its width. Memory is bounded whatever
  * the times are: at most `slicesMax` slices are kept. Where one had to be forgotten the window says that it does not know.
  *
- * It must never be asked in another order than add, then view: the view is one object, which the next one changes.
- *
  *        kept                     (T - w            T]
  *   ┌──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┐      the newest reading (by position) stands beside the slices
  *   └──┴──┴──┴──┴──┴──┴──┴──┴──┴──┴──┴──┴──┴──┴──┴──┘  ●   until the next one comes: it can be held against the rest
  *                     └──────── closed ─────────┘open
+ *
+ * It must never be trusted to keep a view: there is one object, which the next question changes.
  */
 import type { WindowView } from '../expression/scope.ts'
 import { DeviceNumbers, DeviceSet } from './device-count.ts'
-import { Totals } from './totals.ts'
+import { Slices, slicesMax } from './slices.ts'
+import { Totals, addToRow } from './totals.ts'
 
 /** A window is so many slices: its edge is known to the hundredth, and a refill reads no more than it must. */
 const slicesPerWindow = 120
-/** As much again for moments before and after the present one. */
-export const slicesMax = 256
+/** So many of the oldest are forgotten at a time. */
+const forgottenAtOnce = 32
 
-type Slice = { readonly index: number; readonly totals: Totals; readonly devices: DeviceSet | undefined }
+type Newest = {
+  isThere: boolean
+  index: number
+  value: number | undefined
+  timeMs: number
+  /** Its number among the devices. */
+  device: number | undefined
+}
 
 export class Window {
   readonly #lengthMs: number
   readonly #widthMs: number
-  /** Ascending; those in which nothing was measured are not there. */
-  readonly #slices: Slice[] = []
+  readonly #slices = new Slices()
   /** Slices from the one to the other are known as the store knows them. Nothing is, before it was filled. */
   #knownFrom = Number.POSITIVE_INFINITY
   #knownTo = Number.POSITIVE_INFINITY
   /** The slices asked about: after the first, up to the second. */
   #after = Number.NEGATIVE_INFINITY
   #upTo = Number.NEGATIVE_INFINITY
-  /** Where these begin and end in the list, and all of them but the last, joined; good while `#isJoined`. */
+  /** The positions where these begin and end, and all of them but the last, joined; good while `#isJoined`. */
   #begin = 0
   #end = 0
   #isJoined = false
   readonly #closed = new Totals()
-  readonly #newest = {
-    isThere: false,
-    index: 0,
-    value: undefined as number | undefined,
-    timeMs: 0,
-    device: 0 as number | undefined,
-  }
-  readonly #devices:
-    | { readonly numbers: DeviceNumbers; readonly closed: DeviceSet; readonly all: DeviceSet }
-    | undefined
+  readonly #newest: Newest = { isThere: false, index: 0, value: undefined, timeMs: 0, device: undefined }
+  readonly #devices: Devices | undefined
   readonly #view: View
   /** Nothing has changed since it was made: an expression may ask for it several times. */
   #isViewed = false
@@ -57,10 +56,13 @@ export class Window {
   constructor(lengthMs: number, countsDevices: boolean) {
     this.#lengthMs = lengthMs
     this.#widthMs = Math.max(1, Math.ceil(lengthMs / slicesPerWindow))
-    this.#devices = countsDevices
-      ? { numbers: new DeviceNumbers(), closed: new DeviceSet(), all: new DeviceSet() }
-      : undefined
+    this.#devices = countsDevices ? new Devices() : undefined
     this.#view = new View(() => this.#countDevices())
+  }
+
+  /** How many slices there are. */
+  get slices(): number {
+    return this.#slices.length
   }
 
   /** The own time of the first reading that must be known for a view at `nowMs`. */
@@ -70,7 +72,8 @@ export class Window {
 
   /** Forgets everything: from now on it is given all that is stored with an own time from `fromMs` on. */
   begin(fromMs: number): void {
-    this.#slices.length = 0
+    this.#slices.clear()
+    this.#devices?.sets.splice(0)
     this.#newest.isThere = false
     this.#knownFrom = Math.ceil(fromMs / this.#widthMs)
     this.#knownTo = Number.POSITIVE_INFINITY
@@ -100,18 +103,12 @@ export class Window {
     this.#putAway()
     const index = this.#indexOf(timeMs)
     if (!(index >= this.#knownFrom && index <= this.#knownTo)) return
-    const { numbers } = this.#devices ?? {}
     const newest = this.#newest
     newest.isThere = true
     newest.index = index
     newest.value = value
     newest.timeMs = timeMs
-    newest.device = numbers?.of(device, () => this.#devicesNow(), this.#after)
-  }
-
-  /** How many slices there are. */
-  get slices(): number {
-    return this.#slices.length
+    newest.device = this.#devices?.numbers.of(device, () => this.#devicesNow(), this.#after)
   }
 
   /** Undefined where not all of it is known. */
@@ -121,13 +118,10 @@ export class Window {
     this.#isViewed = true
     if (!this.#isJoined) this.#join()
     const { before, all } = this.#view
-    before.clear()
-    before.join(this.#closed)
-    const open = this.#end > this.#begin ? this.#slices[this.#end - 1] : undefined
-    if (open) before.join(open.totals)
-    all.clear()
-    all.join(before)
-    if (this.#sees(this.#newest)) all.add(this.#newest.value, this.#newest.timeMs)
+    before.row.set(this.#closed.row)
+    if (this.#end > this.#begin) this.#slices.joinOne(before.row, this.#end - 1)
+    all.row.set(before.row)
+    if (this.#sees(this.#newest)) addToRow(all.row, 0, this.#newest.value, this.#newest.timeMs)
     return this.#view
   }
 
@@ -135,7 +129,7 @@ export class Window {
     return Math.floor(timeMs / this.#widthMs)
   }
 
-  #sees({ isThere, index }: { readonly isThere: boolean; readonly index: number }): boolean {
+  #sees({ isThere, index }: Newest): boolean {
     return isThere && index > this.#after && index <= this.#upTo
   }
 
@@ -144,92 +138,79 @@ export class Window {
     const { isThere, index, value, timeMs, device } = this.#newest
     if (!isThere) return
     this.#newest.isThere = false
-    const slice = this.#sliceAt(index)
-    if (slice === undefined) return
-    slice.totals.add(value, timeMs)
-    slice.devices?.set(device)
+    const position = this.#sliceAt(index)
+    if (position === undefined) return
+    this.#slices.add(position, value, timeMs)
+    this.#devices?.sets[position]?.set(device)
   }
 
-  #sliceAt(index: number): Slice | undefined {
-    const slices = this.#slices
-    const at = positionAfter(slices, index)
-    const found = slices[at - 1]
-    if (found?.index === index) {
+  /** The position of a slice, which is made if it is not there; undefined if there is no room for it. */
+  #sliceAt(index: number): number | undefined {
+    const after = this.#slices.positionAfter(index)
+    if (after > 0 && this.#slices.indexAt(after - 1) === index) {
       // A slice between others is among those that were joined.
-      if (at !== this.#end) this.#isJoined = false
-      return found
+      if (after !== this.#end) this.#isJoined = false
+      return after - 1
     }
-    const slice = { index, totals: new Totals(), devices: this.#devices && new DeviceSet() }
-    slices.splice(at, 0, slice)
     this.#isJoined = false
-    if (slices.length > slicesMax) this.#forget()
-    return index >= this.#knownFrom && index <= this.#knownTo ? slice : undefined
+    if (this.#slices.length === slicesMax) this.#forget()
+    if (index < this.#knownFrom || index > this.#knownTo) return undefined
+    const position = this.#slices.positionAfter(index)
+    this.#slices.insert(position, index)
+    this.#devices?.sets.splice(position, 0, new DeviceSet())
+    return position
   }
 
-  /** The oldest that the present moment does not need; if it needs that one, what is farthest ahead. */
+  /** The oldest that the present moment does not need; if it needs them all, what is farthest ahead. */
   #forget(): void {
-    const [oldest] = this.#slices
-    if (oldest && oldest.index <= this.#after) {
-      this.#slices.shift()
-      this.#knownFrom = oldest.index + 1
-      return
-    }
-    const farthest = this.#slices.pop()
-    if (farthest) this.#knownTo = farthest.index - 1
+    const old = Math.min(forgottenAtOnce, this.#slices.positionAfter(this.#after))
+    if (old > 0) return this.#forgetFirst(old)
+    this.#knownTo = this.#slices.indexAt(this.#slices.length - 1) - 1
+    this.#slices.removeLast()
+    this.#devices?.sets.pop()
+  }
+
+  #forgetFirst(count: number): void {
+    this.#knownFrom = Math.max(this.#knownFrom, this.#slices.indexAt(count - 1) + 1)
+    this.#slices.removeFirst(count)
+    this.#devices?.sets.splice(0, count)
+    this.#isJoined = false
   }
 
   #join(): void {
-    const closed = this.#closed
-    closed.clear()
-    this.#begin = positionAfter(this.#slices, this.#after)
-    this.#end = positionAfter(this.#slices, this.#upTo)
-    this.#devices?.closed.clear()
-    for (let at = this.#begin; at < this.#end - 1; at++) {
-      const slice = this.#slices[at]
-      if (!slice) continue
-      closed.join(slice.totals)
-      if (slice.devices) this.#devices?.closed.add(slice.devices)
-    }
+    const slices = this.#slices
+    this.#begin = slices.positionAfter(this.#after)
+    this.#end = slices.positionAfter(this.#upTo)
+    this.#closed.clear()
+    const open = this.#end - 1
+    if (open > this.#begin) slices.join(this.#closed.row, this.#begin, open, this.#after, slices.indexAt(open))
     this.#isJoined = true
   }
 
   #countDevices(): number {
     if (!this.#devices) return Math.min(1, this.#view.readings)
-    const { closed, all } = this.#devices
+    const { sets, all } = this.#devices
     all.clear()
-    all.add(closed)
-    const open = this.#end > this.#begin ? this.#slices[this.#end - 1]?.devices : undefined
-    if (open) all.add(open)
+    for (let position = this.#begin; position < this.#end; position++) all.add(sets[position])
     if (this.#sees(this.#newest)) all.set(this.#newest.device)
     return all.count()
   }
 
   /** Of the present window; what lies before it is forgotten, so that its devices make room. */
   #devicesNow(): DeviceSet {
-    const old = positionAfter(this.#slices, this.#after)
-    if (old > 0) {
-      this.#slices.splice(0, old)
-      this.#knownFrom = Math.max(this.#knownFrom, this.#after + 1)
-      this.#isJoined = false
-    }
+    const old = this.#slices.positionAfter(this.#after)
+    if (old > 0) this.#forgetFirst(old)
     const all = new DeviceSet()
-    for (const { devices } of this.#slices) if (devices) all.add(devices)
+    for (const set of this.#devices?.sets ?? []) all.add(set)
     return all
   }
 }
 
-/** How many slices have an index up to this one. */
-function positionAfter(slices: readonly Slice[], index: number): number {
-  const last = slices.at(-1)
-  if (last === undefined || last.index <= index) return slices.length
-  let low = 0
-  let high = slices.length - 1
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((slices[middle]?.index ?? 0) <= index) low = middle + 1
-    else high = middle
-  }
-  return low
+/** The devices of each slice, at the same positions. */
+class Devices {
+  readonly numbers = new DeviceNumbers()
+  readonly sets: DeviceSet[] = []
+  readonly all = new DeviceSet()
 }
 
 /** One for each window, changed by each view. */

@@ -5,7 +5,8 @@ import type { Value } from '../../runtime/reading.ts'
 import type { HistoryNeeds, WindowView } from '../../rules/expression/scope.ts'
 import { devicesMax } from '../../rules/judge/device-count.ts'
 import { Feed } from '../../rules/judge/feed.ts'
-import { Window, slicesMax } from '../../rules/judge/window.ts'
+import { slicesMax } from '../../rules/judge/slices.ts'
+import { Window } from '../../rules/judge/window.ts'
 
 type Stored = { readonly value: Value; readonly timeMs: number; readonly device: string }
 
