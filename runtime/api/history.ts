@@ -3,7 +3,7 @@
  * the place at which they came, in a form so dense that a day of a hundred sensors passes in seconds.
  *
  *   {"through_ms": 1763884800000,
- *    "known": [[1, "gw-1", "freezer-1", "temperature", "°C"]],    each series, before its first reading
+ *    "known": [[1, "gw-1", "freezer-1", "temperature", "°C"]],    each series that fits, in the first lines
  *    "seq":    [4711, 1, 1],                                      position; after the first the distance to the one before
  *    "series": [1, 1, 1],
  *    "at":     [1763884799000, 100, 100],                         arrival; the same
@@ -61,6 +61,10 @@ export async function* history(
   const wanted = new Set(known.filter(fits).map(({ id }) => id))
   const isWanted = (entry: Entry): entry is ReadingEntry =>
     entry.kind === 'reading' && wanted.has(entry.series.id) && entry.arrivalMs >= fromMs && entry.arrivalMs < toMs
+  const told = known.filter(({ id }) => wanted.has(id)).map(nameOf)
+  for (let at = 0; at < told.length; at += entriesPerHistoryBatch) {
+    yield [{ ...nothing, known: told.slice(at, at + entriesPerHistoryBatch) }]
+  }
   const write = new Writer()
   const head = store.head(table)
   const first = store.firstSeq(table)
@@ -69,9 +73,9 @@ export async function* history(
   if (first > 1 && (oldest === undefined || oldest > fromMs)) {
     const packedToMs = Math.min(toMs, (oldest ?? toMs) + slackMs)
     for await (const entries of packed(store, table, query, packedToMs, signal)) {
-      const told = entries.filter(entry => entry.seq < first && isWanted(entry))
-      for (let at = 0; at < told.length; at += entriesPerHistoryBatch)
-        yield [write.form(told.slice(at, at + entriesPerHistoryBatch))]
+      const kept = entries.filter(entry => entry.seq < first && isWanted(entry))
+      for (let at = 0; at < kept.length; at += entriesPerHistoryBatch)
+        yield [write.form(kept.slice(at, at + entriesPerHistoryBatch))]
     }
   }
 
@@ -137,21 +141,17 @@ function arrivalOf(entries: readonly Entry[]): number | undefined {
   return last?.kind === 'reading' ? last.arrivalMs : undefined
 }
 
-/** Makes lines, and remembers which series were told. */
+const nothing: HistoryForm = { through_ms: 0, known: [], seq: [], series: [], at: [], value: [] }
+
+/** Makes lines, and remembers how far they have come. */
 class Writer {
-  readonly #known = new Set<number>()
   #throughMs = 0
 
   form(entries: readonly ReadingEntry[], throughMs?: number): HistoryForm {
-    const known: [number, string, string, string, string | null][] = []
     const [seq, series, at, value]: [number[], number[], number[], Json[]] = [[], [], [], []]
     const own: (number | null)[] = []
     let [lastSeq, lastAt, hasOwn] = [0, 0, false]
     for (const entry of entries) {
-      if (!this.#known.has(entry.series.id)) {
-        this.#known.add(entry.series.id)
-        known.push(nameOf(entry.series))
-      }
       seq.push(entry.seq - lastSeq)
       series.push(entry.series.id)
       at.push(entry.arrivalMs - lastAt)
@@ -160,11 +160,11 @@ class Writer {
       hasOwn ||= entry.deviceTimeMs !== undefined
       ;[lastSeq, lastAt] = [entry.seq, entry.arrivalMs]
     }
-    this.#throughMs = Math.max(this.#throughMs, throughMs ?? (lastAt || 0))
-    return { through_ms: this.#throughMs, known, seq, series, at, ...(hasOwn && { own }), value }
+    this.#throughMs = Math.max(this.#throughMs, throughMs ?? lastAt)
+    return { through_ms: this.#throughMs, known: [], seq, series, at, ...(hasOwn && { own }), value }
   }
 }
 
-function nameOf({ id, origin, device, metric, unit }: Series): [number, string, string, string, string | null] {
+function nameOf({ id, origin, device, metric, unit }: Series): HistoryForm['known'][number] {
   return [id, origin, device, metric, unit ?? null]
 }

@@ -28,6 +28,8 @@ export type PastSeries = {
 export type PastBatch = {
   readonly table: string
   readonly readings: readonly PastReading[]
+  /** Series of the table that were not named before, whether they have a reading in the story or not. */
+  readonly known: readonly PastSeries[]
   /** Nothing that arrived before this is still to come of any table: how far the story is. */
   readonly throughMs: number
 }
@@ -49,7 +51,12 @@ export async function* readPast(source: PastSource): AsyncGenerator<PastBatch> {
         if (reel.nextMs < first.nextMs) first = reel
       }
       for (const reel of open) if (reel !== first) nextMs = Math.min(nextMs, reel.nextMs)
-      yield { table: first.table, readings: first.takeThrough(nextMs), throughMs: Math.min(first.throughMs, nextMs) }
+      yield {
+        table: first.table,
+        known: first.takeKnown(),
+        readings: first.takeThrough(nextMs),
+        throughMs: Math.min(first.throughMs, nextMs),
+      }
       if (first.isEmpty && !(await first.wind())) open.splice(open.indexOf(first), 1)
     }
   } finally {
@@ -63,6 +70,7 @@ class Reel {
   readonly #forms: AsyncIterator<HistoryForm>
   readonly #series = new Map<number, PastSeries>()
   #readings: readonly PastReading[] = []
+  #known: PastSeries[] = []
   #at = 0
   throughMs = 0
 
@@ -104,13 +112,21 @@ class Reel {
     return readings.slice(from, to)
   }
 
+  takeKnown(): readonly PastSeries[] {
+    const known = this.#known
+    this.#known = []
+    return known
+  }
+
   async leave(): Promise<void> {
     await this.#forms.return?.()
   }
 
   #decode(form: HistoryForm): PastReading[] {
     for (const [id, origin, device, metric, unit] of form.known) {
-      this.#series.set(id, { table: this.table, origin, device, metric, unit: unit ?? undefined })
+      const series = { table: this.table, origin, device, metric, unit: unit ?? undefined }
+      this.#series.set(id, series)
+      this.#known.push(series)
     }
     let [seq, arrivalMs] = [0, 0]
     return form.value.map((value, index) => {
