@@ -20,7 +20,14 @@ export async function openAlerting(house: House, store: Store, keeper: Timekeepe
   closers.push(() => selfAlerts.close())
   // A reading that arrived before a deadline is on the disk one commit interval later.
   const graceMs = config.store.commitIntervalMs + 100
-  const alerting = new Alerting({ store, now: time.clock.now, log, graceMs })
+  const alerting = new Alerting({
+    store,
+    now: time.clock.now,
+    log,
+    graceMs,
+    activeMax: config.alerts.activeMax,
+    alerts: selfAlerts,
+  })
   let turn = Promise.resolve()
   const rulebook = new Rulebook({
     folder: config.rules.folder,

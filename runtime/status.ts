@@ -8,6 +8,7 @@ import {
   type GatewayStatus,
   type HubSection,
   type NotificationsSection,
+  type RulesSection,
   type StreamSection,
   type TableSection,
   storeSection,
@@ -67,7 +68,6 @@ export function statusOf({
   monotonicMs,
   now,
 }: Parts): GatewayStatus {
-  const { firing, pending } = alerting.status()
   const uptimeMs = Math.round(monotonicMs() - startedAtMs)
   return {
     gateway: {
@@ -84,7 +84,7 @@ export function statusOf({
       counters: lan.broker.counters(),
     },
     ingest: lan?.ingest.counts,
-    rules: { ...rulebook.status(), firing, pending },
+    rules: rulesSection(rulebook, alerting),
     notifications: notificationsSection(notifier),
     bridges: bridges.map(bridge => bridgeSection(bridge, now())),
     hub: cloud && hubSection(config.gateway.id, cloud),
@@ -112,6 +112,11 @@ function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: s
       },
     }
   }
+}
+
+function rulesSection(rulebook: Rulebook, alerting: Alerting): RulesSection {
+  const { activeMax, ...counts } = alerting.status()
+  return { ...rulebook.status(), ...counts, active_max: activeMax }
 }
 
 function notificationsSection(notifier: Notifier): NotificationsSection {

@@ -78,6 +78,8 @@ export class Judge {
   #seq: number | undefined
   /** Readings that were late for a rule of theirs. */
   late = 0
+  /** Rules asked about a reading. */
+  evaluations = 0
 
   constructor(rules: readonly Rule[], doors: JudgeDoors) {
     this.#doors = doors
@@ -128,6 +130,7 @@ export class Judge {
       entry.timeMs = deviceTimeMs ?? arrivalMs
     }
     let isLate = false
+    this.evaluations += entry.tracks.length
     for (const track of entry.tracks) {
       if (lateMs > track.rule.lateAfterMs) {
         isLate = true

@@ -2,26 +2,33 @@
  * Alerting: the rules in force, each table that they watch with a watcher of its own. Another set of rules keeps the state
  * of those whose meaning is the same, and ends the alerts of the others.
  */
-import { partsOfKey } from '../../rules/judge/track.ts'
+import type { JudgeCounts } from '../../rules/judge/judge.ts'
 import type { Rule } from '../../rules/rule.ts'
-import type { Json } from '../reading.ts'
 import type { Change } from '../store/types.ts'
 import { forgetAfters } from './afters.ts'
-import { alertsTable, cursorOf, keyOf, owner } from './names.ts'
+import { DeviceLabels } from './device-labels.ts'
+import { cursorOf } from './names.ts'
+import { retired } from './retire.ts'
 import { whenWritable } from './retry.ts'
-import { type AlertingOptions, Watcher } from './watcher.ts'
+import type { SelfAlert } from './self-alerts.ts'
+import type { AlertingOptions, Shared } from './shared.ts'
+import { Silences } from './silences.ts'
+import { Watcher } from './watcher.ts'
 
-export type AlertingStatus = {
-  readonly firing: number
-  readonly pending: number
+export type AlertingStatus = JudgeCounts & {
+  /** Undefined: any number may fire at once. */
+  readonly activeMax: number | undefined
+  /** Since the start: readings that came late, rules asked, alerts begun and ended. */
   readonly late: number
+  readonly evaluations: number
   readonly raised: number
   readonly resolved: number
 }
 
+const tooMany = 'TooManyAlerts'
+
 export class Alerting {
-  readonly #options: AlertingOptions
-  readonly #counts = { raised: 0, resolved: 0 }
+  readonly #shared: Shared
   #stop = new AbortController()
   #isClosed = false
   #rules: readonly Rule[] = []
@@ -31,7 +38,15 @@ export class Alerting {
   #changing: Promise<void> = Promise.resolve()
 
   constructor(options: AlertingOptions) {
-    this.#options = options
+    const { store, log } = options
+    this.#shared = {
+      ...options,
+      labels: new DeviceLabels(store),
+      silences: new Silences(store, log),
+      counts: { raised: 0, resolved: 0 },
+      mayFire: () => this.#sum(watcher => watcher.judge.counts().firing) < activeMaxOf(options),
+      judged: () => this.#lookForRoom(),
+    }
   }
 
   /** Puts a set of rules in force. Alerts of rules that are gone, or mean something else now, are resolved. */
@@ -75,7 +90,8 @@ export class Alerting {
     const { signal } = this.#stop
     const tables = new Set(rules.map(rule => rule.match.table))
     await whenWritable(signal, async () => {
-      await this.#retire(rules)
+      const { store, now } = this.#shared
+      for (const changes of retired(store, rules, this.#shared.labels, now())) await store.commit(changes, 'now')
       await this.#begin(tables)
     })
     if (signal.aborted) return
@@ -99,25 +115,43 @@ export class Alerting {
     const { signal } = this.#stop
     const rules = this.#rules
     const tables = new Set(rules.map(rule => rule.match.table))
-    this.#watchers = [...tables].map(table => new Watcher(table, rules, this.#options, this.#counts))
+    this.#watchers = [...tables].map(table => new Watcher(table, rules, this.#shared))
     this.#running = Promise.all(this.#watchers.map(watcher => watcher.run(signal)))
   }
 
   status(): AlertingStatus {
-    let [firing, pending, late] = [0, 0, 0]
-    for (const watcher of this.#watchers) {
-      const counts = watcher.judge.counts()
-      firing += counts.firing
-      pending += counts.pending
-      late += watcher.judge.late
+    const counts = this.#watchers.map(watcher => watcher.judge.counts())
+    const sum = (of: (count: JudgeCounts) => number): number => counts.reduce((total, count) => total + of(count), 0)
+    return {
+      firing: sum(({ firing }) => firing),
+      pending: sum(({ pending }) => pending),
+      latched: sum(({ latched }) => latched),
+      refused: sum(({ refused }) => refused),
+      activeMax: this.#shared.activeMax,
+      late: this.#sum(({ judge }) => judge.late),
+      evaluations: this.#sum(({ judge }) => judge.evaluations),
+      ...this.#shared.counts,
     }
-    return { firing, pending, late, ...this.#counts }
   }
 
   /** Stops judging and saves where it stood. Rules that are put in force afterwards are not. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#halt()
+  }
+
+  #sum(of: (watcher: Watcher) => number): number {
+    return this.#watchers.reduce((sum, watcher) => sum + of(watcher), 0)
+  }
+
+  /** Alerts wait while too many fire; the gateway says so, and wakes those that wait once there is room. */
+  #lookForRoom(): void {
+    const { alerts, activeMax } = this.#shared
+    if (activeMax === undefined) return
+    const isWaiting = this.#watchers.some(({ judge }) => judge.counts().refused > 0)
+    if (isWaiting) alerts?.raise(tooMany, tooManyAlerts(activeMax))
+    else alerts?.resolve(tooMany)
+    for (const watcher of this.#watchers) if (watcher.isAdmitting) watcher.wake()
   }
 
   async #halt(): Promise<void> {
@@ -131,7 +165,7 @@ export class Alerting {
    * watched no longer is forgotten: what comes meanwhile is history too, when it is watched again.
    */
   async #begin(tables: ReadonlySet<string>): Promise<void> {
-    const { store } = this.#options
+    const { store } = this.#shared
     const isWatched = (table: string): boolean => store.cursor(cursorOf(table)) !== undefined
     const fresh = [...tables].filter(table => !isWatched(table))
     const left = [...store.tables.keys()].filter(table => !tables.has(table) && isWatched(table))
@@ -142,29 +176,14 @@ export class Alerting {
     ]
     if (changes.length > 0) await store.commit(changes, 'now')
   }
+}
 
-  /** State under another meaning starts fresh; an alert that stood under it ends, and says why. */
-  async #retire(rules: readonly Rule[]): Promise<void> {
-    const { store, now } = this.#options
-    const meanings = new Map(rules.map(rule => [rule.id, rule.fingerprint]))
-    const changes: Change[] = []
-    for (const [key, value] of store.states(owner)) {
-      const { rule, origin, device, metric } = partsOfKey(key)
-      const saved = value as unknown as { fingerprint: string; state: { kind: string; episode?: { firedMs: number } } }
-      if (meanings.get(rule) === saved.fingerprint) continue
-      changes.push({ kind: 'state', owner, key, value: undefined })
-      const firedMs = saved.state.episode?.firedMs
-      const alert = firedMs === undefined ? undefined : keyOf(store.origin, rule, { origin, device, metric }, firedMs)
-      const row = alert === undefined ? undefined : store.latest(alertsTable, alert)
-      if (!alert || !row) continue
-      const ended = {
-        ...(row.value as object),
-        state: 'resolved',
-        resolved_ms: now(),
-        resolved_reason: meanings.has(rule) ? 'rule changed' : 'rule removed',
-      }
-      changes.push({ kind: 'put', table: alertsTable, key: alert, value: ended as Json })
-    }
-    if (changes.length > 0) await store.commit(changes, 'now')
+const activeMaxOf = ({ activeMax = Number.POSITIVE_INFINITY }: AlertingOptions): number => activeMax
+
+function tooManyAlerts(activeMax: number): SelfAlert {
+  return {
+    severity: 'critical',
+    part: 'alerts',
+    text: `${activeMax} alerts fire at once, as many as may (alerts.active_max): others wait until one of them has ended`,
   }
 }

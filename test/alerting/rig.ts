@@ -53,11 +53,15 @@ export class Rig {
   }
 
   /** Stores readings, each a second after the one before unless it says when it arrived; the clock goes with them. */
-  async send(...readings: Partial<Arrival>[]): Promise<void> {
+  send(...readings: Partial<Arrival>[]): Promise<void> {
+    return this.sendTo('readings', ...readings)
+  }
+
+  async sendTo(table: string, ...readings: Partial<Arrival>[]): Promise<void> {
     for (const fields of readings) {
       this.nowMs = fields.arrivalMs ?? this.nowMs + 1000
       const reading = arrival({ arrivalMs: this.nowMs, unit: undefined, ...fields })
-      await this.store.commit([{ kind: 'append', table: 'readings', readings: [reading] }], 'now')
+      await this.store.commit([{ kind: 'append', table, readings: [reading] }], 'now')
     }
   }
 

@@ -1,0 +1,28 @@
+/** What all watchers of one gateway share. Types only. */
+import type { Log } from '../log.ts'
+import type { Store } from '../store/store.ts'
+import type { DeviceLabels } from './device-labels.ts'
+import type { SelfAlertDoor } from './self-alerts.ts'
+import type { Silences } from './silences.ts'
+
+export type AlertingOptions = {
+  readonly store: Store
+  readonly now: () => number
+  readonly log: Log
+  /** How long after a deadline a reading that arrived before it may still be on its way into the store. */
+  readonly graceMs: number
+  /** Alerts that may fire at once; undefined is any number. */
+  readonly activeMax?: number
+  /** Where an alert on the gateway itself is raised while there is no room for more. */
+  readonly alerts?: SelfAlertDoor
+}
+
+export type Shared = AlertingOptions & {
+  readonly labels: DeviceLabels
+  readonly silences: Silences
+  readonly counts: { raised: number; resolved: number }
+  /** Whether there is room for one more alert that fires. */
+  readonly mayFire: () => boolean
+  /** Something was judged: there may be room again, or none any more. */
+  readonly judged: () => void
+}
