@@ -20,6 +20,8 @@ export type Hindsight = {
   /** Every alert there ever was, as it ended. */
   readonly all: readonly SeenAlert[]
   /** Half a sentence about the readings of a series up to a moment, if it had any. */
+  /** The readings before a moment as a small picture in one line. */
+  readonly chartOf: (device: string, metric: string | undefined, untilMs: number) => string | undefined
   readonly readingsOf: (device: string | undefined, metric: string | undefined, untilMs: number) => string | undefined
 }
 
@@ -43,17 +45,21 @@ export function compareAlerts(
     const right = partners[left]
     if (right === undefined) {
       const hint = whyMissing(alert, expectation, hindsight)
-      return [{ ...base, kind: 'missing', what: nameOfExpected(alert), differences: [], hint }]
+      const { device, metric } = alert.labels
+      const chart = device === undefined ? undefined : hindsight.chartOf(device, metric, at.ms)
+      return [{ ...base, kind: 'missing', what: nameOfExpected(alert), differences: [], hint, chart }]
     }
     const differences = faults(left, right)
-    const what = nameOf(present[right] as SeenAlert, alertname)
-    return differences.length === 0 ? [] : [{ ...base, kind: 'different', what, differences, hint: undefined }]
+    const was = present[right] as SeenAlert
+    const [what, chart] = [nameOf(was, alertname), hindsight.chartOf(was.device, was.metric, at.ms)]
+    return differences.length === 0 ? [] : [{ ...base, kind: 'different', what, differences, hint: undefined, chart }]
   })
   const paired = new Set(partners)
   const unexpected = present.flatMap((alert, right): Failure[] => {
     if (paired.has(right) || !mustBeListed(alert, expected)) return []
     const hint = `${lifeOf(alert, hindsight.startMs)}, ${valueAndLimit(alert)}`
-    return [{ ...base, kind: 'unexpected', what: nameOf(alert, alertname), differences: [], hint }]
+    const chart = hindsight.chartOf(alert.device, alert.metric, at.ms)
+    return [{ ...base, kind: 'unexpected', what: nameOf(alert, alertname), differences: [], hint, chart }]
   })
   return [...failures, ...unexpected]
 }
@@ -202,7 +208,7 @@ function whyMissing(
   )
   const later = like.find(alert => (alert.firedMs ?? 0) > at.ms)
   if (later?.firedMs !== undefined) return firedLater(later.firedMs, at, startMs)
-  return readingsOf(device, metric, at.ms)
+  return readingsOf(device, metric, at.ms) ?? (named === undefined ? undefined : `${named} fired at no time`)
 }
 
 const firedLater = (firedMs: number, at: Moment, startMs: number): string =>

@@ -2,7 +2,7 @@
  * One test of a file, of which every text is known to be readable, made into what happens and what is expected, each in the
  * order of its time. Pure. What can only be said of several values together is found here.
  */
-import type { Finding } from '../../runtime/document.ts'
+import type { Finding, LineColumn } from '../../runtime/document.ts'
 import type { Json } from '../../runtime/reading.ts'
 import { formatDuration, parseDurationMs } from '../../runtime/units.ts'
 import { compileExpectations } from './expected.ts'
@@ -20,14 +20,20 @@ const intervalDefault = '1m'
 
 type Compiled = { readonly scenario: Scenario; readonly findings: readonly Finding[] }
 
-export function compileTest(file: string, line: number, name: string, whole: ScenarioFile, entry: TestEntry): Compiled {
+export function compileTest(
+  file: string,
+  place: LineColumn,
+  name: string,
+  whole: ScenarioFile,
+  entry: TestEntry,
+): Compiled {
   const startMs = parseIsoMs(entry.start ?? whole.start ?? startDefault) ?? 0
   const happenings = compileHappenings(entry, startMs)
   const sent = compileReadings(entry, whole.evaluation_interval ?? intervalDefault, startMs)
   const expectations = compileExpectations(entry, startMs)
   const scenario: Scenario = {
     file,
-    line,
+    ...place,
     name,
     startMs,
     zone: entry.zone ?? whole.zone ?? 'UTC',

@@ -20,4 +20,6 @@ export type Failure = {
   readonly what: string
   readonly differences: readonly Difference[]
   readonly hint: string | undefined
+  /** The readings before it, as a small picture in one line. */
+  readonly chart?: string | undefined
 }

@@ -25,7 +25,7 @@ export function parseScenarios(file: string, text: string): ParsedScenarios {
   const findings: Finding[] = []
   const scenarios = form.value.tests.map((entry, index) => {
     const path: Path = ['tests', index]
-    const compiled = compileTest(file, form.at(path).line, nameOf(form.value, index), form.value, entry)
+    const compiled = compileTest(file, form.at(path), nameOf(form.value, index), form.value, entry)
     findings.push(...compiled.findings.map(finding => ({ ...finding, path: [...path, ...finding.path] })))
     return compiled.scenario
   })

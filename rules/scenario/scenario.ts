@@ -85,6 +85,7 @@ export type Expectation = { readonly at: Moment } & (
 export type Scenario = {
   readonly file: string
   readonly line: number
+  readonly column: number
   readonly name: string
   readonly startMs: number
   readonly zone: string

@@ -98,6 +98,6 @@ function unknownRules(scenario: Scenario, rules: readonly Rule[]): readonly Prob
     const nearest = nearestName(each.alertname, names)
     const meant = nearest === undefined ? '' : `; did you mean "${nearest}"?`
     const message = `test "${scenario.name}": there is no rule "${each.alertname}" in its rule files${meant}`
-    return [{ file: scenario.file, line: scenario.line, column: 1, message }]
+    return [{ file: scenario.file, line: scenario.line, column: scenario.column, message }]
   })
 }

@@ -20,7 +20,8 @@ export function failureLines(failures: readonly Failure[], paint: Paint): string
   const lines = shown.flatMap((failure, index) => {
     const before = shown[index - 1]
     const isSame = before && before.evalMs === failure.evalMs && before.about === failure.about
-    return [...(isSame ? [] : [paint('bold', headOf(failure))]), ...bodyOf(failure, paint)]
+    const chart = failure.chart === undefined ? [] : [paint('dim', `    ${printable(failure.chart)}`)]
+    return [...(isSame ? [] : [paint('bold', headOf(failure))]), ...bodyOf(failure, paint), ...chart]
   })
   if (failures.length > shown.length) lines.push(`and ${failures.length - shown.length} more`)
   return lines.map(line => `      ${line}\n`).join('')
@@ -59,4 +60,12 @@ function differenceLines({ field, expected, was, hint }: Difference, width: numb
   if (expected.length + was.length <= 60) return [`    ${name}  expected ${wanted}, was ${there}${after}`]
   const indent = ' '.repeat(width + 4)
   return [`    ${name}  expected ${wanted}`, `${indent}       was ${there}${after}`]
+}
+
+/** What is running, for a terminal: how far it is, and the name of the test. */
+export function progressLine(done: number, of: number, name: string, paint: Paint): string {
+  const cells = 20
+  const filled = Math.floor((done / of) * cells)
+  const bar = paint('green', '━'.repeat(filled)) + paint('dim', '─'.repeat(cells - filled))
+  return `  ${bar} ${done + 1} of ${of} ${paint('dim', printable(name).slice(0, 60))}`
 }

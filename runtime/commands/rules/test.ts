@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import type { RuleTest, TestResult } from '../../rehearsal/rule-tests.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { printable, terminalOf } from '../terminal.ts'
-import { failureLines, summaryLine, testLine } from './test-report.ts'
+import { failureLines, progressLine, summaryLine, testLine } from './test-report.ts'
 
 type Options = { readonly json?: boolean; readonly run?: string }
 
@@ -50,8 +50,8 @@ async function runAll(
     const { scenario } = test
     if (!isSilent && scenario.file !== file) process.stdout.write(`${printable(scenario.file)}\n`)
     file = scenario.file
-    const running = `  … ${printable(scenario.name)} (${results.length + 1} of ${tests.length})`
-    if (!isSilent && terminal.isTerminal) process.stdout.write(terminal.paint('dim', running))
+    const progress = progressLine(results.length, tests.length, scenario.name, terminal.paint)
+    if (!isSilent && terminal.isTerminal) process.stdout.write(progress)
     const result = await run(test)
     results.push(result)
     if (isSilent) continue
