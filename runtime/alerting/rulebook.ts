@@ -2,14 +2,13 @@
  * The rules in force: read from a folder, read again when a file there changes. A set of files with a fault leaves the
  * running rules as they are and says where the fault is; nothing is ever half replaced.
  */
-import { readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { parseRules } from '../../rules/language/file.ts'
 import type { Rule } from '../../rules/rule.ts'
 import { type Problem, formatProblem } from '../document.ts'
-import { messageOf, systemCode } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { readRuleFiles } from './rule-files.ts'
 import { type KnownTables, tableProblems } from './rule-tables.ts'
 import type { SelfAlertDoor } from './self-alerts.ts'
 
@@ -17,24 +16,6 @@ export type RulebookStatus = { readonly files: number; readonly rules: number; r
 
 /** Editors save in steps; a set of files is read when it has been quiet for so long. */
 const quietMs = 100
-
-/** The rule files of a folder (`*.yaml`, `*.yml`, but no `*.test.yaml`), in the order of their names. A folder that is missing has none. */
-export function readRuleFiles(folder: string): { file: string; text: string }[] {
-  let names: string[]
-  try {
-    names = readdirSync(folder)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
-  // Tests of rules may stand beside them.
-  const isRuleFile = (name: string): boolean =>
-    /\.ya?ml$/.test(name) && !/\.test\.ya?ml$/.test(name) && !name.startsWith('.')
-  return names
-    .filter(isRuleFile)
-    .toSorted()
-    .map(name => ({ file: join(folder, name), text: readFileSync(join(folder, name), 'utf8') }))
-}
 
 /** So many problems are told in the alert; all of them stand in the log and in `status`. */
 const toldMax = 5

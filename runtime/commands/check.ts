@@ -52,7 +52,7 @@ async function checkAll(named: string | undefined): Promise<Report> {
 
 async function readRules(folder: string): Promise<{ file: string; text: string }[]> {
   const [{ readRuleFiles }, { HoldfastError, messageOf }] = await Promise.all([
-    import('../alerting/rulebook.ts'),
+    import('../alerting/rule-files.ts'),
     import('../errors.ts'),
   ])
   try {
