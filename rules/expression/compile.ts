@@ -8,6 +8,7 @@
 import type { ParseResult } from '@marcbachmann/cel-js'
 import type { Json, Value } from '../../runtime/reading.ts'
 import { about, addFunctions, readQuestions } from './calls.ts'
+import { clockFault } from './clock-words.ts'
 import { replaceDurations } from './durations.ts'
 import { type Variables, environmentsFor } from './environment.ts'
 import { type ExpressionFault, faultOf, hostileFault, plainType } from './faults.ts'
@@ -48,7 +49,7 @@ export function compileExpression(
     const parsed = strict.parse(replaced.text)
     widenNumbers(parsed.ast)
     const read = readQuestions(parsed.ast, text)
-    const fault = hostileFault(parsed.ast) ?? read.fault
+    const fault = hostileFault(parsed.ast) ?? read.fault ?? clockFault(parsed.ast)
     if (fault) return { ok: false, fault }
     const { valid, type, error } = parsed.check()
     if (!valid) return { ok: false, fault: faultOf(error, variableNames) }

@@ -53,6 +53,7 @@ function strictFor(variables: Variables): Environment {
     environment.registerOperator(`${left} / ${right}: double`, (a: Num, b: Num) => Number(a) / Number(b))
     environment.registerOperator(`${left} % ${right}: double`, (a: Num, b: Num) => Number(a) % Number(b))
   }
+  environment.registerOperator('double == int: bool', (a: Num, b: Num) => Number(a) === Number(b))
   environment.registerOperator('double % double: double', (a: number, b: number) => a % b)
   return environment
 }

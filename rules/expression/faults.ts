@@ -74,6 +74,7 @@ function mismatch(operation: string): string | undefined {
   const binary = /^(\S+) (==|!=|<=|>=|[-<>+*/%]|in) (\S+)$/.exec(operation)
   if (binary) {
     const [, left, operator = '', right] = binary
+    if (operator === 'in' && right?.startsWith('list')) return `${plainType(left)} is never in a list of another kind`
     if (operator === 'in') return `"in" looks into a list, not into ${plainType(right)}`
     const verb = /[=<>]/.test(operator) ? 'compared' : 'calculated'
     return `${plainType(left)} and ${plainType(right)} cannot be ${verb} with ${operator}`

@@ -9,7 +9,17 @@ import { childrenOf } from './faults.ts'
 export function widenNumbers(node: ASTNode): void {
   if (node.op === '/') for (const side of node.args) widen(side)
   if (node.op === '?:') for (const branch of node.args.slice(1)) widen(branch)
+  if (node.op === 'in' && node.args[1].op === 'list') widenList(node.args[0], node.args[1].args)
   for (const child of childrenOf(node.args)) widenNumbers(child)
+}
+
+/** One of several is enough: in a list of both kinds either is found. */
+function widenList(sought: ASTNode, elements: readonly ASTNode[]): void {
+  // A variable is a text, or of any kind, which is found as it is.
+  if (sought.op === 'id') return
+  const [first] = elements
+  const isWhole = sought.op === 'rcall' || (sought.op === 'call' && ['size', 'int'].includes(sought.args[0]))
+  if (first && (elements.length > 1 || !isWhole)) widen(first)
 }
 
 function widen(node: ASTNode): void {

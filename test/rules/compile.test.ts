@@ -234,6 +234,26 @@ describe('numbers in expressions', () => {
     assert.equal(ask('device == "x" ? -1 : threshold("a", 3)', scope), 3)
     assert.equal(ask('size(device) / 4', scope), 1.5)
     assert.equal(ask('[10, 20][1] + 1', scope), 21)
+    const counted = scopeOf({ value: 3, view: viewOf({ readings: 3, mean: 2.5 }) })
+    for (const text of [
+      'count(5m) == 3',
+      '3 == count(5m)',
+      'count(5m) != 4',
+      'count(5m) in [1, 2, 3]',
+      'count(5m) in [3]',
+    ]) {
+      assert.equal(ask(text, counted), true, text)
+    }
+    for (const text of [
+      'size(device) in [6]',
+      'size(device) in [1, 6]',
+      'value in [3]',
+      'avg(5m) in [1, 2.5]',
+      'value in [1.5, 3]',
+    ]) {
+      assert.equal(ask(text, counted), true, text)
+    }
+    assert.equal(ask('avg(5m) in [1, 2]', counted), false)
     assert.equal(ask('device.substring(0, 4)', scope), 'pump')
   })
 })
@@ -259,10 +279,19 @@ describe('a mistake in an expression of a rule', () => {
   test('in kinds of values is told before any reading comes', () => {
     assert.equal(fault('device > 80'), '0: a text and a number cannot be compared with >')
     assert.equal(fault('avg(5m) > "high"'), '0: a number and a text cannot be compared with >')
+    assert.equal(fault('device in [1, 2]'), '0: a text is never in a list of another kind')
+    assert.equal(fault('value in "abc"'), '0: "in" looks into a list, not into a text')
     assert.equal(fault('avg(5m) && true'), '0: && and || take what is true or false, not a number')
     assert.equal(fault('threshold(3) > 1'), '10: a text belongs here, not a number')
     assert.equal(fault('threshold("a", true) > 1'), '15: a number or a text belongs here, not true or false')
     assert.equal(fault('threshold("a", "b", "c") > 1'), '20: a number belongs here, not a text')
+  })
+
+  test('in what a clock shows is told, for nobody would notice', () => {
+    assert.equal(fault('weekday() == "Monday"'), '13: weekday() is never "Monday"; did you mean "mon"?')
+    assert.match(fault('value > 1 && weekday() in ["sat", "sonntag"]'), /^34: weekday\(\) is never "sonntag"/)
+    assert.match(fault('"9:30" <= time_of_day()'), /^0: time_of_day\(\) has two digits .* such as "09:30", not "9:30"$/)
+    assert.match(fault('time_of_day() > "24:00"'), /^16: /)
   })
 
   test('in what the rule wants is told with what to do', () => {
