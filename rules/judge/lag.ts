@@ -28,15 +28,26 @@ export class Lag {
     this.#sinceMs = saved?.sinceMs ?? Number.NaN
   }
 
+  /** The usual lag, not below zero. */
+  get baseMs(): number {
+    return this.leastMs > 0 ? this.leastMs : 0
+  }
+
+  /** By how much a reading exceeds the base as it is. */
+  excessMs(arrivalMs: number, deviceTimeMs: number | undefined): number {
+    if (deviceTimeMs === undefined || deviceTimeMs < clockSetMs || Number.isNaN(this.leastMs)) return 0
+    return Math.max(0, lagOf(arrivalMs, deviceTimeMs) - this.baseMs)
+  }
+
   /** Takes note of a reading. By how much its lag exceeds the base; `toleranceMs` of that are nothing to speak of. */
   meet(arrivalMs: number, deviceTimeMs: number | undefined, toleranceMs: number): number {
     if (deviceTimeMs === undefined || deviceTimeMs < clockSetMs) {
       if (deviceTimeMs === undefined && Number.isNaN(this.leastMs)) this.#become(0)
       return 0
     }
-    const lagMs = Math.floor((arrivalMs - deviceTimeMs) / lagStepMs) * lagStepMs
+    const lagMs = lagOf(arrivalMs, deviceTimeMs)
     if (!(lagMs >= this.leastMs)) this.#become(lagMs)
-    const excessMs = lagMs - Math.max(0, this.leastMs)
+    const excessMs = lagMs - this.baseMs
     if (excessMs <= toleranceMs) {
       if (!Number.isNaN(this.#risenMs)) this.#become(this.leastMs)
       return 0
@@ -63,4 +74,8 @@ export class Lag {
     this.#risenMs = Number.NaN
     this.isDirty = true
   }
+}
+
+function lagOf(arrivalMs: number, deviceTimeMs: number): number {
+  return Math.floor((arrivalMs - deviceTimeMs) / lagStepMs) * lagStepMs
 }

@@ -14,3 +14,15 @@ export const lateQuietMs = 600_000
 
 /** Lags are known to the second: the jitter of a network must not be written to disk again and again. */
 export const lagStepMs = 1_000
+
+/** Rows that an alert says it was fired by, and how much of each: they are part of a state, and of the alert's row. */
+export const lookedUpMax = 8
+export const lookedUpCharactersMax = 512
+
+/** Moments that are made up for after a long silence; the oldest are passed over. A week of minutes is 10,080. */
+export const momentsMadeUpMax = 10_000
+/** The same, times the subjects that are judged at each: a second or two of work. */
+export const judgedMadeUpMax = 1_000_000
+
+/** A clock that was set back by more than this: moments begin again there, instead of waiting until it has caught up. */
+export const clockBackMs = 60_000

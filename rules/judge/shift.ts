@@ -17,12 +17,14 @@ import { partsOfKey, type SavedTrack } from './track.ts'
  */
 export function shiftSaved(key: string, saved: Json, offsetMs: number, laterThanMs: number): Json | undefined {
   if (partsOfKey(key).rule === '') {
-    if (laterThanMs > Number.NEGATIVE_INFINITY) return undefined
-    return shiftLag(saved as unknown as SavedLag, offsetMs)
+    const { passedMs } = saved as { readonly passedMs?: number }
+    if (passedMs !== undefined) return passedMs > laterThanMs ? { passedMs: passedMs + offsetMs } : undefined
+    // What nothing honest can say is a time; how far a series lies behind is not one.
+    return laterThanMs > Number.NEGATIVE_INFINITY ? undefined : shiftLag(saved as unknown as SavedLag, offsetMs)
   }
   const track = saved as unknown as SavedTrack
   const latest = Math.max(latestMs(track.state) ?? Number.NEGATIVE_INFINITY, track.heardMs ?? Number.NEGATIVE_INFINITY)
-  if (latest < laterThanMs || (latest === laterThanMs && laterThanMs > Number.NEGATIVE_INFINITY)) return undefined
+  if (laterThanMs > Number.NEGATIVE_INFINITY && latest <= laterThanMs) return undefined
   return shiftTrack(track, offsetMs)
 }
 

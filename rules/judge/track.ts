@@ -3,40 +3,42 @@
  * thousands, and a reading that violates nothing must not make another object.
  */
 import type { Json, Value } from '../../runtime/reading.ts'
+import type { HistoryNeeds, OtherNeeds } from '../expression/scope.ts'
 import type { Match, Rule } from '../rule.ts'
 import type { Due } from './deadlines.ts'
 import { type RuleState, startState } from './evaluate.ts'
+import type { Feed } from './feed.ts'
 import type { Lag } from './lag.ts'
+import type { JudgedSeries } from './reading.ts'
 import { type LimitKeys, limitKeys } from './threshold.ts'
 
-/** Who measured what. One object per series, so identity is equality. */
-export type JudgedSeries = {
-  readonly table: string
-  readonly origin: string
-  readonly device: string
-  readonly metric: string
-  readonly unit: string | undefined
-}
-
-/** A reading as its log holds it. */
-export type JudgedReading = {
-  readonly series: JudgedSeries
-  readonly value: Value
-  readonly arrivalMs: number
-  readonly deviceTimeMs: number | undefined
-  /** Its place in the log of its table. */
-  readonly seq: number
-}
-
-/** The time that windows and histories go by: the device's own if it sent one. */
-export const timeOf = ({ deviceTimeMs, arrivalMs }: JudgedReading): number => deviceTimeMs ?? arrivalMs
-
-/** A rule, its place among the others, and the subjects that it judges. */
+/** A rule as the judge needs it; made once, in in-force.ts. */
 export type RuleInForce = {
   readonly rule: Rule
   readonly match: Match
+  /** Its place among the others. */
   readonly order: number
+  /** What it asks of the readings that it judges; undefined where a reading alone is enough. */
+  readonly needs: HistoryNeeds | undefined
+  readonly others: readonly OtherNeeds[]
+  /** False of a rule that is judged at its moments alone. */
+  readonly byReadings: boolean
+  /** How long a silence may last; NaN for a rule that does not ask. */
+  readonly absentMs: number
+  /** It has something to say though no reading came: at moments, or of a silence. */
+  readonly speaksUnasked: boolean
+  /** The subjects that it judges. */
   readonly tracks: Set<Track>
+  /** The same in the order of their keys, while nobody joined. */
+  ordered: readonly Track[] | undefined
+}
+
+/** A feed and what it is of: a series, or the subject of a track. */
+export type Kept = {
+  readonly feed: Feed
+  readonly hasWindows: boolean
+  readonly entry: SeriesEntry | undefined
+  readonly track: Track | undefined
 }
 
 /** Readings that came late are judged by themselves, on their own time. */
@@ -58,7 +60,6 @@ export type SavedTrack = {
 
 export class Track implements Due {
   readonly inForce: RuleInForce
-  readonly rule: Rule
   /** A series; of a device or of all, the patterns of the match stand for what differs. */
   readonly subject: JudgedSeries
   /** Where its state is saved. */
@@ -72,8 +73,14 @@ export class Track implements Due {
   savedHeardMs = Number.NaN
   /** The silence since then has been told. */
   isSilent = false
-  /** The newest reading of its subject, and the series that it belongs to. */
-  newest: SeriesEntry | undefined = undefined
+  /** Of its newest reading; undefined before the first. */
+  about: JudgedSeries | undefined = undefined
+  /** The series, if it stands for a single one that was met. */
+  entry: SeriesEntry | undefined = undefined
+  /** What is remembered of a group. */
+  group: Kept | undefined = undefined
+  /** Its rule writes its name out: it is there before its first reading. */
+  isNamed = false
   /** It waits for room, and this is its place in the queue. */
   waiting: Waiting | undefined = undefined
   dueMs = 0
@@ -81,7 +88,6 @@ export class Track implements Due {
 
   constructor(inForce: RuleInForce, subject: JudgedSeries, key: string) {
     this.inForce = inForce
-    this.rule = inForce.rule
     this.subject = subject
     this.key = key
     this.rank = inForce.order
@@ -93,41 +99,41 @@ export class Track implements Due {
         : undefined
   }
 
-  /** Its next deadline of any kind. */
-  nextMs(stateDueMs: number | undefined): number | undefined {
-    let next = stateDueMs ?? Number.POSITIVE_INFINITY
-    if (this.silentMs < next) next = this.silentMs
-    if (this.late && this.late.closesMs < next) next = this.late.closesMs
-    return next === Number.POSITIVE_INFINITY ? undefined : next
+  get rule(): RuleInForce['rule'] {
+    return this.inForce.rule
   }
 
   /** When it will have been silent for too long; NaN for never. */
   get silentMs(): number {
-    const { rule } = this
-    if (this.isSilent || rule.kind !== 'alert' || rule.condition.kind !== 'absent') return Number.NaN
-    return this.heardMs + rule.condition.afterMs
+    return this.isSilent ? Number.NaN : this.heardMs + this.inForce.absentMs
   }
 }
 
 export type Waiting = Due & { readonly track: Track }
 
-/** A series that the judge has met. Series that differ only in their unit share one. */
+/** A series that the judge has met or heard of. Series that differ only in their unit share one. */
 export type SeriesEntry = {
-  readonly series: JudgedSeries
+  readonly name: string
+  series: JudgedSeries
+  /** False of one that an expression names, and that has sent nothing yet. */
+  isMet: boolean
   tracks: readonly Track[]
-  /** Undefined where no rule matches. */
+  /** Tracks whose expressions look at it besides at their own. */
+  readonly lookers: readonly Track[]
   lag: Lag | undefined
-  /** The least lateness that any of its rules minds. */
+  /** The least and the greatest lateness that its rules mind. */
   toleranceMs: number
+  lateAfterMs: number
+  history: Kept | undefined
   /** The newest reading that was not late; undefined before the first. */
   value: Value | undefined
   arrivalMs: number
   timeMs: number
 }
 
-/** Rule first, so that all states of one rule lie together; names cannot hold a NUL. An empty rule is for the lag. */
+/** Rule first, so that all states of one rule lie together; names cannot hold a NUL. No rule: what belongs to the series. */
 export function trackKey(rule: string, { table, origin, device, metric }: Omit<JudgedSeries, 'unit'>): string {
-  return [rule, table, origin, device, metric].join('\0')
+  return `${rule}\0${table}\0${origin}\0${device}\0${metric}`
 }
 
 export type KeyParts = Omit<JudgedSeries, 'unit'> & { readonly rule: string }
@@ -140,3 +146,9 @@ export function partsOfKey(key: string): KeyParts {
 
 export const asSavedTrack = (json: Json | undefined): SavedTrack | undefined =>
   json as unknown as SavedTrack | undefined
+
+/** What a series' own clock says at an arrival time, going by its newest reading. */
+export function ownTime({ arrivalMs, timeMs, lag }: SeriesEntry, atMs: number): number {
+  if (!Number.isNaN(arrivalMs)) return timeMs + (atMs - arrivalMs)
+  return atMs - (lag?.baseMs ?? 0)
+}

@@ -1,6 +1,8 @@
 /** What judging comes to, as alerts are made of it. Types only. */
 import type { Value } from '../../runtime/reading.ts'
 import type { LookedUp } from '../expression/scope.ts'
+import type { AlertRule } from '../rule.ts'
+import type { JudgedSeries } from './reading.ts'
 
 export type Side = 'above' | 'below'
 export type LimitSource =
@@ -51,4 +53,22 @@ export type Verdict = {
   readonly acked: Acknowledgement | undefined
   /** Why it ended, where that was not its readings. */
   readonly reason: string | undefined
+}
+
+/** A verdict, whose it is, and the subject's own time of it. */
+export type Judgement = {
+  readonly rule: AlertRule
+  readonly subject: JudgedSeries
+  readonly verdict: Verdict
+  readonly timeMs: number
+  /** The reading that led to it: what the log holds after it is not part of the story. Undefined for a timer. */
+  readonly seq: number | undefined
+}
+
+export type JudgeCounts = {
+  readonly firing: number
+  readonly pending: number
+  /** Of the pending, those that would fire if there were room. */
+  readonly refused: number
+  readonly latched: number
 }

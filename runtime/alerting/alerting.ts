@@ -2,7 +2,7 @@
  * Alerting: the rules in force, each table that they watch with a watcher of its own. Another set of rules keeps the state
  * of those whose meaning is the same, and ends the alerts of the others.
  */
-import type { JudgeCounts } from '../../rules/judge/judge.ts'
+import type { JudgeCounts } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Change } from '../store/types.ts'
 import { forgetAfters } from './afters.ts'

@@ -3,7 +3,8 @@
  * The place in the table is not kept: what an open alert has not noted yet is found by its key.
  */
 import type { AlertRow } from '../../rules/alert/alert.ts'
-import type { Judge, Judgement } from '../../rules/judge/judge.ts'
+import type { Judge } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import { asSavedTrack, partsOfKey } from '../../rules/judge/track.ts'
 import type { Seq } from '../store/types.ts'
 import { acksTable, readAck } from './acks.ts'

@@ -1,5 +1,6 @@
 /** Devices whose labels become others: a rule that chooses by labels may judge them no longer, or from now on. */
-import type { Judge, Judgement } from '../../rules/judge/judge.ts'
+import type { Judge } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Seq } from '../store/types.ts'
 import { devicesTable } from './device-labels.ts'

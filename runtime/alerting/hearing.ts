@@ -1,5 +1,6 @@
 /** Tables that a watcher listens to besides its own: what comes there changes what stands, without any reading. Types only. */
-import type { Judge, Judgement } from '../../rules/judge/judge.ts'
+import type { Judge } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 
 export type Hearing = {
   /** False: nobody asks, or there is no such table. Then it is not listened to. */

@@ -4,7 +4,7 @@
  */
 import { type AlertRow, alertRow } from '../../rules/alert/alert.ts'
 import { type Snippet, snippetBytes } from '../../rules/alert/snippet.ts'
-import type { Judgement } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import { snippetBytesMin } from '../../rules/limits.ts'
 import type { Json } from '../reading.ts'
 import type { Change } from '../store/types.ts'

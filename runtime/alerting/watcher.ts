@@ -6,7 +6,8 @@
  * from the same state, and come to the same verdicts. What must never happen is an alert without the state that it leads
  * to, or a state without its alert.
  */
-import { Judge, type Judgement } from '../../rules/judge/judge.ts'
+import { Judge } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import { messageOf } from '../errors.ts'
 import { type Change, type Entry, type Seq, seqZero } from '../store/types.ts'

@@ -5,7 +5,8 @@
  * What differs from the live gateway, and must be said with the result: rows (limits, labels) are as they are now; alerts
  * are not bounded in number; what is latched is acknowledged at once; nobody is told and nothing is switched.
  */
-import { Judge, type Judgement } from '../../rules/judge/judge.ts'
+import { Judge } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Lookup } from '../../rules/judge/threshold.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { PastBatch, PastReading } from './past.ts'

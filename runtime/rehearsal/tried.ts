@@ -2,7 +2,7 @@
  * What a replay has come to, gathered from verdicts: each alert once, with its end if it had one, and sums for each rule.
  * Pure. At most `alertsMax` alerts are kept one by one; beyond that they are counted [I6].
  */
-import type { Judgement } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { LimitSource } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Value } from '../reading.ts'

@@ -13,7 +13,7 @@ const readingsPerSave = 10_000
 
 export function judging(rules: readonly Rule[], lookup: Lookup): Judging {
   const judge = new Judge(rules, {
-    origin: 'bench',
+    origin: 'gw-1',
     lookup,
     saved: () => undefined,
     labelsOf: () => ({}),
