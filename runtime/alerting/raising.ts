@@ -63,11 +63,11 @@ export class Raising {
 
   async #row(judgement: Judgement, before: AlertRow | undefined, isTight: boolean): Promise<AlertRow> {
     const { rule, subject, verdict } = judgement
-    const { labels, silences, now } = this.#shared
+    const { labels, silences } = this.#shared
     const series = { ...subject, deviceLabels: labels.of(subject.device) }
     if (verdict.kind !== 'fired') return alertRow(rule, series, verdict, before)
     const row = alertRow(rule, series, verdict, await this.#cut(judgement, isTight))
-    return { ...row, silenced: silences.over(row, now())?.id ?? null }
+    return { ...row, silenced: silences.over(row, row.fired_ms)?.id ?? null }
   }
 
   /** The readings before the verdict, in the device's own time. */
