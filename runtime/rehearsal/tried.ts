@@ -2,7 +2,8 @@
  * What a replay has come to, gathered from verdicts: each alert once, with its end if it had one, and sums for each rule.
  * Pure. At most `alertsMax` alerts are kept one by one; beyond that they are counted [I6].
  */
-import type { Judgement } from '../../rules/judge/verdict.ts'
+import type { Recorded } from '../../rules/judge/judge.ts'
+import type { Judgement } from '../../rules/judge/life.ts'
 import type { LimitSource } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Value } from '../reading.ts'
@@ -40,6 +41,17 @@ export type TriedRule = {
   readonly subjects: number
 }
 
+export type TriedStory = {
+  /** In the order in which they fired. */
+  readonly alerts: readonly TriedAlert[]
+  readonly rules: readonly TriedRule[]
+  readonly recordings: readonly TriedRecording[]
+  /** Alerts that were only counted. */
+  readonly left: number
+}
+
+export type TriedRecording = { readonly rule: string; readonly readings: number; readonly last: Value | null }
+
 /** More than anybody reads in a table; a rule that fires more often than this is told by its sum. */
 export const alertsMax = 10_000
 
@@ -50,7 +62,8 @@ export class Tried {
   readonly #fromMs: number
   readonly #standing = new Map<string, TriedAlert>()
   readonly #ended: TriedAlert[] = []
-  left = 0
+  readonly #recordings = new Map<string, { readings: number; last: Value | null }>()
+  #left = 0
 
   /** What was over before `fromMs` is no part of the story. */
   constructor(rules: readonly Rule[], fromMs: number) {
@@ -58,7 +71,7 @@ export class Tried {
     for (const rule of rules) {
       if (rule.kind === 'alert') {
         this.#sums.set(rule.id, { alerts: 0, late: 0, firingMs: 0, longestMs: 0, subjects: new Set() })
-      }
+      } else this.#recordings.set(rule.id, { readings: 0, last: null })
     }
   }
 
@@ -94,6 +107,8 @@ export class Tried {
       case 'resolved':
         if (!known) return
         this.#standing.delete(key)
+        // A sensor that had not been there before: it was not silent, it was new.
+        if (rule.condition.kind === 'absent' && known.value === null) return
         this.#end({
           ...known,
           endedMs: known.endedMs ?? verdict.atMs,
@@ -106,19 +121,27 @@ export class Tried {
     }
   }
 
-  /** The end of the story: what fires now goes on firing. Alerts in the order in which they fired. */
-  close(toMs: number): { readonly alerts: readonly TriedAlert[]; readonly rules: readonly TriedRule[] } {
+  record({ rule, value, atMs }: Recorded): void {
+    const recording = this.#recordings.get(rule.id)
+    if (!recording || atMs < this.#fromMs) return
+    recording.readings++
+    recording.last = value
+  }
+
+  /** The end of the story: what fires now goes on firing. */
+  close(toMs: number): TriedStory {
     for (const alert of this.#standing.values()) this.#count(alert, alert.endedMs ?? toMs)
     const alerts = [...this.#ended, ...this.#standing.values()].toSorted((a, b) => a.firedMs - b.firedMs)
     const rules = [...this.#sums].map(([rule, { subjects, ...sum }]) => ({ rule, ...sum, subjects: subjects.size }))
-    return { alerts, rules }
+    const recordings = [...this.#recordings].map(([rule, sum]) => ({ rule, ...sum }))
+    return { alerts, rules, recordings, left: this.#left }
   }
 
   #end(alert: TriedAlert): void {
     if ((alert.endedMs ?? 0) < this.#fromMs) return
     this.#count(alert, alert.endedMs ?? 0)
     if (this.#ended.length < alertsMax) this.#ended.push(alert)
-    else this.left++
+    else this.#left++
   }
 
   #count({ rule, origin, device, metric, firedMs, late }: TriedAlert, endMs: number): void {

@@ -3,20 +3,16 @@
  * that one fired for. Text and JSON out, nothing else.
  */
 import { formatNumber } from '../../../rules/alert/template.ts'
-import type { TriedAlert, TriedRule } from '../../rehearsal/tried.ts'
+import type { TriedAlert, TriedRecording, TriedRule, TriedStory } from '../../rehearsal/tried.ts'
 import { formatDuration } from '../../units.ts'
 import { type Cell, type Terminal, age, grouped, printable, table } from '../terminal.ts'
 import { drawChart } from './chart.ts'
 import type { Pictures } from './pictures.ts'
 import type { TraceSpan } from './trace.ts'
 
-export type TriedForm = {
+export type TriedForm = TriedStory & {
   readonly readings: number
   readonly span: TraceSpan
-  readonly alerts: readonly TriedAlert[]
-  readonly rules: readonly TriedRule[]
-  /** Alerts that were only counted. */
-  readonly left: number
 }
 
 /** The head: what was judged, and what about it is not as it was. */
@@ -26,7 +22,7 @@ export function headText({ readings, span }: TriedForm): string {
   return `${what}, judged with limits and labels as they are now.\n`
 }
 
-export function alertsText(alerts: readonly TriedAlert[], { fromMs }: TraceSpan, terminal: Terminal): string {
+export function alertsText({ alerts, span: { fromMs }, left }: TriedForm, terminal: Terminal): string {
   if (alerts.length === 0) return 'No alert would have fired.\n'
   const rows = alerts.map((alert): readonly Cell[] => [
     { text: secondText(alert.firedMs) + (alert.firedMs < fromMs ? ' (before)' : ''), style: 'dim' },
@@ -39,7 +35,8 @@ export function alertsText(alerts: readonly TriedAlert[], { fromMs }: TraceSpan,
     limitText(alert),
     marksText(alert),
   ])
-  return table(['fired', 'ended', '>lasted', 'alert', 'device', 'metric', '>value', '>limit', ''], rows, terminal)
+  const more = left === 0 ? '' : `and ${grouped(left)} more: shorten the time, or choose with --rule and --device\n`
+  return table(['fired', 'ended', '>lasted', 'alert', 'device', 'metric', '>value', '>limit', ''], rows, terminal) + more
 }
 
 export function rulesText(rules: readonly TriedRule[], terminal: Terminal): string {
@@ -53,6 +50,16 @@ export function rulesText(rules: readonly TriedRule[], terminal: Terminal): stri
     String(subjects),
   ])
   return table(['rule', '>alerts', ...(isLate ? ['>late'] : []), '>in all', '>longest', '>subjects'], rows, terminal)
+}
+
+export function recordingsText(recordings: readonly TriedRecording[], terminal: Terminal): string {
+  if (recordings.length === 0) return ''
+  const rows = recordings.map(({ rule, readings, last }): readonly Cell[] => [
+    rule,
+    grouped(readings),
+    valueText(last, undefined),
+  ])
+  return table(['recording', '>readings', '>last'], rows, terminal)
 }
 
 export type ChartSize = { readonly width: number; readonly height: number }
@@ -114,7 +121,7 @@ export function alertForm(alert: TriedAlert): object {
   }
 }
 
-export function summaryForm({ readings, span, rules, left }: TriedForm): object {
+export function summaryForm({ readings, span, rules, recordings, left }: TriedForm): object {
   return {
     summary: {
       from_ms: span.fromMs,
@@ -130,6 +137,7 @@ export function summaryForm({ readings, span, rules, left }: TriedForm): object 
         longest_ms: longestMs,
         subjects,
       })),
+      recordings,
     },
   }
 }

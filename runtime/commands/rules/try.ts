@@ -84,7 +84,7 @@ async function tryRules(files: readonly string[], options: TryOptions): Promise<
     limitNumber(limit, limit.kind === 'row' ? fillPlaceholders(limit.key, series) : undefined, lookup),
   )
   const seen = chartsMax > 0 && !options.json ? pictures.add.bind(pictures) : undefined
-  const replay = new Replay(rules, span, { origin: about.id, lookup, labelsOf, seen })
+  const replay = new Replay(rules, { ...span, beforeMs: wanted.beforeMs }, { origin: about.id, lookup, labelsOf, seen })
   const progress = new Progress(span, process.stderr)
   try {
     for await (const batch of readPast(historiesOf(gateway, wanted, span))) {
@@ -94,8 +94,8 @@ async function tryRules(files: readonly string[], options: TryOptions): Promise<
   } finally {
     progress.clear()
   }
-  const { alerts, rules: sums, left } = replay.end()
-  const form: TriedForm = { readings: replay.readings, span, alerts: await chosen(alerts, options), rules: sums, left }
+  const told = replay.end()
+  const form: TriedForm = { ...told, readings: replay.readings, span, alerts: await chosen(told.alerts, options) }
   await (options.json ? printJson(form) : printText(form, chartsMax, pictures, { width, height: chartHeight }))
 }
 
@@ -106,10 +106,11 @@ async function printJson(tried: TriedForm): Promise<void> {
 }
 
 async function printText(tried: TriedForm, chartsMax: number, pictures: Pictures, size: ChartSize): Promise<void> {
-  const { alertsText, chartsText, headText, rulesText } = await import('./try-report.ts')
+  const { alertsText, chartsText, headText, recordingsText, rulesText } = await import('./try-report.ts')
   const terminal = terminalOf(process.stdout)
-  await writeOut(`${headText(tried)}\n${alertsText(tried.alerts, tried.span, terminal)}\n`)
-  await writeOut(rulesText(tried.rules, terminal))
+  await writeOut(`${headText(tried)}\n${alertsText(tried, terminal)}\n`)
+  if (tried.rules.length > 0) await writeOut(rulesText(tried.rules, terminal))
+  await writeOut(recordingsText(tried.recordings, terminal))
   const charts = chartsText(tried, pictures, chartsMax, size, terminal)
   if (charts !== '') await writeOut(`\n${charts}`)
 }
