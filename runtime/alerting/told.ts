@@ -3,11 +3,13 @@
  * alerts are in which state. Counted when somebody asks: nothing is kept for it.
  */
 import { explainRule } from '../../rules/language/explain.ts'
-import { fillPlaceholders, rulesFor } from '../../rules/match.ts'
+import { limitNumber } from '../../rules/judge/threshold.ts'
+import { fillPlaceholders, matchesPattern, rulesFor } from '../../rules/match.ts'
 import type { AlertRule, Limit, Rule } from '../../rules/rule.ts'
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
 import type { Series } from '../store/types.ts'
+import { DeviceLabels } from './device-labels.ts'
 
 export type StateCounts = { readonly pending: number; readonly firing: number; readonly latched: number }
 
@@ -24,10 +26,12 @@ export class RulesTold {
   readonly #store: Store
   readonly #rules: () => readonly Rule[]
   readonly #counts: () => Counts
+  readonly #labels: DeviceLabels
 
   constructor(store: Store, rules: () => readonly Rule[], counts: () => Counts, zone: string) {
     this.zone = zone
     this.#store = store
+    this.#labels = new DeviceLabels(store)
     this.#rules = rules
     this.#counts = counts
   }
@@ -71,7 +75,16 @@ export class RulesTold {
 
   #seriesOf(rule: Rule): readonly Series[] {
     if (this.#store.tables.get(rule.match.table)?.kind !== 'series') return []
-    return [...this.#store.series(rule.match.table)].filter(series => rulesFor([rule], series).length > 0)
+    return [...this.#store.series(rule.match.table)].filter(
+      series => rulesFor([rule], series).length > 0 && this.#hasLabels(rule, series.device),
+    )
+  }
+
+  #hasLabels({ match }: Rule, device: string): boolean {
+    const wanted = Object.entries(match.labels)
+    if (wanted.length === 0) return true
+    const labels = this.#labels.of(device)
+    return wanted.every(([name, pattern]) => Object.hasOwn(labels, name) && matchesPattern(pattern, labels[name] ?? ''))
   }
 
   #limitsOf({ condition }: AlertRule, { device, metric }: Series) {
@@ -86,16 +99,10 @@ export class RulesTold {
     if (limit.kind === 'literal') return { value: limit.value, source: 'literal' }
     const key = fillPlaceholders(limit.key, about)
     const row = this.#store.tables.has(limit.table) ? this.#store.latest(limit.table, key) : undefined
-    const number = row && fieldOf(row.value, limit.field)
-    if (typeof number === 'number') return { value: number, source: `${limit.table}/${key}` }
+    const ofRow = limitNumber({ ...limit, default: undefined }, key, () => row)
+    if (!Number.isNaN(ofRow)) return { value: ofRow, source: `${limit.table}/${key}` }
     return { value: limit.default ?? null, source: 'default' }
   }
-}
-
-function fieldOf(row: Json, field: string | undefined): Json | undefined {
-  if (field === undefined) return row
-  if (typeof row !== 'object' || row === null || !Object.hasOwn(row, field)) return undefined
-  return (row as { readonly [key: string]: Json })[field]
 }
 
 /** Counts out of the states as they are saved: at most some seconds old. */

@@ -3,7 +3,6 @@
  */
 import type { RuleExpression } from '../../rules/expression/scope.ts'
 import type { Rule } from '../../rules/rule.ts'
-import type { Json } from '../reading.ts'
 
 export type Wanted = {
   /** For each series table the patterns of device and metric that any rule looks at. */
@@ -73,19 +72,4 @@ function holdMs(rule: Rule): number {
   if (rule.kind === 'record') return 0
   const { condition, forMs, keepFiringForMs } = rule
   return forMs + keepFiringForMs + (condition.kind === 'absent' ? condition.afterMs : 0)
-}
-
-/** The labels of a row of the table `devices`: `{ labels: { site: "lyon" } }`; numbers and switches as people write them. */
-export function readLabels(value: Json | undefined): Readonly<Record<string, string>> {
-  const labels = fieldsOf(fieldsOf(value)['labels'])
-  return Object.fromEntries(
-    Object.entries(labels)
-      .filter(([, label]) => ['string', 'number', 'boolean'].includes(typeof label))
-      .map(([name, label]) => [name, typeof label === 'string' ? label : JSON.stringify(label)]),
-  )
-}
-
-function fieldsOf(value: Json | undefined): Readonly<Record<string, Json>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
-  return value as Readonly<Record<string, Json>>
 }

@@ -165,7 +165,7 @@ function readText(file: string): string {
 
 /** Rows as they are now, read once: a replay looks them up a million times. */
 async function readRows(gateway: GatewayClient, { records }: Wanted) {
-  const { readLabels } = await import('../../rehearsal/wanted.ts')
+  const { readLabels } = await import('../../alerting/device-labels.ts')
   const tables = new Map<string, Map<string, RowForm>>()
   for (const table of records) {
     const rows = new Map<string, RowForm>()
