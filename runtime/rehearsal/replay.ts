@@ -7,7 +7,7 @@
  * record is made anew and judged in turn; readings of the same name that are stored are passed over.
  */
 import { Judge, type Recorded } from '../../rules/judge/judge.ts'
-import type { Judgement } from '../../rules/judge/life.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Lookup } from '../../rules/judge/threshold.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { PastBatch, PastReading, PastSeries } from './past.ts'
@@ -86,7 +86,11 @@ export class Replay {
     this.#hasBegun = true
     const startMs = Math.max(atMs, this.#story.fromMs - this.#story.beforeMs)
     for (const [table, { judge }] of this.#benches) {
-      judge.resume(startMs, [], this.#known.filter(series => series.table === table))
+      judge.resume(
+        startMs,
+        [],
+        this.#known.filter(series => series.table === table),
+      )
     }
   }
 
@@ -130,7 +134,13 @@ export class Replay {
 
   #readingOf({ table, device, metric, value, timeMs, atMs }: Recorded): PastReading {
     const name = [table, device, metric].join('\0')
-    const series = this.#recordedSeries.get(name) ?? { table, origin: this.#doors.origin, device, metric, unit: undefined }
+    const series = this.#recordedSeries.get(name) ?? {
+      table,
+      origin: this.#doors.origin,
+      device,
+      metric,
+      unit: undefined,
+    }
     this.#recordedSeries.set(name, series)
     return { series, value, arrivalMs: atMs, deviceTimeMs: timeMs, seq: this.#seq }
   }
@@ -152,4 +162,5 @@ function benchOf(rules: readonly Rule[], { beforeMs }: Story, { origin, lookup, 
   return { judge, recent: remembers ? new Recent(beforeMs) : undefined }
 }
 
-const madeKey = ({ table, metric }: { readonly table: string; readonly metric: string }): string => `${table}\0${metric}`
+const madeKey = ({ table, metric }: { readonly table: string; readonly metric: string }): string =>
+  `${table}\0${metric}`

@@ -3,7 +3,7 @@
  * Pure. At most `alertsMax` alerts are kept one by one; beyond that they are counted [I6].
  */
 import type { Recorded } from '../../rules/judge/judge.ts'
-import type { Judgement } from '../../rules/judge/life.ts'
+import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { LimitSource } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Value } from '../reading.ts'

@@ -152,6 +152,64 @@ test('limits are those that are in the table now', async () => {
   }
 })
 
+const windows = `groups:
+  - name: windows
+    rules:
+      - alert: Jumps
+        match: { device: "freezer-*", metric: temperature }
+        expr: delta(10m) > 5
+      - record: warmest
+        match: { device: "freezer-*", metric: temperature }
+        expr: max(1h)
+        interval: 1h
+      - alert: WarmHour
+        match: { metric: warmest }
+        above: -12
+      - alert: BothWarm
+        match: { device: "freezer-2", metric: temperature }
+        expr: value > -15 && last("freezer-1", "temperature") > -15
+`
+
+test('windows are full from the start, other series are looked at, and what is recorded is judged in turn', async () => {
+  const file = join(folder, 'windows.yaml')
+  writeFileSync(file, windows)
+  const tried = async (from: number): Promise<{ alerts: Form[]; summary: Form }> => {
+    const { out, err } = await holdfast([
+      'rules',
+      'try',
+      file,
+      '--json',
+      '--from',
+      String(startMs + from * hourMs),
+      ...at,
+    ])
+    assert.equal(err, '')
+    const lines = out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as Form)
+    return { alerts: lines.slice(0, -1), summary: lines.at(-1)?.['summary'] as Form }
+  }
+  const told = (alerts: Form[]): unknown[] =>
+    alerts
+      .filter(alert => alert['late'] === false)
+      .map(({ rule, device, fired_ms: fired, ended_ms: ended }) => [rule, device, hoursIn(fired), hoursIn(ended)])
+  const { alerts, summary } = await tried(20)
+  assert.deepEqual(told(alerts), [
+    ['Jumps', 'freezer-1', 30, 30 + 9 / 60],
+    ['Jumps', 'freezer-2', 31, 31 + 4 / 60],
+    ['WarmHour', 'freezer-1', 31, 32],
+    ['WarmHour', 'freezer-2', 32, 33],
+  ])
+  assert.deepEqual(
+    (summary['recordings'] as Form[]).map(({ rule }) => rule),
+    ['warmest'],
+  )
+  // Where the story begins in the middle of it all, the end is the same.
+  const from = await tried(30.06)
+  assert.deepEqual(told(from.alerts), told(alerts))
+})
+
 test('people see a table of alerts, a line for each rule, and a picture of each series that one fired for', async () => {
   const { code, out, err } = await run('--from', '2d')
   assert.deepEqual([code, err], [0, ''])

@@ -36,7 +36,9 @@ export function alertsText({ alerts, span: { fromMs }, left }: TriedForm, termin
     marksText(alert),
   ])
   const more = left === 0 ? '' : `and ${grouped(left)} more: shorten the time, or choose with --rule and --device\n`
-  return table(['fired', 'ended', '>lasted', 'alert', 'device', 'metric', '>value', '>limit', ''], rows, terminal) + more
+  return (
+    table(['fired', 'ended', '>lasted', 'alert', 'device', 'metric', '>value', '>limit', ''], rows, terminal) + more
+  )
 }
 
 export function rulesText(rules: readonly TriedRule[], terminal: Terminal): string {
