@@ -10,6 +10,9 @@ import type { AlertRule, SnippetSpec } from '../../rules/rule.ts'
 import type { Store } from '../store/store.ts'
 import { type ReadingEntry, type Series, timeOf } from '../store/types.ts'
 
+/** Devices wait for their acknowledgement while a long snippet is cut: after so many readings they have their turn. */
+const readingsPerTurn = 5_000
+
 /** JSON all through: one that waits for its end is kept in the store. */
 export type Cut = {
   readonly spec: SnippetSpec
@@ -34,6 +37,9 @@ export async function cutSnippet(
   isPart: (entry: ReadingEntry, table: string) => boolean,
 ): Promise<Snippet> {
   const gathered = new Gathered<Series>(seriesOf(store, about), namesOf)
+  // Asked once for each series: a day at ten readings a second is a million of them.
+  const wanted = new Map<Series, boolean>()
+  let read = 0
   for (const table of spec.tables) {
     if (store.tables.get(table)?.kind !== 'series') continue
     for await (const entry of store.query(table, {
@@ -42,7 +48,10 @@ export async function cutSnippet(
       fromMs,
       toMs: toMs + 1,
     })) {
-      if (!inSnippet(spec, about, entry.series) || !isPart(entry, table)) continue
+      if (++read % readingsPerTurn === 0) await new Promise(resolve => setImmediate(resolve))
+      let isWanted = wanted.get(entry.series)
+      if (isWanted === undefined) wanted.set(entry.series, (isWanted = inSnippet(spec, about, entry.series)))
+      if (!isWanted || !isPart(entry, table)) continue
       gathered.add(entry.series, timeOf(entry), entry.value)
     }
   }
