@@ -47,6 +47,72 @@ test('a value on the limit, give or take a tenth for an hour, is one alert and o
   assert.equal((await gateway.alerts()).length, 2)
 })
 
+test('a sensor that is unplugged is told after the configured silence, over a reboot, and behind a neighbour that talks', async t => {
+  const clock = { nowMs: noon }
+  const rules = '      - { alert: Silent, match: { metric: temperature }, absent: 10m }\n'
+  const gateway = await boot(t, rules, clock)
+  const busy = { device: 'freezer-2' }
+  /** The neighbour goes on, once a minute. */
+  const minutes = async (count: number): Promise<void> => {
+    for (let minute = 0; minute < count; minute++) {
+      await gateway.publish(-19, busy)
+      await gateway.pass(minuteMs)
+    }
+  }
+  const firing = (): unknown[] => gateway.told.map(({ device, event, fired_ms }) => [device, event, fired_ms])
+  await gateway.publish(-18)
+  const lastMs = clock.nowMs
+  await minutes(5)
+  await gateway.off()
+  clock.nowMs += minuteMs
+  await gateway.on()
+  await minutes(3)
+  assert.deepEqual(firing(), [])
+  await minutes(2)
+  assert.deepEqual(firing(), [['freezer-1', 'firing', lastMs + 10 * minuteMs]])
+
+  await gateway.publish(-18)
+  await minutes(1)
+  assert.deepEqual(firing().at(-1), ['freezer-1', 'resolved', lastMs + 10 * minuteMs])
+
+  // And while nobody at all says anything, no reading wakes the rules.
+  await gateway.pass(11 * minuteMs)
+  assert.deepEqual(
+    firing()
+      .slice(2)
+      .map(one => (one as unknown[]).slice(0, 2)),
+    [
+      ['freezer-1', 'firing'],
+      ['freezer-2', 'firing'],
+    ],
+  )
+})
+
+test('readings of yesterday that are filled in over the limit page nobody, and stand in the history as late', async t => {
+  const clock = { nowMs: noon }
+  const rules = '      - { alert: Hot, match: { metric: temperature }, above: 8 }\n'
+  const gateway = await boot(t, rules, clock)
+  const publish = (value: number, timeMs: number): Promise<void> => gateway.publish(value, { timeMs })
+  await publish(5, clock.nowMs)
+  await gateway.pass(minuteMs)
+  const yesterday = clock.nowMs - 24 * hourMs
+  for (let minute = 0; minute < 60; minute++)
+    await publish(minute >= 10 && minute < 20 ? 9 : 5, yesterday + minute * minuteMs)
+  await publish(5, clock.nowMs)
+  await gateway.pass(minuteMs)
+  await gateway.pass(hourMs)
+  assert.deepEqual(gateway.told, [])
+  const rows = await gateway.alerts()
+  assert.deepEqual(
+    rows.map(({ late, state, value, fired_ms, resolved_ms }) => [late, state, value, fired_ms, resolved_ms]),
+    [[true, 'resolved', 9, yesterday + 10 * minuteMs, yesterday + 20 * minuteMs]],
+  )
+
+  await publish(9, clock.nowMs)
+  await gateway.settled()
+  assert.deepEqual(events(gateway, 'Hot'), ['firing'])
+})
+
 test('a hold of ten minutes that a reboot interrupts at minute seven fires at minute ten', async t => {
   const clock = { nowMs: noon }
   const rules = '      - { alert: Held, match: { metric: temperature }, above: 8, for: 10m }\n'
