@@ -50,8 +50,12 @@ export function readYaml(text: string): YamlText {
   if (faults.length > 0) {
     return { ok: false, faults: faults.map(fault => ({ ...place(fault.pos[0]), message: plainYaml(fault) })) }
   }
-  const at = ({ path, onKey, offset }: Place): LineColumn =>
-    place((onKey ? keyOffset(document, path) : undefined) ?? valueOffset(document, path, text, offset))
+  // Composed once more for the first place that is asked for: files without fault, which most are, keep no tree of nodes.
+  let nodes: YamlDocument | undefined
+  const at = ({ path, onKey, offset }: Place): LineColumn => {
+    nodes ??= compose(text, new LineCounter()) as YamlDocument
+    return place((onKey ? keyOffset(nodes, path) : undefined) ?? valueOffset(nodes, path, text, offset))
+  }
   return { ok: true, plain: document.toJS({ maxAliasCount: 0 }) ?? {}, at }
 }
 

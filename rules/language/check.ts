@@ -13,12 +13,12 @@ import { circleFaults, recordingOf } from './recordings.ts'
 
 /** The problems of all files together, because the name of an alert is unique over all of them. */
 export function checkOutlines(outlines: readonly FileOutline[], zone: string, expressions: Expressions): Problem[] {
-  const names = new Map<string, string>()
+  const names: Seen = new Map()
   const schedule = scheduleCheck(zone)
   let count = 0
   const own = outlines.flatMap(({ file, groups, at }) => {
     const place = ({ message, ...where }: Fault): Problem => ({ file, ...at(where), message })
-    const groupNames = new Map<string, string>()
+    const groupNames: Seen = new Map()
     return groups.flatMap(({ path, keys, rules }) => {
       const faults = [
         ...unique(groupNames, keys, 'group', 'name', path, place),
@@ -64,8 +64,11 @@ function tooMany(path: Path): Fault {
   return { path, message: `more than ${rulesMax} rules in all files` }
 }
 
+/** Where each name stands first, found out only where it stands twice. */
+type Seen = Map<string, () => string>
+
 function unique(
-  seen: Map<string, string>,
+  seen: Seen,
   keys: RuleOutline,
   what: string,
   key: string,
@@ -76,8 +79,10 @@ function unique(
   if (name === undefined) return []
   const first = seen.get(name)
   if (first !== undefined)
-    return [{ path: [...path, key], message: `${what} "${name.slice(0, 100)}" is there already, at ${first}` }]
-  const { file, line, column } = place({ path: [...path, key], message: '' })
-  seen.set(name, `${file}:${line}:${column}`)
+    return [{ path: [...path, key], message: `${what} "${name.slice(0, 100)}" is there already, at ${first()}` }]
+  seen.set(name, () => {
+    const { file, line, column } = place({ path: [...path, key], message: '' })
+    return `${file}:${line}:${column}`
+  })
   return []
 }
