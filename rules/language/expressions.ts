@@ -5,6 +5,7 @@
 import type { Path } from '../../runtime/document.ts'
 import { type CompiledExpression, compileExpression } from '../expression/compile.ts'
 import type { RuleExpression } from '../expression/scope.ts'
+import { neverTrue, plainFault } from './hints.ts'
 import { type Fault, has, mapOf, type RuleOutline, textOf } from './outline.ts'
 
 type Wants = RuleExpression['gives']
@@ -19,7 +20,7 @@ export function expressionsIn(zone: string): Expressions {
   const known = new Map<string, CompiledExpression>()
   const compile = (text: string, wants: Wants): CompiledExpression => {
     const key = `${wants} ${text}`
-    const compiled = known.get(key) ?? compileExpression(text, { zone, wants })
+    const compiled = known.get(key) ?? plainly(text, compileExpression(text, { zone, wants }))
     known.set(key, compiled)
     return compiled
   }
@@ -29,6 +30,12 @@ export function expressionsIn(zone: string): Expressions {
     return compiled.expression
   }
   return { compile, good }
+}
+
+function plainly(text: string, compiled: CompiledExpression): CompiledExpression {
+  if (!compiled.ok) return { ok: false, fault: plainFault(text, compiled.fault) }
+  const fault = neverTrue(text)
+  return fault ? { ok: false, fault } : compiled
 }
 
 /** What is wrong with the expressions of one rule. */

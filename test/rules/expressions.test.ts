@@ -113,6 +113,47 @@ for (const [what, lines, sentence] of refusals) {
   })
 }
 
+const habits: [what: string, expression: string, sentence: string][] = [
+  ['and', 'value > 80 and metric == "t"', '27: "expr": write && for "and"'],
+  ['or, and not in a text', 'metric == "this or that" or value > 3', '43: "expr": write || for "or"'],
+  ['not', 'not (value > 3)', '16: "expr": write ! for "not", as in !(value > 3)'],
+  [
+    'a range of PromQL',
+    'avg_over_time(t[5m]) > 3',
+    '31: "expr": write the window as an argument, as in avg(5m); which series it is about, match says',
+  ],
+  [
+    'a matcher of PromQL',
+    'device =~ "pump"',
+    '23: "expr": regular expressions are not supported: use startsWith, endsWith, contains, or ==',
+  ],
+  [
+    'a template',
+    '{{ $value }} > 3',
+    '16: "expr": variables of templates have no place here: write value, device or metric',
+  ],
+  ['a per cent', 'value > 80%', '25: "expr": leave the % away: numbers are compared as they come'],
+  ['an arrow', 'value => 80', '22: "expr": write >= for "at least"'],
+  ['a function without brackets', 'previous > 3', '16: "expr": "previous" is a function: write previous(…)'],
+  ['a bracket that is missing', 'avg(5m > 3', '26: "expr": here must be ), not the end'],
+  [
+    'a day that there is not',
+    'weekday() in ["mon", "tuesday"]',
+    '16: "expr": there is no weekday "tuesday": they are mon, tue, wed, thu, fri, sat, sun',
+  ],
+  ['a time that there is not', 'time_of_day() >= "6:00"', '16: "expr": "6:00" is no time of day: write it as 06:30'],
+]
+for (const [what, expression, sentence] of habits) {
+  test(`what people write who come from elsewhere is named: ${what}`, () => {
+    assert.deepEqual(problems(one('alert: A', `expr: ${JSON.stringify(expression)}`)), [`r1.yaml:5:${sentence}`])
+  })
+}
+
+test('a metric that is used as a name is told where metrics are chosen', () => {
+  const [problem = ''] = problems(one('alert: A', 'expr: temperature > 80'))
+  assert.match(problem, /a metric is chosen by match: \{ metric: temperature \}, and what it measures is called value/)
+})
+
 test('faults of expressions come together with those of form, of all rules and files', () => {
   const found = problems(
     one('alert: A', 'expr: valeu > 3', 'four: 5m'),
