@@ -112,6 +112,7 @@ function compileHappenings(entry: TestEntry, startMs: number): Happening[] {
         atMs: at(each.at),
         untilMs: at(each.at) + durationMs(each.for ?? '0'),
         keepsReadings: each.meanwhile === 'kept',
+        isCrash: each.crash === true,
       }),
     ),
     ...(entry.clock ?? []).map(

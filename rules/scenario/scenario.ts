@@ -19,7 +19,12 @@ export type InputReading = {
 
 export type Happening = { readonly atMs: number } & (
   | { readonly kind: 'row'; readonly table: string; readonly key: string; readonly row: Json | undefined }
-  | { readonly kind: 'off'; readonly untilMs: number; readonly keepsReadings: boolean }
+  | {
+      readonly kind: 'off'
+      readonly untilMs: number
+      readonly keepsReadings: boolean
+      readonly isCrash: boolean
+    }
   | { readonly kind: 'jump'; readonly byMs: number }
   | {
       readonly kind: 'ack'

@@ -59,6 +59,9 @@ const row = z
 const restart = z.strictObject({
   at: moment.describe('When the gateway goes off.'),
   for: duration.optional().describe('How long it is off; default 0s.'),
+  crash: yes
+    .optional()
+    .describe('The power fails: what was not on the disk yet is gone, and nothing is closed in order.'),
   meanwhile: z
     .enum(['lost', 'kept'], { error: 'lost or kept' })
     .optional()

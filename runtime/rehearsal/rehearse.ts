@@ -69,7 +69,7 @@ class Play {
       if (!this.#isOff) await this.#goTo(atMs)
       for (const each of now) if (each.kind === 'ack') await this.#acknowledge(each)
       for (const each of expectations) if (each.at.ms === atMs) await this.#look(each)
-      for (const each of now) if (each.kind === 'off') await this.#off(each.untilMs)
+      for (const each of now) if (each.kind === 'off') await this.#off(each)
     }
     const all = await seenAlerts(this.#stage.store, ms => this.#clock.trueAt(ms))
     const hindsight = hindsightOf(startMs, all, readings)
@@ -187,8 +187,8 @@ class Play {
     await this.#goTo(atMs)
   }
 
-  async #off(untilMs: number): Promise<void> {
-    await this.#stage.off()
+  async #off({ untilMs, isCrash }: Extract<Happening, { kind: 'off' }>): Promise<void> {
+    await (isCrash ? this.#stage.crash() : this.#stage.off())
     this.#backMs = untilMs
   }
 
