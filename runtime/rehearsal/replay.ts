@@ -46,6 +46,7 @@ export class Replay {
   readonly #known: PastSeries[] = []
   #hasBegun = false
   #seq = 0
+  #nowMs = 0
   /** Readings of the story proper. */
   readings = 0
 
@@ -97,6 +98,7 @@ export class Replay {
   #judgeOne(bench: Bench, reading: PastReading, deep: number): void {
     const { judge, recent } = bench
     this.#seq = reading.seq
+    this.#nowMs = reading.arrivalMs
     if (recent) {
       // One moment after the other, each with what it asks about; of peers the clocks are their own.
       if (reading.series.origin === this.#doors.origin) this.#advance(bench, reading.arrivalMs - 1)
@@ -114,6 +116,7 @@ export class Replay {
       const dueMs = judge.nextDueMs()
       if (dueMs === undefined || dueMs > toMs) return
       if (recent) this.#warm(bench, dueMs)
+      this.#nowMs = Math.max(this.#nowMs, dueMs)
       this.#take(judge, judge.advance(dueMs))
       this.#judgeRecorded(judge, 0)
     }
@@ -147,7 +150,7 @@ export class Replay {
 
   #take(judge: Judge, judged: readonly Judgement[]): void {
     for (const judgement of judged) {
-      this.#tried.take(judgement)
+      this.#tried.take(judgement, this.#nowMs)
       const { verdict, rule, subject } = judgement
       if (verdict.kind !== 'latched') continue
       const { firedMs, atMs } = verdict

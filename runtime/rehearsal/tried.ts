@@ -75,7 +75,8 @@ export class Tried {
     }
   }
 
-  take({ rule, subject, verdict }: Judgement): void {
+  /** `atMs` is how far the story is: what came late is about an earlier time. */
+  take({ rule, subject, verdict }: Judgement, atMs: number): void {
     const key = [rule.id, subject.origin, subject.device, subject.metric, verdict.late, verdict.firedMs].join('\0')
     const known = this.#standing.get(key)
     switch (verdict.kind) {
@@ -109,6 +110,7 @@ export class Tried {
         this.#standing.delete(key)
         // A sensor that had not been there before: it was not silent, it was new.
         if (rule.condition.kind === 'absent' && known.value === null) return
+        if ((verdict.late ? atMs : verdict.atMs) < this.#fromMs) return
         this.#end({
           ...known,
           endedMs: known.endedMs ?? verdict.atMs,
@@ -138,7 +140,6 @@ export class Tried {
   }
 
   #end(alert: TriedAlert): void {
-    if ((alert.endedMs ?? 0) < this.#fromMs) return
     this.#count(alert, alert.endedMs ?? 0)
     if (this.#ended.length < alertsMax) this.#ended.push(alert)
     else this.#left++
