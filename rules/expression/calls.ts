@@ -122,6 +122,8 @@ function builtInNames(): { readonly functions: ReadonlySet<string>; readonly met
 /** The question of each call of ours, by its node: found before anything is checked or run. */
 const questions = new WeakMap<object, Question>()
 
+export const questionAt = (node: ASTNode): Question | undefined => questions.get(node)
+
 export type Read = { readonly questions: readonly Found[]; readonly fault: ExpressionFault | undefined }
 
 /** All questions of an expression, and the first that makes no sense; calls and durations that nobody knows too. */

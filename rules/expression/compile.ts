@@ -7,7 +7,8 @@
  */
 import type { ParseResult } from '@marcbachmann/cel-js'
 import type { Json, Value } from '../../runtime/reading.ts'
-import { about, addFunctions, readQuestions } from './calls.ts'
+import { about, addFunctions, questionAt, readQuestions } from './calls.ts'
+import { closureOf, elsewhere } from './closures.ts'
 import { clockFault } from './clock-words.ts'
 import { replaceDurations } from './durations.ts'
 import { type Variables, environmentsFor } from './environment.ts'
@@ -61,10 +62,12 @@ export function compileExpression(
     const run = lenient.parse(replaced.text)
     widenNumbers(run.ast)
     readQuestions(run.ast, text)
+    const closure = closureOf(run.ast, questionAt)
     const evaluate = (scope: Scope): Value | undefined => {
       about.scope = scope
       about.clock = clock
-      return wanted(answerOf(run), wants)
+      const answer = closure === undefined ? elsewhere : closure(about)
+      return wanted(answer === elsewhere ? answerOf(run) : answer, wants)
     }
     return { ok: true, expression: { text, gives: wants, needs, evaluate } }
   } catch (error) {
