@@ -16,12 +16,13 @@ import { type Change, type Entry, type Seq, seqZero } from '../../store/types.ts
 import { alertsTable } from '../names.ts'
 import { isAboutStore, pause } from '../retry.ts'
 import { Silences, silencesTable } from '../silences.ts'
-import { alertOf, announcementOf, eventOf, groupAnnouncement, groupOf, type Member } from './announcement.ts'
+import { alertOf, groupOf } from './announcement.ts'
 import * as cases from './case.ts'
 import { Cases, type Tracked, adoptedKey, notifierOwner } from './cases.ts'
 import { type Failure, Jobs, type Publisher } from './jobs.ts'
 import { rulesById } from './rules-by-id.ts'
-import { alertsPerTurn, endedKeptMs, groupBytesMax, sweepEveryMs } from './limits.ts'
+import { Telling } from './telling.ts'
+import { alertsPerTurn, endedKeptMs, sweepEveryMs } from './limits.ts'
 
 export type NotifierOptions = {
   readonly store: Store
@@ -62,6 +63,9 @@ export type NotifierStatus = {
   }
 }
 
+/** What is read from the store anew, all of it together, when a write has failed. */
+type Work = { readonly cases: Cases; readonly jobs: Jobs; readonly telling: Telling }
+
 /** That of the announcer before it, so that nothing is told twice after an update. */
 const cursorName = 'announcer/alerts'
 const retryMs = 1_000
@@ -75,8 +79,7 @@ export class Notifier {
   readonly #actionCounts = { done: 0, failed: 0, givenUp: 0 }
   readonly #troubled = new Set<string>()
   readonly #stop = new AbortController()
-  #cases: Cases
-  #jobs: Jobs
+  #work: Work
   #position: Seq = seqZero
   #savedAt: Seq = seqZero
   #saving: Promise<unknown> = Promise.resolve()
@@ -102,9 +105,7 @@ export class Notifier {
     this.#options = options
     this.#silences = new Silences(options.store, options.log)
     this.#ruleOf = rulesById(options.rules)
-    const { casesNow, jobs } = this.#restore()
-    this.#cases = casesNow
-    this.#jobs = jobs
+    this.#work = this.#restore()
   }
 
   /** Looks now at what is due: the clock has been moved, or the rules are others. */
@@ -124,13 +125,13 @@ export class Notifier {
 
   /** When there is something to tell or to do without another alert; infinity for never. Known once it is settled. */
   get dueMs(): number {
-    return this.#nextDueMs() ?? Number.POSITIVE_INFINITY
+    return this.#nextDueMs()
   }
 
   status(): NotifierStatus {
     let waiting = 0
-    for (const { state } of this.#cases.open.values()) waiting += state.jobs.length
-    const { lastFailure } = this.#jobs
+    for (const { state } of this.#work.cases.open.values()) waiting += state.jobs.length
+    const { lastFailure } = this.#work.jobs
     const silences = this.#silences.inForce(this.#options.now())
     return { ...this.#counts, silences, actions: { ...this.#actionCounts, waiting, lastFailure } }
   }
@@ -150,7 +151,7 @@ export class Notifier {
         await this.#options.store.ready()
         await this.#adopt()
         while (!signal.aborted) await this.#go()
-        await this.#jobs.stop()
+        await this.#work.jobs.stop()
         this.#save('now')
         await this.#saving
       } catch (error) {
@@ -161,29 +162,30 @@ export class Notifier {
         this.#toldFault = reason
         this.#save('now')
         await this.#saving
-        await this.#jobs.stop()
-        const { casesNow, jobs } = this.#restore()
-        this.#cases = casesNow
-        this.#jobs = jobs
+        await this.#work.jobs.stop()
+        this.#work = this.#restore()
         await pause(retryMs, signal)
       }
     }
   }
 
   /** What the store holds, which after a failed write is less than what is in memory. */
-  #restore(): { casesNow: Cases; jobs: Jobs } {
+  #restore(): Work {
     const { store, publish, now, log, alerts, troubled = () => undefined } = this.#options
-    const ruleOf = this.#ruleOf
-    const casesNow = new Cases(store, alerts.groupWaitMs)
+    const [ruleOf, silences] = [this.#ruleOf, this.#silences]
+    const open = new Cases(store, alerts.groupWaitMs)
+    const rowOf = (key: string): AlertRow | undefined => alertOf(store.latest(alertsTable, key)?.value)
+    const { renotifyMs } = alerts
+    const telling = new Telling({ publish, now, rowOf, ruleOf, renotifyMs, silences }, open, this.#counts)
     const doors = { store, publish, now, log, ruleOf, troubled }
-    const jobs = new Jobs(doors, casesNow, this.#actionCounts, this.#troubled, error => {
+    const jobs = new Jobs(doors, open, this.#actionCounts, this.#troubled, error => {
       this.#unsaved ??= error
       this.wake()
     })
     this.#position = store.cursor(cursorName) ?? seqZero
     this.#savedAt = this.#position
     this.#unsaved = undefined
-    return { casesNow, jobs }
+    return { cases: open, jobs, telling }
   }
 
   /** Alerts that the announcer of an earlier version has told of: it kept no states. */
@@ -193,10 +195,10 @@ export class Notifier {
     for await (const { key, value, origin, seq } of store.rows(alertsTable)) {
       const row = alertOf(value)
       if (!row || origin !== store.origin || seq > this.#position || row.late || row.state === 'resolved') continue
-      this.#cases.set(key, cases.adopted(row, groupOf(alerts.groupBy, row)), now())
+      this.#work.cases.set(key, cases.adopted(row, groupOf(alerts.groupBy, row)), now())
     }
     const mark: Change = { kind: 'state', owner: notifierOwner, key: adoptedKey, value: true }
-    await store.commit([...this.#cases.takeUnsaved(), mark], 'now')
+    await store.commit([...this.#work.cases.takeUnsaved(), mark], 'now')
   }
 
   /** One turn, and the sleep after it if nothing is left to do. */
@@ -207,7 +209,7 @@ export class Notifier {
     let hasMoved = true
     try {
       hasMoved = await this.#turn()
-      if (!hasMoved && this.#jobs.running === 0 && (this.#nextDueMs() ?? Number.POSITIVE_INFINITY) > now()) {
+      if (!hasMoved && this.#work.jobs.running === 0 && this.#nextDueMs() > now()) {
         // A cursor that waits for company waits no longer.
         if (settling.length > 0) await this.#options.store.commit([], 'now')
         if (settling.length > 0) await this.#saving
@@ -222,22 +224,23 @@ export class Notifier {
   /** True if anything was read, told or begun. */
   async #turn(): Promise<boolean> {
     const { store, now } = this.#options
+    const { cases: known, jobs, telling } = this.#work
     if (this.#unsaved !== undefined) throw this.#unsaved
-    if (await this.#silences.refresh()) for (const tracked of this.#cases.open.values()) tracked.quietUntilMs = 0
+    if (await this.#silences.refresh()) for (const tracked of known.open.values()) tracked.quietUntilMs = 0
     const entries = await store.read(alertsTable, this.#position, alertsPerTurn)
     let hasMoved = entries.length > 0
     for (const entry of entries) {
       await this.#take(entry)
       this.#position = entry.seq
     }
-    for (const tracked of this.#cases.open.values()) {
+    for (const tracked of known.open.values()) {
       const { key, state } = tracked
-      this.#cases.set(key, cases.notLaterThan(state, now()), now())
+      known.set(key, cases.notLaterThan(state, now()), now())
       this.#repeat(tracked)
-      if (await this.#tell(tracked)) hasMoved = true
-      if (this.#jobs.begin(tracked)) hasMoved = true
+      if (await telling.tell(tracked)) hasMoved = true
+      if (jobs.begin(tracked)) hasMoved = true
     }
-    if (await this.#tellGroups()) hasMoved = true
+    if (await telling.tellGroups()) hasMoved = true
     await this.#sweep()
     this.#save('interval')
     return hasMoved
@@ -246,88 +249,27 @@ export class Notifier {
   async #take(entry: Entry): Promise<void> {
     const { store, alerts, now } = this.#options
     if (entry.kind !== 'record' || entry.origin !== store.origin) return
-    if (entry.value === undefined) return this.#cases.drop(entry.key)
+    if (entry.value === undefined) return this.#work.cases.drop(entry.key)
     const row = alertOf(entry.value)
     // What somebody put into the table by hand is no alert; late alerts are history.
-    if (!row) return this.#cases.drop(entry.key)
+    if (!row) return this.#work.cases.drop(entry.key)
     if (row.late) return
-    const known = this.#cases.open.get(entry.key)
+    const known = this.#work.cases.open.get(entry.key)
     if (!known && row.state === 'resolved') {
       const isHistory = (row.resolved_ms ?? 0) < now() - endedKeptMs
-      if (isHistory || this.#cases.hasEnded(entry.key)) return
+      if (isHistory || this.#work.cases.hasEnded(entry.key)) return
     }
     const state = cases.noticed(known?.state, row, groupOf(alerts.groupBy, row), this.#ruleOf(row.rule), now())
-    const tracked = this.#cases.set(entry.key, state, now())
+    const tracked = this.#work.cases.set(entry.key, state, now())
     if (!tracked) return
     if (known?.state.phase !== state.phase) tracked.isHeld = false
-    await this.#tell(tracked, row)
+    await this.#work.telling.tell(tracked, row)
   }
 
   #repeat({ key, state }: Tracked): void {
     const nowMs = this.#options.now()
     const due = cases.repeatDue(state, this.#ruleOf(state.rule))
-    if (due && due.dueMs <= nowMs) this.#cases.set(key, cases.repeated(state, due.action, nowMs), nowMs)
-  }
-
-  /** Tells of an alert if there is something to tell, and nobody wants silence. True if it did. */
-  async #tell(tracked: Tracked, known?: AlertRow): Promise<boolean> {
-    const { publish, now } = this.#options
-    const { key } = tracked
-    const nowMs = now()
-    if ((this.#tellDueMs(tracked) ?? Number.POSITIVE_INFINITY) > nowMs) return false
-    const row = known ?? this.#row(key)
-    if (!row) {
-      this.#cases.drop(key)
-      return false
-    }
-    const { phase } = tracked.state
-    const silence = phase === 'resolved' ? undefined : this.#silences.over(row, nowMs)
-    if (silence) {
-      tracked.quietUntilMs = silence.untilMs
-      if (!tracked.isHeld) this.#counts.suppressed++
-      tracked.isHeld = true
-      return false
-    }
-    tracked.isHeld = false
-    if (publish) {
-      const { topic, payload } = announcementOf(key, row, tracked.state)
-      const isAgain = eventOf(tracked.state) === 'repeated'
-      await publish(topic, payload, { qos: 1, retain: false })
-      this.#counts.announced++
-      if (isAgain) this.#counts.repeated++
-    }
-    // Its jobs may have moved meanwhile.
-    this.#cases.set(key, cases.wasTold(tracked.state, nowMs), nowMs)
-    return true
-  }
-
-  async #tellGroups(): Promise<boolean> {
-    const { publish, now } = this.#options
-    const nowMs = now()
-    let hasTold = false
-    for (const { labels, keys, dueMs, told } of this.#groups(nowMs)) {
-      if (dueMs > nowMs) continue
-      const members = keys.flatMap((key): Member[] => {
-        const row = this.#row(key)
-        return row ? [{ key, row, isOver: this.#cases.open.get(key)?.state.told === 'resolved' }] : []
-      })
-      if (publish && members.length > 0) {
-        const { topic, payload } = groupAnnouncement(labels, members, groupBytesMax)
-        await publish(topic, payload, { qos: 1, retain: false })
-        this.#counts.groups++
-      }
-      told()
-      for (const key of keys) {
-        const tracked = this.#cases.open.get(key)
-        if (tracked) this.#cases.set(key, cases.groupWasTold(tracked.state), nowMs)
-      }
-      hasTold = true
-    }
-    return hasTold
-  }
-
-  #groups(nowMs: number) {
-    return [...this.#cases.groups.due(key => this.#cases.open.get(key)?.state, nowMs)]
+    if (due && due.dueMs <= nowMs) this.#work.cases.set(key, cases.repeated(state, due.action, nowMs), nowMs)
   }
 
   async #sweep(): Promise<void> {
@@ -335,14 +277,14 @@ export class Notifier {
     const nowMs = now()
     if (Math.abs(nowMs - this.#sweptMs) < sweepEveryMs) return
     this.#sweptMs = nowMs
-    this.#cases.forget(nowMs)
+    this.#work.cases.forget(nowMs)
     const ended = isTimeTrusted() ? this.#silences.sweep(nowMs) : []
     if (ended.length > 0) await store.commit(ended)
   }
 
   /** Not waited for: neither the next alert nor the end of the gateway should wait for a cursor's company. */
   #save(urgency: 'now' | 'interval'): void {
-    const states = this.#unsaved === undefined ? this.#cases.takeUnsaved() : []
+    const states = this.#unsaved === undefined ? this.#work.cases.takeUnsaved() : []
     if (this.#unsaved !== undefined || (states.length === 0 && this.#position === this.#savedAt)) return
     this.#savedAt = this.#position
     const cursor: Change = { kind: 'cursor', name: cursorName, seq: this.#position }
@@ -352,23 +294,17 @@ export class Notifier {
     })
   }
 
-  /** The next moment at which something is to be told or done, by what is known now. */
-  #nextDueMs(): number | undefined {
-    let next = Number.POSITIVE_INFINITY
-    for (const tracked of this.#cases.open.values()) {
+  /** The next moment at which something is to be told or done, by what is known now; Infinity for never. */
+  #nextDueMs(): number {
+    const { cases: known, telling } = this.#work
+    let next = telling.groupsDueMs()
+    for (const tracked of known.open.values()) {
       const { state, isBusy } = tracked
       const repeatMs = cases.repeatDue(state, this.#ruleOf(state.rule))?.dueMs
       const jobMs = isBusy ? undefined : state.jobs[0]?.dueMs
-      for (const ms of [this.#tellDueMs(tracked), repeatMs, jobMs]) if (ms !== undefined && ms < next) next = ms
+      for (const ms of [telling.dueMs(tracked), repeatMs, jobMs]) if (ms !== undefined && ms < next) next = ms
     }
-    for (const { dueMs } of this.#groups(this.#options.now())) if (dueMs < next) next = dueMs
-    return next === Number.POSITIVE_INFINITY ? undefined : next
-  }
-
-  #tellDueMs({ state, quietUntilMs }: Tracked): number | undefined {
-    const dueMs = cases.tellDueMs(state, this.#ruleOf(state.rule)?.renotifyMs ?? this.#options.alerts.renotifyMs)
-    if (dueMs === undefined || state.phase === 'resolved') return dueMs
-    return Math.max(dueMs, quietUntilMs)
+    return next
   }
 
   async #sleep(): Promise<void> {
@@ -376,7 +312,7 @@ export class Notifier {
     if (this.#isAwake || this.#stop.signal.aborted) return
     const end = new AbortController()
     this.#wake = () => end.abort()
-    const dueMs = this.#nextDueMs() ?? Number.POSITIVE_INFINITY
+    const dueMs = this.#nextDueMs()
     const timer = setTimeout(this.#wake, Math.min(Math.max(dueMs - now(), 10), sleepMsMax))
     const waits = [store.waitPast(alertsTable, this.#position, end.signal)]
     if (store.tables.has(silencesTable)) waits.push(store.waitPast(silencesTable, this.#silences.seen, end.signal))
@@ -384,9 +320,5 @@ export class Notifier {
     clearTimeout(timer)
     end.abort()
     this.#wake = () => undefined
-  }
-
-  #row(key: string): AlertRow | undefined {
-    return alertOf(this.#options.store.latest(alertsTable, key)?.value)
   }
 }
