@@ -42,3 +42,32 @@ it('giving all readings between two moments at once changes nothing: walking fro
     { numRuns: 15 },
   )
 })
+
+it('a restart or a power cut at any moment changes no alert', async () => {
+  const kept = rules
+    .split('\n')
+    .filter(line => !line.includes('absent'))
+    .join('\n')
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(values, { minLength: 1, maxLength: 3 }),
+      fc.array(fc.tuple(minute, fc.boolean()), { minLength: 1, maxLength: 4 }),
+      async (series, cuts) => {
+        const moments = new Map(cuts)
+        const body = [
+          'input_series:',
+          ...series.map(
+            (each, index) => `  - { series: d-${index}/t, interval: ${50 + 7 * index}s, values: ${each.join(' ')} }`,
+          ),
+          'alert_rule_test:',
+          '  - { eval_time: 75m }',
+          '  - { eval_time: 90m, exp_alerts: [{ state: resolved, exp_labels: { device: none } }] }',
+        ].join('\n')
+        const restarts = [...moments].map(([at, isCrash]) => `{ at: ${at}, crash: ${isCrash} }`)
+        const cut = `${body}\nrestart: [${restarts.join(', ')}]`
+        assert.deepEqual((await play(kept, cut)).map(told), (await play(kept, body)).map(told), cut)
+      },
+    ),
+    { numRuns: 12 },
+  )
+})
