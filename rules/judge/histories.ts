@@ -18,25 +18,29 @@ export type Need = {
   readonly takes: (series: JudgedSeries) => boolean
   /** All with an own time from here on; undefined where no window is kept. */
   readonly fromMs: number | undefined
-  /** Besides, so many of the newest. */
+  /** Besides, back from the end of the log: so many that are not late, and what came late since then. */
   readonly newest: number
+  readonly isLate: (reading: JudgedReading) => boolean
   readonly nowMs: number
   readonly missing: Missing
   readonly kept: Kept
 }
 
-/** How much of a series is late, as its lag says now. */
-type LateBy = (reading: JudgedReading) => number
+export type HistoryDoors = {
+  /** Whether a reading of a series belongs to a group that a rule judges. */
+  readonly judges: (rule: RuleInForce, series: JudgedSeries) => boolean
+  /** By how much a reading is late, as the lag of its series is now. */
+  readonly lateBy: (reading: JudgedReading) => number
+}
 
 const nothing: readonly Need[] = []
 
 export class Histories {
   readonly #cold = new Set<Kept>()
-  readonly #judges: (rule: RuleInForce, series: JudgedSeries) => boolean
+  readonly #doors: HistoryDoors
 
-  /** `judges`: whether a reading of a series belongs to a group that a rule judges. */
-  constructor(judges: (rule: RuleInForce, series: JudgedSeries) => boolean) {
-    this.#judges = judges
+  constructor(doors: HistoryDoors) {
+    this.#doors = doors
   }
 
   keep(needs: HistoryNeeds, whose: { readonly entry?: SeriesEntry; readonly track?: Track }): Kept {
@@ -66,14 +70,13 @@ export class Histories {
   }
 
   /** In the order of their log, each once. */
-  fill({ kept, missing, nowMs }: Need, readings: Iterable<JudgedReading>, lateBy: LateBy): void {
+  fill({ kept, missing, nowMs, isLate }: Need, readings: Iterable<JudgedReading>): void {
     const { feed, entry, track } = kept
     feed.begin(missing, nowMs)
     this.#cold.delete(kept)
-    const lateAfterMs = entry?.lateAfterMs ?? track?.rule.lateAfterMs ?? 0
     for (const reading of readings) {
       const { value, arrivalMs, series } = reading
-      if (lateBy(reading) > lateAfterMs) feed.note(value, timeOf(reading), arrivalMs, series.device)
+      if (isLate(reading)) feed.note(value, timeOf(reading), arrivalMs, series.device)
       else {
         feed.add(value, timeOf(reading), arrivalMs, series.device)
         if (track) track.about = series
@@ -92,19 +95,21 @@ export class Histories {
     }
   }
 
-  #whose({ entry, track }: Kept): Pick<Need, 'device' | 'metric' | 'takes'> {
+  #whose({ entry, track }: Kept): Pick<Need, 'device' | 'metric' | 'takes' | 'isLate'> {
+    const lateAfterMs = entry?.lateAfterMs ?? track?.rule.lateAfterMs ?? 0
+    const isLate = (reading: JudgedReading): boolean => this.#doors.lateBy(reading) > lateAfterMs
     if (!track) {
       const { origin, device, metric } = entry?.series ?? { origin: '', device: '', metric: '' }
       const takes = (series: JudgedSeries): boolean =>
         series.device === device && series.metric === metric && series.origin === origin
-      return { device, metric, takes }
+      return { device, metric, takes, isLate }
     }
     const { inForce, subject, rule } = track
     const takes = (series: JudgedSeries): boolean => {
       if (rule.per !== 'all' && (series.origin !== subject.origin || series.device !== subject.device)) return false
-      return this.#judges(inForce, series)
+      return this.#doors.judges(inForce, series)
     }
-    return { device: subject.device, metric: subject.metric, takes }
+    return { device: subject.device, metric: subject.metric, takes, isLate }
   }
 
   /** Windows may have lost what this moment needs: the clock of a device jumped. */

@@ -79,7 +79,10 @@ export class Judge {
   constructor(rules: readonly Rule[], doors: JudgeDoors) {
     this.#doors = doors
     this.#table = rules[0]?.match.table ?? ''
-    this.#histories = new Histories((rule, series) => this.#tracks.judges(rule, series))
+    this.#histories = new Histories({
+      judges: (rule, series) => this.#tracks.judges(rule, series),
+      lateBy: ({ series, arrivalMs, deviceTimeMs }) => this.#tracks.lagOf(series).excessMs(arrivalMs, deviceTimeMs),
+    })
     this.#tracks = new Tracks(rules, doors, this.#histories, track => this.#life.begin(track))
     this.#life = new Life(this.#deadlines, doors.mayFire, track => this.#tracks.changed(track))
     this.#answers = new Answers(doors, this.#tracks)
@@ -107,9 +110,7 @@ export class Judge {
   }
 
   fill(need: Need, readings: readonly JudgedReading[]): void {
-    const lateBy = ({ series, arrivalMs, deviceTimeMs }: JudgedReading): number =>
-      this.#tracks.lagOf(series).excessMs(arrivalMs, deviceTimeMs)
-    this.#histories.fill(need, readings, lateBy)
+    this.#histories.fill(need, readings)
     const { entry, track } = need.kept
     const arrivalMs = readings.reduce(
       (newest, reading) => Math.max(newest, reading.arrivalMs),

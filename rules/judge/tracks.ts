@@ -63,7 +63,7 @@ export class Tracks {
     }
   }
 
-  /** Opens what has something to say without a reading: tracks that are not at rest, silences, and rules with moments. */
+  /** Opens what has something to say without a reading of its own: not at rest, silent, at moments, or of another series. */
   resume(savedKeys: Iterable<string>, known: Iterable<JudgedSeries>): void {
     const byName = new Map<string, JudgedSeries>()
     for (const series of known) byName.set(trackKey('', series), series)
@@ -78,10 +78,9 @@ export class Tracks {
       if (series && rule.rule.per === 'series') this.of(series)
       this.track(rule, series ?? { ...parts, unit: undefined })
     }
-    const unasked = this.rules.filter(rule => rule.speaksUnasked)
-    const index = new RuleIndex(unasked)
+    const index = new RuleIndex(this.rules.filter(({ speaksUnasked, others }) => speaksUnasked || others.length > 0))
     for (const series of byName.values()) if (index.matching(series).length > 0) this.of(series)
-    for (const rule of unasked) this.#openNamed(rule)
+    for (const rule of this.rules) if (rule.speaksUnasked) this.#openNamed(rule)
   }
 
   /** What is known of a series. */
@@ -119,9 +118,11 @@ export class Tracks {
     this.#byKey.set(key, track)
     rule.tracks.add(track)
     rule.ordered = undefined
-    for (const { device = subject.device, metric } of rule.others) {
-      const other = { ...subject, device, metric, unit: undefined }
-      at(this.#lookers, trackKey('', other)).push(track)
+    for (const { device, metric } of rule.others) {
+      // Of all devices together "the same device" is that of each reading: there nobody can be told.
+      if (device === undefined && isManyDevices(rule.rule)) continue
+      const other = { ...subject, device: device ?? subject.device, metric, unit: undefined }
+      insert(at(this.#lookers, trackKey('', other)), track)
       this.#entryOf(other)
     }
     this.#opened(track)
@@ -212,6 +213,11 @@ export class Tracks {
       .matching(series)
       .filter(({ match }) => this.#hasLabels(match, series.device))
       .map(rule => this.track(rule, this.#subjectOf(rule.rule, series)))
+    for (const { rule, inForce } of entry.tracks) {
+      const others = isManyDevices(rule) ? inForce.others : []
+      for (const { device, metric } of others)
+        if (device === undefined) this.#entryOf({ ...series, metric, unit: undefined })
+    }
     const lateness = entry.tracks.map(({ rule }) => rule.lateAfterMs)
     entry.toleranceMs = Math.max(Math.min(lateAfterMsDefault, ...lateness), lagStepMs)
     entry.lateAfterMs = lateness.length > 0 ? Math.max(...lateness) : lateAfterMsDefault
@@ -261,12 +267,29 @@ export class Tracks {
   }
 }
 
+function isManyDevices({ per, match }: Rule): boolean {
+  return per === 'all' && match.device.includes('*')
+}
+
 const noTracks: readonly Track[] = []
 
 function at<Item>(lists: Map<string, Item[]>, key: string): Item[] {
   const known = lists.get(key) ?? []
   lists.set(key, known)
   return known
+}
+
+/** In the order of rules and keys: who came first must not matter after a restart. */
+function insert(tracks: Track[], track: Track): void {
+  let [low, high] = [0, tracks.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const other = tracks[middle]
+    const isBefore = other && (other.rank < track.rank || (other.rank === track.rank && other.key < track.key))
+    if (isBefore) low = middle + 1
+    else high = middle
+  }
+  if (tracks[low] !== track) tracks.splice(low, 0, track)
 }
 
 function savedOf({ rule, state, late, heardMs }: Track): Json | undefined {
