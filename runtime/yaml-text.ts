@@ -108,7 +108,10 @@ function ownFaults(document: YamlDocument): Fault[] {
       }
     },
     Alias(_, alias) {
-      add(alias.range, 'aliases (&name, *name) are not supported here: write the value out')
+      // One without a name has been told already.
+      if (alias.source === '') return
+      const hint = 'write the value out, and put a text that begins with * in quotes'
+      add(alias.range, `aliases (&name, *name) are not supported here: ${hint}`)
     },
   })
   return faults

@@ -5,7 +5,7 @@
 import type { Path } from '../../runtime/document.ts'
 import { type CompiledExpression, compileExpression } from '../expression/compile.ts'
 import type { RuleExpression } from '../expression/scope.ts'
-import { neverTrue, plainFault } from './hints.ts'
+import { plainFault } from './hints.ts'
 import { type Fault, has, mapOf, type RuleOutline, textOf } from './outline.ts'
 
 type Wants = RuleExpression['gives']
@@ -33,9 +33,7 @@ export function expressionsIn(zone: string): Expressions {
 }
 
 function plainly(text: string, compiled: CompiledExpression): CompiledExpression {
-  if (!compiled.ok) return { ok: false, fault: plainFault(text, compiled.fault) }
-  const fault = neverTrue(text)
-  return fault ? { ok: false, fault } : compiled
+  return compiled.ok ? compiled : { ok: false, fault: plainFault(text, compiled.fault) }
 }
 
 /** What is wrong with the expressions of one rule. */
@@ -60,8 +58,11 @@ function expressionKeys(rule: RuleOutline): { key: string; text: string; wants: 
   return clear === undefined || clear === '' ? [violated] : [violated, { key: 'clear', text: clear, wants: 'bool' }]
 }
 
-/** Questions about the one device, where the rule stands for many. */
+/** Questions about one device where the rule stands for many, and about many where it stands for one. */
 function subjectFaults(rule: RuleOutline, { needs }: RuleExpression): string[] {
+  if (needs.own.devices && rule['per'] !== 'all') {
+    return ['devices() counts the devices of a group, and this rule looks at one: say per: all']
+  }
   const device = textOf(mapOf(rule['match'])?.['device']) ?? '*'
   if (rule['per'] !== 'all' || !device.includes('*')) return []
   const other = needs.others.find(each => each.device === undefined)

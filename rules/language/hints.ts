@@ -1,7 +1,6 @@
 /**
- * What people write in expressions who come from somewhere else: PromQL, SQL, templates, or plain English. Pure. Asked where
- * an expression was refused, so that what is written by mistake is named, and not the character where reading it ended; and
- * of good ones, where a text is compared with something that it never is.
+ * What people write in expressions who come from somewhere else: PromQL, SQL, templates, or plain English. Pure. Asked only
+ * where an expression was refused, so that what is written by mistake is named, and not the character where reading ended.
  */
 import type { ExpressionFault } from '../expression/faults.ts'
 import { textCharactersMax } from '../expression/limits.ts'
@@ -57,22 +56,6 @@ export function plainFault(text: string, fault: ExpressionFault): ExpressionFaul
   if (questionNames.has(name)) return { ...fault, message: `"${name}" is a function: write ${name}(…)` }
   const hint = `a metric is chosen by match: { metric: ${name} }, and what it measures is called value`
   return { ...fault, message: `${fault.message}; ${hint}` }
-}
-
-const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
-
-/** Comparisons that never come true, and are no faults of the language. */
-export function neverTrue(text: string): ExpressionFault | undefined {
-  const said = /\bweekday\(\) ?(?:[=!]=|in) ?\[?(["'a-z, ]{1,200})/g
-  for (const { index, 1: list = '' } of text.matchAll(said)) {
-    const wrong = [...list.matchAll(/["']([a-z]{1,20})["']/g)].find(([, day = '']) => !weekdays.includes(day))
-    if (wrong) return { message: `there is no weekday "${wrong[1]}": they are ${weekdays.join(', ')}`, offset: index }
-  }
-  for (const { index, 1: time = '' } of text.matchAll(/\btime_of_day\(\) ?[=!<>]=? ?["']([^"']{0,20})["']/g)) {
-    if (!/^([01]\d|2[0-4]):[0-5]\d$/.test(time))
-      return { message: `"${time}" is no time of day: write it as 06:30`, offset: index }
-  }
-  return undefined
 }
 
 /** Texts in quotes blanked out: what stands in them is nobody's mistake. */
