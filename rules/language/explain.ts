@@ -23,7 +23,6 @@ export function explainRule(rule: Rule): Explanation {
 
 function explainAlert(rule: AlertRule): Explanation {
   const { condition, forMs, keepFiringForMs, latch, flapping, moments, per, actions } = rule
-  const lasts = forMs === 0 ? '' : ` for ${formatDuration(forMs)}`
   const also = [
     ...momentWords(moments),
     ...(per === 'series'
@@ -36,13 +35,18 @@ function explainAlert(rule: AlertRule): Explanation {
         ]),
     ...actions.map(actionWords),
   ]
-  const ends = [endWords(condition), keepFiringForMs === 0 ? '' : ` for ${formatDuration(keepFiringForMs)}`].join('')
+  const ends = lasting(endWords(condition), keepFiringForMs)
   return {
     watches: watchedWords(rule.match),
-    fires: `${fireWords(rule, condition)}${lasts}`,
+    fires: lasting(fireWords(rule, condition), forMs),
     ends: latch ? `${ends}, and then somebody has acknowledged it` : ends,
     also,
   }
+}
+
+/** `has been so for 30s`, or `is so` where no time has to pass. */
+function lasting(words: string, ms: number): string {
+  return ms === 0 ? words.replace(/ has been /, ' is ') : `${words} for ${formatDuration(ms)}`
 }
 
 function explainRecording({ match, per, expression, metric, table, moments }: RecordRule): Explanation {

@@ -38,12 +38,12 @@ test('a limit out of a table is told with what counts without its row', () => {
 
 test('a band, an expression and a silence each have their words', () => {
   const band = explainRule(ruleOf({ above: { kind: 'literal', value: 8 }, below: { kind: 'literal', value: 2 } }))
-  assert.equal(band.fires, 'when the value has been above 8 or below 2')
-  assert.equal(band.ends, 'when it has been between the two')
+  assert.equal(band.fires, 'when the value is above 8 or below 2')
+  assert.equal(band.ends, 'when it is between the two')
   const expression = explainRule(
     ruleOf({ condition: { kind: 'expression', violated: said('value == "open"\n  && age() > 3'), clear: undefined } }),
   )
-  assert.equal(expression.fires, 'when `value == "open" && age() > 3` has been true')
+  assert.equal(expression.fires, 'when `value == "open" && age() > 3` is true')
   const silent = explainRule(ruleOf({ condition: { kind: 'absent', afterMs: 600_000 }, per: 'all' }))
   assert.equal(silent.fires, 'when none of them said anything for 10m')
   assert.equal(silent.ends, 'when a reading has come')

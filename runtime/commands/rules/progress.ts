@@ -18,8 +18,8 @@ export class Progress {
   }
 
   at(ms: number, readings: number): void {
-    if (!this.#isShown) return
     const { fromMs, toMs } = this.#span
+    if (!this.#isShown || ms === 0) return
     const share = Math.min(1, Math.max(0, (ms - fromMs) / Math.max(1, toMs - fromMs)))
     const bar = '█'.repeat(Math.floor(share * cells)).padEnd(cells, '░')
     const day = Number.isFinite(ms) ? new Date(Math.min(ms, toMs)).toISOString().slice(0, 16) : ''

@@ -29,6 +29,7 @@ type TryOptions = ClientOptions & {
 }
 
 const chartHeight = 6
+const widthMin = 40
 const widthMax = 160
 const widthDefault = 80
 
@@ -78,7 +79,9 @@ async function tryRules(files: readonly string[], options: TryOptions): Promise<
   const wanted = wantedBy(rules)
   const { lookup, labelsOf } = await readRows(gateway, wanted)
 
-  const width = Math.min(widthMax, process.stdout.columns ?? widthDefault)
+  const { columns } = process.stdout
+  // A terminal that does not know its width says 0, and a pipe says nothing.
+  const width = columns >= widthMin ? Math.min(widthMax, columns) : widthDefault
   const { traceColumns } = await import('./chart.ts')
   const pictures = new drawing.Pictures(rules, span, traceColumns(width), (limit, series) =>
     limitNumber(limit, limit.kind === 'row' ? fillPlaceholders(limit.key, series) : undefined, lookup),
