@@ -43,10 +43,11 @@ const { expression } = fc.letrec<{ expression: string; list: string }>(tie => {
   }
 })
 
-const value: fc.Arbitrary<Value | undefined> = fc.oneof(
-  fc.constantFrom<(Value | undefined)[]>(undefined, 0, 3, -2.5, 81, 'open', 'a', '', true, false),
-  fc.constantFrom<Value[]>({ x: 3 }, { x: 'open' }, { y: 1 }, [], [3, 'a'], [[1]]),
-)
+const numbers: Value[] = [0, 3, -2.5, 81]
+const texts: Value[] = ['open', 'a', '']
+const objects: Value[] = [{ x: 3 }, { x: 'open' }, { y: 1 }, [], [3, 'a'], [[1]]]
+const values: (Value | undefined)[] = [undefined, true, false, ...numbers, ...texts, ...objects]
+const value = fc.constantFrom(...values)
 
 const scope: fc.Arbitrary<Scope> = fc.tuple(value, value, fc.boolean()).map(([value, previous, isKnown]) =>
   scopeOf(
@@ -79,6 +80,30 @@ describe('an expression that is run the quick way', () => {
       { numRuns: 1_500 },
     )
     assert.ok(compared > 1_000, `${compared} compared`)
+  })
+
+  test('answers what the library answers for every operator between values of every kind', () => {
+    const texts = '+ - * == != < <= > >= && ||'.split(' ').map(operator => `value ${operator} previous()`)
+    const more = ['!value', '-value', 'value ? 1 : 2', 'value in [3, "a", true]', 'value.x', 'value[0]', 'value["x"]']
+    for (const text of [...texts, ...more, 'value.startsWith(previous())', 'value.contains("p")']) {
+      const [quick, library] = [text, `dyn(${text})`].map(each =>
+        compileExpression(each, { zone: 'UTC', wants: 'any' }),
+      )
+      assert.ok(quick?.ok && library?.ok, text)
+      for (const value of values) {
+        for (const previous of values) {
+          const scope = scopeOf({
+            ...(value !== undefined && { value }),
+            ...(previous !== undefined && { previous: structuredClone(previous) }),
+          })
+          assert.deepEqual(
+            quick.expression.evaluate(scope),
+            library.expression.evaluate(scope),
+            `${text}: ${JSON.stringify([value, previous])}`,
+          )
+        }
+      }
+    }
   })
 
   test('has no answer for a division by zero', () => {
