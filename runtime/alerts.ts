@@ -27,6 +27,7 @@ export async function openAlerting(house: House, store: Store, keeper: Timekeepe
     graceMs,
     activeMax: config.alerts.activeMax,
     alerts: selfAlerts,
+    boot: time.clock.boot,
   })
   let turn = Promise.resolve()
   const rulebook = new Rulebook({

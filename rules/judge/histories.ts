@@ -69,13 +69,15 @@ export class Histories {
     })
   }
 
-  /** In the order of their log, each once. */
-  fill({ kept, missing, nowMs, isLate }: Need, readings: Iterable<JudgedReading>): void {
+  /** In the order of their log, each once. Gives when the last of them arrived; -Infinity if there was none. */
+  fill({ kept, missing, nowMs, isLate }: Need, readings: Iterable<JudgedReading>): number {
+    let heardMs = Number.NEGATIVE_INFINITY
     const { feed, entry, track } = kept
     feed.begin(missing, nowMs)
     this.#cold.delete(kept)
     for (const reading of readings) {
       const { value, arrivalMs, series } = reading
+      if (arrivalMs > heardMs) heardMs = arrivalMs
       if (isLate(reading)) feed.note(value, timeOf(reading), arrivalMs, series.device)
       else {
         feed.add(value, timeOf(reading), arrivalMs, series.device)
@@ -83,6 +85,7 @@ export class Histories {
         if (entry) remember(entry, reading)
       }
     }
+    return heardMs
   }
 
   /** The next reading: of its series, and of the groups that it belongs to. */

@@ -109,15 +109,12 @@ export class Judge {
     return this.#histories.cold(Math.min(atMs, this.#deadlines.first?.dueMs ?? atMs), reading, entry)
   }
 
-  fill(need: Need, readings: readonly JudgedReading[]): void {
-    this.#histories.fill(need, readings)
+  /** In the order of their log, each once; they may be many, and are asked for once. */
+  fill(need: Need, readings: Iterable<JudgedReading>): void {
+    const heardMs = this.#histories.fill(need, readings)
     const { entry, track } = need.kept
-    const arrivalMs = readings.reduce(
-      (newest, reading) => Math.max(newest, reading.arrivalMs),
-      Number.NEGATIVE_INFINITY,
-    )
     for (const each of track ? [track] : (entry?.tracks ?? [])) {
-      if (arrivalMs > each.heardMs) this.#life.hear(each, arrivalMs)
+      if (heardMs > each.heardMs) this.#life.hear(each, heardMs)
     }
   }
 

@@ -11,19 +11,18 @@ import { cursorOf } from './names.ts'
 import { retired } from './retire.ts'
 import { whenWritable } from './retry.ts'
 import type { SelfAlert } from './self-alerts.ts'
-import type { AlertingOptions, Shared } from './shared.ts'
+import type { AlertingOptions, Counts, Shared } from './shared.ts'
 import { Silences } from './silences.ts'
 import { Watcher } from './watcher.ts'
 
-export type AlertingStatus = JudgeCounts & {
-  /** Undefined: any number may fire at once. */
-  readonly activeMax: number | undefined
-  /** Since the start: readings that came late, rules asked, alerts begun and ended. */
-  readonly late: number
-  readonly evaluations: number
-  readonly raised: number
-  readonly resolved: number
-}
+export type AlertingStatus = JudgeCounts &
+  Readonly<Counts> & {
+    /** Undefined: any number may fire at once. */
+    readonly activeMax: number | undefined
+    /** Since the start: readings that came late, and rules asked. */
+    readonly late: number
+    readonly evaluations: number
+  }
 
 const tooMany = 'TooManyAlerts'
 
@@ -43,7 +42,7 @@ export class Alerting {
       ...options,
       labels: new DeviceLabels(store),
       silences: new Silences(store, log),
-      counts: { raised: 0, resolved: 0 },
+      counts: { raised: 0, resolved: 0, recorded: 0, unrecorded: 0 },
       mayFire: () => this.#sum(watcher => watcher.judge.counts().firing) < activeMaxOf(options),
       judged: () => this.#lookForRoom(),
     }

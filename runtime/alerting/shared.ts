@@ -15,12 +15,23 @@ export type AlertingOptions = {
   readonly activeMax?: number
   /** Where an alert on the gateway itself is raised while there is no room for more. */
   readonly alerts?: SelfAlertDoor
+  /** The boot that readings made now name, while its clock cannot be trusted. */
+  readonly boot?: () => string | undefined
+}
+
+/** Since the start. */
+export type Counts = {
+  raised: number
+  resolved: number
+  /** Readings that rules have made, and those that could not be stored. */
+  recorded: number
+  unrecorded: number
 }
 
 export type Shared = AlertingOptions & {
   readonly labels: DeviceLabels
   readonly silences: Silences
-  readonly counts: { raised: number; resolved: number }
+  readonly counts: Counts
   /** Whether there is room for one more alert that fires. */
   readonly mayFire: () => boolean
   /** Something was judged: there may be room again, or none any more. */

@@ -10,27 +10,33 @@ import { Judge } from '../../rules/judge/judge.ts'
 import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import { messageOf } from '../errors.ts'
-import { type Change, type Entry, type Seq, seqZero } from '../store/types.ts'
+import { type Entry, type Seq, seqZero } from '../store/types.ts'
 import { Afters } from './afters.ts'
 import { HeardAcks } from './heard-acks.ts'
 import { HeardLabels } from './heard-labels.ts'
 import type { Hearing } from './hearing.ts'
 import { cursorOf, owner } from './names.ts'
 import { Raising } from './raising.ts'
+import { Recording } from './recording.ts'
 import { isAboutStore, pause, retryMs } from './retry.ts'
+import { Saving } from './saving.ts'
 import type { Shared } from './shared.ts'
+import { Warming } from './warm.ts'
 
 /** Alerts of one commit; but those of one moment stay together. */
 const raisedMax = 64
 
-/** State and cursor are saved at least this often while nothing fires. */
-const saveEveryMs = 2_000
+/** The place is saved at least this often while there are readings but nothing fires, and while only time passes. */
+const saveEveryMs = { readings: 2_000, time: 60_000 }
 
 /** What is made anew from the store whenever judging begins. */
 type Bench = {
   readonly judge: Judge
   readonly afters: Afters
   readonly raising: Raising
+  readonly warming: Warming
+  readonly recording: Recording
+  readonly saving: Saving
   readonly hearings: readonly Hearing[]
 }
 
@@ -42,15 +48,14 @@ export class Watcher {
   readonly #shared: Shared
   #bench: Bench
   #position: Seq = seqZero
-  #savedAt: Seq = seqZero
-  #savedMs = 0
-  #unsaved: unknown
   /** The last fault in the log: one that stays is told once. */
   #told: string | undefined
   /** Who waits until all is judged. */
   #asking: (() => void)[] = []
   #sleeping: AbortController | undefined
   #hasEnded = false
+  /** What it has taken in hand is not on the disk yet, though its place is past it. */
+  #isAtWork = true
 
   constructor(table: string, rules: readonly Rule[], shared: Shared) {
     this.#table = table
@@ -100,13 +105,13 @@ export class Watcher {
     this.#sleeping?.abort()
   }
 
-  /** False while there is something that it would judge now. */
+  /** False while there is something that it would judge now, or is judging. */
   get isSettled(): boolean {
     const { store, now, graceMs } = this.#shared
     const isHeard = !this.#bench.hearings.some(hearing => hearing.isWaiting)
-    return (
-      isHeard && !this.isAdmitting && store.head(this.#table) <= this.#position && this.#nextDueMs > now() - graceMs
-    )
+    if (this.#hasEnded) return true
+    const isIdle = !this.#isAtWork && isHeard && !this.isAdmitting && !this.#bench.saving.isBusy
+    return isIdle && store.head(this.#table) <= this.#position && this.dueMs > now() - graceMs
   }
 
   /** There is an alert that waited for room, and now there is some. */
@@ -114,13 +119,8 @@ export class Watcher {
     return this.judge.counts().refused > 0 && this.#shared.mayFire()
   }
 
-  /** Infinity if there is nothing to wait for. */
   /** When it has something to judge without another reading; infinity for never. */
   get dueMs(): number {
-    return this.#nextDueMs
-  }
-
-  get #nextDueMs(): number {
     const { judge, afters } = this.#bench
     return Math.min(...[judge.nextDueMs(), afters.nextDueMs()].map(ms => ms ?? Number.POSITIVE_INFINITY))
   }
@@ -130,7 +130,7 @@ export class Watcher {
   }
 
   #restore(): Bench {
-    const { store, now, labels, mayFire } = this.#shared
+    const { store, now, log, labels, mayFire, counts } = this.#shared
     const judge = new Judge(this.#rules, {
       origin: store.origin,
       lookup: (records, key) => store.latest(records, key),
@@ -140,43 +140,67 @@ export class Watcher {
     })
     judge.resume(now(), store.states(owner).keys(), store.series(this.#table))
     this.#position = store.cursor(this.#cursor) ?? seqZero
-    this.#savedAt = this.#position
-    this.#unsaved = undefined
     const afters = new Afters(store, this.#table)
+    const recording = new Recording(store)
     const hearings = [new HeardAcks(this.#table, this.#shared), new HeardLabels(this.#rules, this.#shared)]
-    const raising = new Raising(this.#table, this.#shared, afters)
-    return { judge, afters, raising, hearings: hearings.filter(({ isNeeded }) => isNeeded) }
+    return {
+      judge,
+      afters,
+      raising: new Raising(this.#table, this.#shared, afters),
+      warming: new Warming(this.#table, store, log),
+      recording,
+      saving: new Saving(this.#position, {
+        store,
+        now,
+        cursor: this.#cursor,
+        judge,
+        recording,
+        lost: count => {
+          counts.unrecorded += count
+        },
+        written: () => this.wake(),
+      }),
+      hearings: hearings.filter(({ isNeeded }) => isNeeded),
+    }
   }
 
   async #judge(signal: AbortSignal): Promise<void> {
     const { store, now, graceMs } = this.#shared
+    const { saving } = this.#bench
     while (!signal.aborted) {
-      if (this.#unsaved !== undefined) throw this.#unsaved
+      this.#isAtWork = true
+      saving.check()
       const asking = this.#asking.length
       const passedMs = now() - graceMs
       // What was taken before a deadline must be read before the deadline counts, however slow the disk is just now.
-      if (passedMs >= this.#nextDueMs) await store.commit([], 'now')
+      if (passedMs >= this.dueMs) await store.commit([], 'now')
       if (await this.#work(passedMs)) continue
-      this.#answer(asking)
+      this.#isAtWork = false
+      if (asking > 0 && saving.isBusy) await saving.now(this.#position)
+      else this.#answer(asking)
       if (this.#asking.length === 0) await this.#sleep(signal)
     }
-    await this.#save('now')
+    await saving.now(this.#position)
   }
 
   /** What has been heard, then what is stored, then what is due, then what became whole. False if there was nothing. */
   async #work(passedMs: number): Promise<boolean> {
     const { store } = this.#shared
-    const { judge, afters } = this.#bench
+    const { afters, saving } = this.#bench
     const heard = await this.#hear()
     if (heard.length > 0) return this.#raise(heard)
     const entries = await store.read(this.#table, this.#position, 1024)
-    if (entries.length > 0) return this.#raise(this.#judgeEntries(entries))
-    const due = judge.advance(passedMs)
+    if (entries.length > 0) return this.#raise(await this.#judgeEntries(entries))
+    const due = await this.#pass(passedMs)
     if (due.length > 0) return this.#raise(due)
     const whole = await afters.due(passedMs)
-    if (whole.length === 0) return false
-    await this.#save('now', whole)
-    return true
+    if (whole.length > 0) {
+      await saving.now(this.#position, whole)
+      return true
+    }
+    await saving.record(this.#position)
+    saving.later(this.#position, saveEveryMs.time)
+    return false
   }
 
   async #hear(): Promise<readonly Judgement[]> {
@@ -185,53 +209,62 @@ export class Watcher {
     return judged
   }
 
-  #judgeEntries(entries: readonly Entry[]): readonly Judgement[] {
+  async #judgeEntries(entries: readonly Entry[]): Promise<readonly Judgement[]> {
+    const { judge, warming } = this.#bench
     const judged: Judgement[] = []
     for (const entry of entries) {
-      if (entry.kind === 'reading') judged.push(...this.judge.judge(entry))
+      if (entry.kind === 'reading') {
+        const needs = judge.cold(entry)
+        if (needs.length > 0) await warming.fill(judge, needs, entry.seq)
+        judged.push(...judge.judge(entry))
+        this.#record(entry.boot)
+      }
       this.#position = entry.seq
       if (judged.length >= raisedMax) break
     }
     return judged
   }
 
+  /** Time passes without a reading. */
+  async #pass(passedMs: number): Promise<readonly Judgement[]> {
+    const { judge, warming } = this.#bench
+    if ((judge.nextDueMs() ?? Number.POSITIVE_INFINITY) <= passedMs) {
+      const needs = judge.cold(passedMs)
+      if (needs.length > 0) await warming.fill(judge, needs, this.#position + 1)
+    }
+    const judged = judge.advance(passedMs)
+    this.#record(this.#shared.boot?.())
+    return judged
+  }
+
+  #record(boot: string | undefined): void {
+    const { judge, recording } = this.#bench
+    const recorded = judge.takeRecorded()
+    if (recorded.length === 0) return
+    const { counts } = this.#shared
+    const left = recording.add(recorded, boot)
+    counts.recorded += recorded.length - left
+    counts.unrecorded += left
+  }
+
   /** True: something was done. */
   async #raise(judged: readonly Judgement[]): Promise<true> {
-    const { now, judged: told } = this.#shared
-    const { raising } = this.#bench
+    const { raising, saving } = this.#bench
     if (judged.length > 0) {
-      await this.#save('now', await raising.changes(judged))
+      await saving.now(this.#position, await raising.changes(judged))
       raising.tell(judged)
+    } else {
+      await saving.record(this.#position)
+      saving.later(this.#position, saveEveryMs.readings)
     }
-    // Either way: a clock that was set back must not keep the cursor where it is for as long.
-    else if (Math.abs(now() - this.#savedMs) >= saveEveryMs && this.#savedAt < this.#position) this.#saveLater()
-    told()
+    this.#shared.judged()
     return true
-  }
-
-  /** Saves state and cursor with whatever else belongs to the same moment. */
-  async #save(urgency: 'now' | 'lazy', changes: readonly Change[] = []): Promise<void> {
-    // A save before this one came to nothing: its states would be missing under a cursor that has passed them [I3].
-    if (this.#unsaved !== undefined) throw this.#unsaved
-    const seq = this.#position
-    const states = this.judge.takeUnsaved().map(({ key, value }): Change => ({ kind: 'state', owner, key, value }))
-    if (changes.length === 0 && states.length === 0 && seq === this.#savedAt) return
-    this.#savedMs = this.#shared.now()
-    this.#savedAt = seq
-    await this.#shared.store.commit([...changes, ...states, { kind: 'cursor', name: this.#cursor, seq }], urgency)
-  }
-
-  /** Not waited for. If it fails, what is in memory is ahead of the disk: then judging begins again from there. */
-  #saveLater(): void {
-    this.#save('lazy').catch((error: unknown) => {
-      this.#unsaved = error
-    })
   }
 
   /** Sleeps until there is something to judge or a deadline is due. */
   async #sleep(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
-    const due = this.#nextDueMs
+    const due = this.dueMs
     const wake = new AbortController()
     const end = (): void => wake.abort()
     const waitMs = due + this.#shared.graceMs - this.#shared.now()

@@ -133,6 +133,8 @@ export type RulesSection = {
   readonly evaluations?: number | undefined
   readonly late?: number | undefined
   readonly recorded?: number | undefined
+  /** Readings of rules that could not be stored: the disk is full, or the table has as many series as it may have. */
+  readonly unrecorded?: number | undefined
   readonly raised?: number | undefined
   readonly resolved?: number | undefined
 }

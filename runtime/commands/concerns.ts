@@ -77,6 +77,7 @@ function clockConcerns({ clock }: Told<GatewayStatus>): Concern[] {
 
 function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
   const { firing = 0, problems = [], silenced = 0, refused = 0, latched = 0, active_max: most = 0 } = rules ?? {}
+  const lost = rules?.unrecorded ?? 0
   const quiet = silenced > 0 ? ` (${grouped(silenced)} silenced)` : ''
   const over = latched === 1 ? 'is over and waits' : 'are over and wait'
   const before = (rules?.rules ?? 0) > 0 ? 'the rules read before stay in force' : 'no rules are in force'
@@ -88,6 +89,9 @@ function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
       ? [red(`${counted(refused, 'more alert')} would fire, but ${grouped(most)} do already (alerts.active_max)`)]
       : []),
     ...(problems.length > 0 ? [yellow(`the rule files have faults; ${before}`)] : []),
+    ...(lost > 0
+      ? [yellow(`${counted(lost, 'reading')} of recording rules could not be stored: the disk is full, or a table is`)]
+      : []),
     ...(latched > 0 ? [yellow(`${counted(latched, 'alert')} ${over} to be acknowledged`)] : []),
   ]
 }

@@ -158,14 +158,16 @@ test('alerts that are silenced, latched, or have no room are told as such', () =
     raised: 10_020,
     resolved: 20,
     recorded: 0,
+    unrecorded: 4,
     late: 5,
   }
   const page = statusPage({ gateway: { id: 'gw-1' }, rules }, pipe)
   assert.equal(
     page,
-    `3 things need you:
+    `4 things need you:
   10,000 alerts are firing (3 silenced): holdfast alerts
   2 more alerts would fire, but 10,000 do already (alerts.active_max)
+  4 readings of recording rules could not be stored: the disk is full, or a table is
   1 alert is over and waits to be acknowledged
 
 gateway  gw-1
