@@ -129,7 +129,6 @@ export class Judge {
     const lateMs = lag.meet(arrivalMs, deviceTimeMs, entry.toleranceMs)
     if (lag.isDirty) this.#tracks.lagChanged(entry)
     this.#histories.take(entry, reading, lateMs)
-    this.evaluations += entry.tracks.length
     let isLate = false
     this.evaluations += entry.tracks.length
     for (const track of entry.tracks) {
