@@ -7,6 +7,7 @@ import type { Judge } from '../../rules/judge/judge.ts'
 import type { JudgedReading } from '../../rules/judge/reading.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
+import { Recent } from './recent.ts'
 import { Reel } from './reel.ts'
 
 type Need = ReturnType<Judge['cold']>[number]
@@ -22,12 +23,14 @@ export class Warming {
   readonly #table: string
   readonly #store: Store
   readonly #log: Log
+  readonly #recent: Recent
   #hasTold = false
 
   constructor(table: string, store: Store, log: Log) {
     this.#table = table
     this.#store = store
     this.#log = log
+    this.#recent = new Recent(table, store)
   }
 
   /** Fills what a judge needs before it judges what stands at a place of the log. */
@@ -58,20 +61,37 @@ export class Warming {
     return reel
   }
 
-  /** The newest before the place, however old: among ever more of the newest there are. */
-  async #newest({ device, metric, newest, takes }: Need, beforeSeq: number, reel: Reel): Promise<void> {
-    if (newest === 0) return
+  /**
+   * The newest before the place: back from the end of the log, so many that are not late, and what came late since then.
+   * Of a series that has been silent for longer than the end of the log reaches, those of the latest times.
+   */
+  async #newest(need: Need, beforeSeq: number, reel: Reel): Promise<void> {
+    const { device, metric, newest, takes, isLate } = need
+    await this.#recent.reach(beforeSeq)
+    let missing = newest
+    for (const entry of this.#recent.back(device, metric, ({ series }) => takes(series), beforeSeq)) {
+      if (missing <= 0) return
+      reel.add(entry)
+      if (!isLate(entry)) missing--
+    }
+    if (missing <= 0) return
+    const before = Math.min(beforeSeq, this.#recent.after + 1)
     for (let limit = newest + slack; ; limit *= 8) {
       const found: JudgedReading[] = []
       let read = 0
       for await (const entry of this.#store.query(this.#table, { device, metric, limit })) {
         read++
-        if (entry.seq < beforeSeq && takes(entry.series)) found.push(entry)
+        if (entry.seq < before && takes(entry.series)) found.push(entry)
       }
-      if (found.length < newest + slack && read >= limit && limit < readingsMax) continue
-      for (const reading of found) reel.add(reading)
+      if (found.length < missing && read >= limit && limit < readingsMax) continue
+      for (const reading of found.toSorted((a, b) => a.seq - b.seq).slice(-missing)) reel.add(reading)
       return
     }
+  }
+
+  /** Nothing is being filled for a while. */
+  rest(): void {
+    this.#recent.forget()
   }
 
   #tell({ device, metric }: Need): void {

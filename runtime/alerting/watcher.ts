@@ -186,7 +186,7 @@ export class Watcher {
   /** What has been heard, then what is stored, then what is due, then what became whole. False if there was nothing. */
   async #work(passedMs: number): Promise<boolean> {
     const { store } = this.#shared
-    const { afters, saving } = this.#bench
+    const { afters, saving, warming } = this.#bench
     const heard = await this.#hear()
     if (heard.length > 0) return this.#raise(heard)
     const entries = await store.read(this.#table, this.#position, 1024)
@@ -198,6 +198,7 @@ export class Watcher {
       await saving.now(this.#position, whole)
       return true
     }
+    warming.rest()
     await saving.record(this.#position)
     saving.later(this.#position, saveEveryMs.time)
     return false
