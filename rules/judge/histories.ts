@@ -58,7 +58,7 @@ export class Histories {
   cold(atMs: number, reading: JudgedReading | undefined, entry: SeriesEntry | undefined): readonly Need[] {
     if (entry) {
       this.#recheck(entry.history, atMs, reading)
-      for (const { group } of entry.tracks) this.#recheck(group, atMs, reading)
+      for (const { group } of entry.groups) this.#recheck(group, atMs, reading)
     }
     if (this.#cold.size === 0) return nothing
     return [...this.#cold].flatMap(kept => {
@@ -93,7 +93,7 @@ export class Histories {
     if (lateMs <= entry.lateAfterMs) remember(entry, reading)
     const { history } = entry
     if (history) put(history, reading, timeOf(reading), lateMs > entry.lateAfterMs)
-    for (const { group, rule } of entry.tracks) {
+    for (const { group, rule } of entry.groups) {
       if (group) put(group, reading, reading.arrivalMs, lateMs > rule.lateAfterMs)
     }
   }

@@ -19,7 +19,8 @@
  * Times are arrivals at this gateway. Readings whose series come from a peer carry that peer's clock: only readings of our
  * own make time pass. How far it has passed is saved where rules have moments: those are made up for after a restart.
  *
- * A reading that violates nothing costs one look-up of its series and a comparison for each rule, and makes no object.
+ * A reading that violates nothing costs one look-up of its series and two comparisons for each rule (quiet.ts), and makes
+ * no object.
  */
 import type { Value } from '../../runtime/reading.ts'
 import type { RecordRule, Rule } from '../rule.ts'
@@ -32,13 +33,15 @@ import type { JudgeCounts, Judgement } from './verdict.ts'
 import { clockBackMs } from './limits.ts'
 import { meaningOf } from './meaning.ts'
 import { Schedule, schedulesOf } from './moments.ts'
-import { comparable, isViolated, type Lookup } from './threshold.ts'
+import { comparable, type Lookup } from './threshold.ts'
 import { type JudgedReading, type JudgedSeries, timeOf } from './reading.ts'
 import { type SeriesEntry, Track, trackKey } from './track.ts'
 import { type TrackDoors, Tracks, type Unsaved } from './tracks.ts'
 
 export type JudgeDoors = TrackDoors & {
   readonly lookup: Lookup
+  /** Another number whenever rows that `lookup` answers may be others; without it they are asked with each reading. */
+  readonly rowsVersion?: () => number
   /** Whether one more alert may fire; asked each time anew. */
   readonly mayFire: () => boolean
 }
@@ -130,12 +133,18 @@ export class Judge {
     if (lag.isDirty) this.#tracks.lagChanged(entry)
     this.#histories.take(entry, reading, lateMs)
     let isLate = false
-    this.evaluations += entry.tracks.length
-    for (const track of entry.tracks) {
+    const { tracks, quiet } = entry
+    const { rowsVersion, lookup } = this.#doors
+    const number = lateMs === 0 ? comparable(reading.value) : Number.NaN
+    // Where nobody can tell whether rows have changed, they are asked each time.
+    if (tracks.length > 0) quiet.refresh(tracks, lookup, rowsVersion?.() ?? Number.NaN)
+    for (let place = 0; place < tracks.length; place++) {
+      if (quiet.covers(place, number)) continue
+      const track = tracks[place] as Track
       if (lateMs > track.inForce.rule.lateAfterMs) {
         isLate = true
         this.#judgeLate(track, reading)
-      } else if (!this.#isQuiet(track, reading)) this.#judgeReading(track, reading)
+      } else this.#judgeReading(track, reading)
     }
     if (isLate) this.late++
     if (entry.lookers.length > 0 && lateMs <= entry.lateAfterMs) this.#tellLookers(entry, arrivalMs)
@@ -202,17 +211,6 @@ export class Judge {
 
   get #timeKey(): string {
     return trackKey('', { table: this.#table, origin: this.#doors.origin, device: '', metric: '' })
-  }
-
-  /** Whether a reading changes nothing for a track: at rest, and within limits that need nothing but its value. */
-  #isQuiet({ state, inForce, limitKeys }: Track, { value }: JudgedReading): boolean {
-    const { rule } = inForce
-    if (state.kind !== 'ok' || inForce.needs !== undefined || rule.kind !== 'alert' || rule.per !== 'series')
-      return false
-    const { condition } = rule
-    if (condition.kind !== 'limits') return false
-    const number = typeof value === 'number' ? value : comparable(value)
-    return !isViolated(condition, limitKeys, number, this.#doors.lookup)
   }
 
   #judgeReading(track: Track, reading: JudgedReading): void {

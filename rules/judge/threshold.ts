@@ -1,8 +1,8 @@
 /**
  * A number held against the limits of a rule: out of the file, or out of a row that people change while we run. Pure.
  *
- * Promises: `isViolated` allocates nothing, for it is asked of every reading that a rule matches; only what is not quiet
- * gets an event of its own. A clear limit out of a row that is missing, or on the wrong side, counts as the limit itself.
+ * Promises: a clear limit out of a row that is missing, or on the wrong side, counts as the limit itself. Readings that stay
+ * within their limits do not come here one by one: quiet.ts has the ranges.
  */
 import type { Json, Value } from '../../runtime/reading.ts'
 import { fillPlaceholders } from '../match.ts'
@@ -26,19 +26,6 @@ export function limitKeys(
   if (above?.kind !== 'row' && below?.kind !== 'row' && clear?.kind !== 'row') return undefined
   const key = (limit: Limit | undefined): string => (limit?.kind === 'row' ? fillPlaceholders(limit.key, about) : '')
   return { above: key(above), below: key(below), clear: key(clear) }
-}
-
-/** Whether a number breaks one of the limits. Not a number breaks none. */
-export function isViolated(
-  { above, below }: LimitsCondition,
-  keys: LimitKeys | undefined,
-  value: number,
-  lookup: Lookup,
-): boolean {
-  return (
-    (above !== undefined && value > limitNumber(above, keys?.above, lookup)) ||
-    (below !== undefined && value < limitNumber(below, keys?.below, lookup))
-  )
 }
 
 /** What a value means to a rule, as the head of evaluate.ts has it. */

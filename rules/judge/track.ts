@@ -10,6 +10,7 @@ import { type RuleState, startState } from './evaluate.ts'
 import type { Feed } from './feed.ts'
 import type { Lag } from './lag.ts'
 import type { JudgedSeries } from './reading.ts'
+import type { Quiet } from './quiet.ts'
 import { type LimitKeys, limitKeys } from './threshold.ts'
 
 /** A rule as the judge needs it; made once, in in-force.ts. */
@@ -118,6 +119,10 @@ export type SeriesEntry = {
   /** False of one that an expression names, and that has sent nothing yet. */
   isMet: boolean
   tracks: readonly Track[]
+  /** What needs no more than a comparison. */
+  readonly quiet: Quiet
+  /** Those of its tracks that remember a group. */
+  groups: readonly Track[]
   /** Tracks whose expressions look at it besides at their own. */
   readonly lookers: readonly Track[]
   lag: Lag | undefined

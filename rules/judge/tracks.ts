@@ -14,6 +14,7 @@ import type { Histories } from './histories.ts'
 import { inForce, joinNeeds } from './in-force.ts'
 import { Lag, type SavedLag } from './lag.ts'
 import { lagStepMs } from './limits.ts'
+import { Quiet } from './quiet.ts'
 import { RuleIndex } from './rule-index.ts'
 import { type JudgedSeries } from './reading.ts'
 import {
@@ -158,6 +159,7 @@ export class Tracks {
 
   changed(track: Track): void {
     this.#dirty.add(track)
+    if (track.entry) track.entry.quiet.isStale = true
   }
 
   lagChanged(entry: SeriesEntry): void {
@@ -195,7 +197,9 @@ export class Tracks {
       name,
       series,
       isMet: false,
-      tracks: [],
+      tracks: noTracks,
+      quiet: new Quiet(),
+      groups: noTracks,
       lookers,
       lag: undefined,
       ...limits,
@@ -218,6 +222,8 @@ export class Tracks {
       for (const { device, metric } of others)
         if (device === undefined) this.#entryOf({ ...series, metric, unit: undefined })
     }
+    entry.quiet.isStale = true
+    entry.groups = entry.tracks.filter(({ group }) => group !== undefined)
     const lateness = entry.tracks.map(({ rule }) => rule.lateAfterMs)
     entry.toleranceMs = Math.max(Math.min(lateAfterMsDefault, ...lateness), lagStepMs)
     entry.lateAfterMs = lateness.length > 0 ? Math.max(...lateness) : lateAfterMsDefault

@@ -7,6 +7,7 @@
  * to, or a state without its alert.
  */
 import { Judge } from '../../rules/judge/judge.ts'
+import { tablesOfLimits } from '../../rules/judge/quiet.ts'
 import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import { messageOf } from '../errors.ts'
@@ -131,9 +132,12 @@ export class Watcher {
 
   #restore(): Bench {
     const { store, now, log, labels, mayFire, counts } = this.#shared
+    const limitTables = tablesOfLimits(this.#rules)
     const judge = new Judge(this.#rules, {
       origin: store.origin,
       lookup: (records, key) => store.latest(records, key),
+      // A row changes by an entry in the log of its table.
+      rowsVersion: () => limitTables.reduce((sum, table) => sum + store.head(table), 0),
       saved: key => store.state(owner, key),
       labelsOf: device => labels.of(device),
       mayFire,
