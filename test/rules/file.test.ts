@@ -1,6 +1,5 @@
 /** Rule files: what they become, and every sentence that a bad one is answered with. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseRules } from '../../rules/language/file.ts'
 import { one, problems, rules } from './files.ts'
@@ -272,12 +271,4 @@ test('names that objects are born with are names like any other', () => {
   )
   assert.deepEqual(rule?.labels, { toString: 'x' })
   assert.equal(problems(one('alert: A', 'above: 1', 'annotations: { a: "{{ $labels.valueOf }}" }')).length, 1)
-})
-
-test('the examples are good rules', () => {
-  const text = readFileSync('rules/examples/cold-chain.yaml', 'utf8')
-  assert.deepEqual(
-    rules(text).map(rule => rule.id),
-    ['FreezerTooWarm', 'FridgeOutsideBand', 'DoorLeftOpen', 'BatteryLow'],
-  )
 })
