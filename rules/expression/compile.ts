@@ -6,7 +6,8 @@
  * than one with. It must never look at anything but its scope.
  */
 import type { ParseResult } from '@marcbachmann/cel-js'
-import type { Json, Value } from '../../runtime/reading.ts'
+import type { Value } from '../../runtime/reading.ts'
+import { wanted } from './answer.ts'
 import { about, addFunctions, questionAt, readQuestions } from './calls.ts'
 import { closureOf, elsewhere } from './closures.ts'
 import { clockFault } from './clock-words.ts'
@@ -101,35 +102,4 @@ function answerOf(run: ParseResult): unknown {
     // No reading, no row, no such field: whoever asks goes on without an answer.
     return undefined
   }
-}
-
-function wanted(answer: unknown, wants: Wants): Value | undefined {
-  switch (wants) {
-    case 'bool':
-      return typeof answer === 'boolean' ? answer : undefined
-    case 'number': {
-      const number = typeof answer === 'number' ? answer : Number(answer)
-      const isNumber = typeof answer === 'number' || typeof answer === 'bigint'
-      // `+ 0` turns -0 into 0: JSON knows only one zero.
-      return isNumber && Number.isFinite(number) ? number + 0 : undefined
-    }
-    case 'any':
-      return valueOf(answer) ?? undefined
-  }
-}
-
-/** As JSON would carry it: whole numbers of CEL are numbers like others. Undefined if it is nothing that a reading can be. */
-function valueOf(answer: unknown): Json | undefined {
-  if (answer === null || typeof answer === 'string' || typeof answer === 'boolean') return answer
-  if (typeof answer === 'bigint' || typeof answer === 'number') {
-    const number = Number(answer)
-    return Number.isFinite(number) ? number + 0 : undefined
-  }
-  if (Array.isArray(answer)) {
-    const values = answer.map(valueOf)
-    return values.every(value => value !== undefined) ? values : undefined
-  }
-  if (typeof answer !== 'object' || Object.getPrototypeOf(answer) !== Object.prototype) return undefined
-  const entries = Object.entries(answer).map(([key, value]) => [key, valueOf(value)] as const)
-  return entries.every(([, value]) => value !== undefined) ? (Object.fromEntries(entries) as Json) : undefined
 }

@@ -8,7 +8,7 @@ import { nameBytesMax } from '../../runtime/limits.ts'
 import type { Json } from '../../runtime/reading.ts'
 import { formatDuration, parseDurationMs } from '../../runtime/units.ts'
 import type { ExpressionFault } from './faults.ts'
-import { type HistoryFunction, historyFunctions } from './history.ts'
+import { type HistoryFunction, historyFunctions, numberOf } from './history.ts'
 import { silenceMsMax, windowMsMax, windowMsMin } from './limits.ts'
 import type { Scope } from './scope.ts'
 import type { WallClock } from './wall.ts'
@@ -196,7 +196,7 @@ function answerThreshold({ scope }: Asked, key: unknown, second: unknown, third:
   const value = row === undefined ? undefined : fieldOf(row.value, field)
   if (typeof value === 'number' && Number.isFinite(value)) return value
   const otherwise = field === undefined ? second : third
-  return otherwise === undefined ? undefined : Number(otherwise)
+  return typeof otherwise === 'bigint' ? Number(otherwise) : numberOf(otherwise)
 }
 
 function fieldOf(row: Json, field: string | undefined): Json | undefined {

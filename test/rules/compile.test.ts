@@ -159,6 +159,15 @@ describe('a question without data', () => {
     assert.equal(ask('zscore(1h)', scopeOf({ value: 5, view: still })), undefined)
   })
 
+  test('is also what no reading could have been', () => {
+    const long = scopeOf({ value: 'x'.repeat(4_000) })
+    assert.equal(ask('value + value', long), undefined)
+    assert.equal(ask('[value, value]', long), undefined)
+    assert.equal(ask(`${'['.repeat(17)}1${']'.repeat(17)}`, long), undefined)
+    assert.equal(ask('row("t", "k")', scopeOf({}, { rows: { 't/k': null } })), undefined)
+    assert.deepEqual(ask('{"a": [1, value]}', scopeOf({ value: 2.5 })), { a: [1, 2.5] })
+  })
+
   test('is also a number that none can be held against', () => {
     assert.equal(ask('value / 0', scopeOf({ value: 1 }), 'number'), undefined)
     assert.equal(ask('value', scopeOf({ value: 'open' }), 'number'), undefined)
@@ -347,6 +356,43 @@ describe('whatever is written', () => {
         }
       }),
     )
+  })
+
+  test('nothing throws at objects that pretend to be something else', () => {
+    const hostile = JSON.parse(
+      '{"toString":1,"valueOf":2,"constructor":3,"__proto__":{"x":1},"hasOwnProperty":4}',
+    ) as Value
+    const own = { value: hostile, previous: hostile }
+    const scope = scopeOf(own, {
+      rows: { 't/k': hostile, 'thresholds/a': hostile },
+      others: { b: own },
+    })
+    const texts = ['value', '-value', '!value', 'value.x', 'value["toString"]', 'value[0]', 'value ? 1 : 2', 'delta()']
+    const more = [
+      'abs(value)',
+      'threshold(value)',
+      'threshold("a", value)',
+      'threshold("a", "x", value)',
+      'row("t", value)',
+    ]
+    const pairs = '+ - * / % == != < >= && || in'
+      .split(' ')
+      .flatMap(sign => [`value ${sign} previous()`, `3 ${sign} value`])
+    for (const text of [
+      ...texts,
+      ...more,
+      ...pairs,
+      'value + "a"',
+      'last("b").x',
+      'row("t", "k").x + 1',
+      'label(value)',
+    ]) {
+      for (const wants of ['bool', 'number', 'any'] as const) {
+        const made = compileExpression(text, { zone: 'UTC', wants })
+        if (made.ok) made.expression.evaluate(scope)
+      }
+    }
+    assert.equal(ask('value.x', scope), undefined)
   })
 
   test('quotes that never end and runs of backslashes are read in one go', () => {
