@@ -1,6 +1,7 @@
 /** Expressions in rule files: what they become, and where in a file their faults are. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseRules } from '../../rules/language/file.ts'
 import { allRules, one, problems, rules } from './files.ts'
 
 const only = (...lines: string[]) => rules(one('alert: A', ...lines))[0] ?? assert.fail()
@@ -52,6 +53,16 @@ test('the text of an expression is part of the meaning; blanks around it are not
     recorded('expr: value * 2').fingerprint,
   ]
   assert.equal(new Set([base, ...others]).size, others.length + 1)
+})
+
+test('hours are those of a zone, which is part of the meaning of an expression and of nothing else', () => {
+  const print = (line: string, zone: string) => {
+    const parsed = parseRules([{ file: 'r', text: one('alert: A', line) }], { zone })
+    assert.ok(parsed.ok)
+    return parsed.rules[0]?.fingerprint
+  }
+  assert.notEqual(print('expr: hour() < 6', 'UTC'), print('expr: hour() < 6', 'Asia/Tokyo'))
+  assert.equal(print('above: 6', 'UTC'), print('above: 6', 'Asia/Tokyo'))
 })
 
 const places: [what: string, lines: string[], sentence: string][] = [

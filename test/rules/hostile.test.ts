@@ -121,6 +121,17 @@ for (const [what, text, sentence] of hostile) {
   })
 }
 
+test('labels without number are not all named in each complaint about a text', () => {
+  const labels = times(5_000, at => `l${at}: x`).join(', ')
+  const text = one(
+    'alert: A',
+    'above: 1',
+    `labels: { ${labels} }`,
+    `annotations: { a: "${'{{ $labels.no }}'.repeat(100)}" }`,
+  )
+  assert.deepEqual(problems(text).length, 1)
+})
+
 test('very many rules are refused with one sentence, and so are very many files', () => {
   const files = times(11, file => fileOf(times(1_000, at => `      - { alert: A${file}_${at}, above: 1 }`)))
   assert.deepEqual(problems(...files), ['r11.yaml:4:9: more than 10000 rules in all files'])

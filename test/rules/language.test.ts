@@ -175,6 +175,10 @@ test('whatever changes a verdict changes the fingerprint, and nothing else does'
   )
 })
 
+test('a hold over several moments of its schedule is good', () => {
+  assert.equal(only('above: 1', 'for: 2d', 'schedule: "0 6 * * *"').forMs, 172_800_000)
+})
+
 const refusals: [what: string, lines: string[], ...sentences: string[]][] = [
   [
     'two conditions',
@@ -235,6 +239,11 @@ const refusals: [what: string, lines: string[], ...sentences: string[]][] = [
     'a zone that is none',
     ['alert: A', 'above: 1', 'schedule: { cron: "0 6 * * *", zone: Europe/Lyon }'],
     '6:46: "zone": "Europe/Lyon" is no time zone: write one such as UTC or Europe/Berlin',
+  ],
+  [
+    'a hold that ends between two moments of its schedule',
+    ['alert: A', 'above: 1', 'for: 10m', 'schedule: "0 6 * * *"'],
+    '6:14: "for": shorter than the time between two moments of the schedule (1d), so nobody looks again before it ends',
   ],
   ['an interval below a second', ['alert: A', 'above: 1', 'interval: 100ms'], '6:19: "interval": shorter than 1s'],
   [
