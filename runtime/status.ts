@@ -84,7 +84,7 @@ export function statusOf({
       counters: lan.broker.counters(),
     },
     ingest: lan?.ingest.counts,
-    rules: rulesSection(rulebook, alerting),
+    rules: rulesSection(rulebook, alerting, notifier),
     notifications: notificationsSection(notifier),
     bridges: bridges.map(bridge => bridgeSection(bridge, now())),
     hub: cloud && hubSection(config.gateway.id, cloud),
@@ -114,13 +114,14 @@ function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: s
   }
 }
 
-function rulesSection(rulebook: Rulebook, alerting: Alerting): RulesSection {
+function rulesSection(rulebook: Rulebook, alerting: Alerting, notifier: Notifier): RulesSection {
   const { activeMax, ...counts } = alerting.status()
-  return { ...rulebook.status(), ...counts, active_max: activeMax }
+  const { silenced } = notifier.status()
+  return { ...rulebook.status(), ...counts, silenced, active_max: activeMax }
 }
 
 function notificationsSection(notifier: Notifier): NotificationsSection {
-  const { actions, ...counts } = notifier.status()
+  const { actions, silenced: _silenced, ...counts } = notifier.status()
   const { done, failed, givenUp, waiting, lastFailure } = actions
   return {
     ...counts,

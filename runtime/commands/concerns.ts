@@ -92,7 +92,7 @@ function rulesConcerns({ rules }: Told<GatewayStatus>): Concern[] {
     ...(lost > 0
       ? [yellow(`${counted(lost, 'reading')} of recording rules could not be stored: the disk is full, or a table is`)]
       : []),
-    ...(latched > 0 ? [yellow(`${counted(latched, 'alert')} ${over} to be acknowledged`)] : []),
+    ...(latched > 0 ? [yellow(`${counted(latched, 'alert')} ${over} to be acknowledged: holdfast alerts`)] : []),
   ]
 }
 

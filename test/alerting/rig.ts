@@ -23,6 +23,7 @@ export const tables: readonly TableSpec[] = [
   { name: 'acks', kind: 'records' },
   { name: 'devices', kind: 'records' },
   { name: 'silences', kind: 'records' },
+  { name: 'clock', kind: 'records' },
   { name: 'derived', kind: 'series' },
 ]
 

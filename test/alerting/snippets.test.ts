@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { AlertRow } from '../../rules/alert/alert.ts'
 import type { AlertRule, Rule } from '../../rules/rule.ts'
 import { shiftRuleStates } from '../../runtime/alerting/shift.ts'
+import { arrival } from '../store/suite.ts'
 import { type Step, crashedEverywhere } from './crashes.ts'
 import { Rig, rules } from './rig.ts'
 
@@ -83,5 +84,118 @@ describe('a snippet with readings after the alert', () => {
         [1, 9, 10, 3, 2, 12, 4, 5],
       ],
     )
+  })
+})
+
+describe('a snippet', () => {
+  let rig: Rig
+  beforeEach(async () => {
+    rig = await new Rig().open()
+  })
+  afterEach(() => rig.end())
+
+  it('holds readings of several tables, from before the gateway was off, the series of the alert first', async () => {
+    const wide = rules(
+      '      - { alert: Warm, match: { metric: temperature }, above: 8, snippet: { before: 1h, tables: [derived, readings], match: { device: "*" } } }',
+    )
+    await rig.alerting.use(wide)
+    await rig.send({ value: 1 })
+    await rig.sendTo('derived', { metric: 'flow', value: 5 })
+    await rig.send({ device: 'other', metric: 'door', value: true })
+    await rig.close()
+    await rig.open()
+    await rig.alerting.use(wide)
+    await rig.send({ value: 9 })
+    await rig.alerting.settled()
+    const [row] = await rig.alerts()
+    assert.deepEqual(
+      row?.snippet?.series.map(({ table, device, metric, points }) => [table, device, metric, points.length]),
+      [
+        ['readings', 'freezer-1', 'temperature', 2],
+        ['derived', 'freezer-1', 'flow', 1],
+        ['readings', 'other', 'door', 1],
+      ],
+    )
+  })
+
+  it('has the corrected times of readings that were taken before the clock was known', async () => {
+    const hourMs = 3_600_000
+    await rig.alerting.use(rules('      - { alert: Warm, match: { metric: temperature }, above: 8, snippet: 10m }'))
+    const trueMs = rig.nowMs
+    // A board without a clock believed it was an hour earlier than it was.
+    await rig.send(
+      { value: 1, arrivalMs: trueMs - hourMs, boot: 'boot-1' },
+      { value: 2, arrivalMs: trueMs - hourMs + 1_000, boot: 'boot-1' },
+    )
+    await rig.alerting.settled()
+    const row = { offset_ms: hourMs, base_ms: trueMs - hourMs, at_ms: trueMs + 2_000, source: 'hub' }
+    await rig.alerting.pausedWhile(async () => {
+      const change = { kind: 'put', table: 'clock', key: `${rig.store.origin}/boot-1`, value: row } as const
+      await rig.store.commit([change, ...shiftRuleStates(rig.store, hourMs)], 'now')
+    })
+    await rig.send({ value: 9, arrivalMs: trueMs + 60_000 })
+    await rig.alerting.settled()
+    const [alert] = await rig.alerts()
+    assert.deepEqual(alert?.snippet?.series[0]?.points, [
+      [trueMs, 1],
+      [trueMs + 1_000, 2],
+      [trueMs + 60_000, 9],
+    ])
+  })
+
+  it('of hours at a high rate stays within its bytes, says so, and keeps the largest', async () => {
+    await rig.alerting.use(rules('      - { alert: Warm, match: { metric: temperature }, above: 8, snippet: 1d }'))
+    const readings = Array.from({ length: 30_000 }, (_, index) => index)
+    for (let from = 0; from < readings.length; from += 5_000) {
+      await rig.store.commit(
+        [
+          {
+            kind: 'append',
+            table: 'readings',
+            readings: readings.slice(from, from + 5_000).map(index =>
+              arrival({
+                value: index === 7_777 ? 7.5 : Math.sin(index),
+                arrivalMs: rig.nowMs + index * 100,
+                unit: undefined,
+              }),
+            ),
+          },
+        ],
+        'now',
+      )
+    }
+    await rig.send({ value: 9, arrivalMs: rig.nowMs + 3_000_100 })
+    await rig.alerting.settled()
+    const [row] = await rig.alerts()
+    const points = row?.snippet?.series[0]?.points ?? []
+    assert.ok(Buffer.byteLength(JSON.stringify(row?.snippet)) <= 48 * 1024)
+    assert.equal(row?.snippet?.thinned?.of, 30_001)
+    assert.ok(points.some(([, value]) => value === 7.5) && points.at(-1)?.[1] === 9)
+  })
+})
+
+describe('readings of yesterday', () => {
+  it('page nobody: the alert is in the history, marked late, with the readings around it; one of today is another', async () => {
+    const rig = await new Rig().open()
+    const dayMs = 86_400_000
+    await rig.alerting.use(warm)
+    await rig.send({ value: 5, deviceTimeMs: rig.nowMs })
+    const yesterdayMs = rig.nowMs - dayMs
+    await rig.send(
+      { value: 3, deviceTimeMs: yesterdayMs },
+      { value: 99, deviceTimeMs: yesterdayMs + 1_000 },
+      { value: 4, deviceTimeMs: yesterdayMs + 2_000 },
+      { value: 9, deviceTimeMs: rig.nowMs + 4_000 },
+    )
+    await rig.alerting.settled()
+    const rows = await rig.alerts()
+    assert.deepEqual(
+      rows.map(row => [row.late, row.state, row.value, row.fired_ms, valuesOf(row)]),
+      [
+        [true, 'resolved', 99, yesterdayMs + 1_000, [3, 99]],
+        [false, 'firing', 9, rig.nowMs, [5, 9]],
+      ],
+    )
+    await rig.end()
   })
 })

@@ -168,7 +168,7 @@ test('alerts that are silenced, latched, or have no room are told as such', () =
   10,000 alerts are firing (3 silenced): holdfast alerts
   2 more alerts would fire, but 10,000 do already (alerts.active_max)
   4 readings of recording rules could not be stored: the disk is full, or a table is
-  1 alert is over and waits to be acknowledged
+  1 alert is over and waits to be acknowledged: holdfast alerts
 
 gateway  gw-1
 rules    2 rules in 1 file, 10,000 firing, 7 pending, 1 latched, 3 silenced, 2 without room

@@ -51,8 +51,9 @@ export type NotifierStatus = {
   readonly groups: number
   /** Tellings that a silence held back. */
   readonly suppressed: number
-  /** Silences in force now. */
+  /** Silences in force now, and alerts that one of them keeps quiet. */
   readonly silences: number
+  readonly silenced: number
   readonly actions: {
     readonly done: number
     readonly failed: number
@@ -129,11 +130,16 @@ export class Notifier {
   }
 
   status(): NotifierStatus {
+    const nowMs = this.#options.now()
     let waiting = 0
-    for (const { state } of this.#work.cases.open.values()) waiting += state.jobs.length
+    let silenced = 0
+    for (const { state, isHeld, quietUntilMs } of this.#work.cases.open.values()) {
+      waiting += state.jobs.length
+      if (isHeld && quietUntilMs > nowMs) silenced++
+    }
     const { lastFailure } = this.#work.jobs
-    const silences = this.#silences.inForce(this.#options.now())
-    return { ...this.#counts, silences, actions: { ...this.#actionCounts, waiting, lastFailure } }
+    const silences = this.#silences.inForce(nowMs)
+    return { ...this.#counts, silences, silenced, actions: { ...this.#actionCounts, waiting, lastFailure } }
   }
 
   /** Saves where it stands, and ends. */
