@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Action } from '../../rules/rule.ts'
 import { deedOf } from '../../runtime/alerting/notify/actions.ts'
+import { HoldfastError } from '../../runtime/errors.ts'
 import type { Json } from '../../runtime/reading.ts'
+import type { Change, Urgency } from '../../runtime/store/types.ts'
 import { startMs } from '../store/suite.ts'
 import { Notifying, alertOf, minuteMs, publishes, ruleOf, until } from './notifying.ts'
 
@@ -124,22 +126,38 @@ describe('the actions of a rule', () => {
     assert.equal(house.told.at(-1)?.topic, 'cmnd/stuck/relay')
   })
 
-  it('that write a row do so exactly once, also when a crash forgets what came after', async () => {
-    house.rules = [
-      ruleOf({ actions: [writes('{{ $device }}/{{ $state }}', { at: '{{ $value }}', why: '{{ $alert }}!' })] }),
-    ]
+  it('that write a row do so exactly once: the row and the note that it is written are one commit', async () => {
+    const commits: string[][] = []
+    let failures = 1
+    house.options = {
+      store: new Proxy(house.store, {
+        get(target, name) {
+          const value = Reflect.get(target, name) as unknown
+          if (name !== 'commit') return typeof value === 'function' ? (value.bind(target) as unknown) : value
+          return (changes: readonly Change[], urgency: Urgency) => {
+            const isWrite = changes.some(change => change.kind === 'put' && change.table === 'log')
+            if (isWrite && failures-- > 0) return Promise.reject(new HoldfastError('STORE_FULL', 'no space just now'))
+            if (isWrite) commits.push(changes.map(({ kind }) => kind))
+            return target.commit(changes, urgency)
+          }
+        },
+      }),
+    }
+    const row = { at: '{{ $value }}', why: '{{ $alert }}!' }
+    house.rules = [ruleOf({ actions: [writes('{{ $device }}/{{ $state }}', row)] })]
     house.open()
     const before = house.saved()
     const key = await house.alert()
     await house.notifier.settled()
+    assert.equal(house.store.latest('log', 'freezer-1/firing'), undefined, 'a store without space is waited for')
+    assert.equal(house.notifier.status().actions.failed, 0)
+    await house.passes(1_000)
     const written = house.store.latest('log', 'freezer-1/firing')
     assert.deepEqual(written?.value, { at: 9.5, why: 'Warm!' })
-    const state = house.store.state('notifier', key) as { jobs: Json[] }
-    assert.deepEqual(state.jobs, [])
-    // The row and the note that it is written are one commit, so there is no moment with one and not the other; the
-    // cursor may be older.
-    const states = new Map([...before.states, [key, state as Json]])
-    await house.crash({ cursor: before.cursor, states })
+    assert.deepEqual(commits, [['put', 'state']])
+    // After a crash right then the cursor may be older.
+    const state = house.store.state('notifier', key) as Json
+    await house.crash({ cursor: before.cursor, states: new Map([...before.states, [key, state]]) })
     await house.notifier.settled()
     assert.equal(house.store.latest('log', 'freezer-1/firing')?.seq, written?.seq)
     await house.resolve(key)

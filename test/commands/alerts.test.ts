@@ -1,45 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { AlertRow } from '../../rules/alert/alert.ts'
-import { AlertDesk } from '../../runtime/alerting/desk.ts'
-import type { Json } from '../../runtime/reading.ts'
-import { alertOf } from '../alerting/notifying.ts'
-import { type Surface, nowMs, openSurface } from '../api/surface.ts'
-import { specs } from '../store/homes.ts'
+import { type Surface, nowMs } from '../api/surface.ts'
+import { openDesk, raise } from './alerts-rig.ts'
 import { holdfast } from './holdfast.ts'
 
-const tables = [...specs, { name: 'acks', kind: 'records' }, { name: 'silences', kind: 'records' }] as const
 const minuteMs = 60_000
 
 let surface: Surface
 let at: string[]
-const desk = (): AlertDesk => new AlertDesk(surface.store, () => nowMs)
-let alerts: AlertDesk | undefined
-
 before(async () => {
-  surface = await openSurface(
-    {
-      alerts: {
-        list: choice => (alerts ??= desk()).list(choice),
-        acknowledge: (...args) => (alerts ??= desk()).acknowledge(...args),
-        silences: () => (alerts ??= desk()).silences(),
-        silence: (...args) => (alerts ??= desk()).silence(...args),
-        unsilence: ids => (alerts ??= desk()).unsilence(ids),
-      },
-    },
-    tables,
-  )
+  surface = await openDesk()
   at = ['--socket', surface.socket]
 })
 after(() => surface.remove())
-
-async function raise(fields: Partial<AlertRow>, minutesAgo: number): Promise<string> {
-  const firedMs = nowMs - minutesAgo * minuteMs
-  const row = alertOf({ since_ms: firedMs, fired_ms: firedMs, ...fields })
-  const key = `gw-1/${row.rule}/${row.device}/${row.metric}/${firedMs}`
-  await surface.store.commit([{ kind: 'put', table: 'alerts', key, value: row as unknown as Json }], 'now')
-  return key
-}
 
 const rowsOf = (out: string): string[][] => {
   const lines = out.trimEnd().split('\n')
@@ -58,9 +32,13 @@ let pump: string
 
 test('what fires or is latched is listed, newest first, with what a person wants to know', async () => {
   const annotations = { summary: 'freezer-1 is at 9.5' }
-  warm = await raise({ annotations }, 75)
-  pump = await raise({ rule: 'Shakes', device: 'pump-1', metric: 'vibration', severity: 'info', state: 'latched' }, 5)
-  await raise({ rule: 'Over', state: 'resolved', resolved_ms: nowMs - 9 * minuteMs }, 10)
+  warm = await raise(surface, { annotations }, 75)
+  pump = await raise(
+    surface,
+    { rule: 'Shakes', device: 'pump-1', metric: 'vibration', severity: 'info', state: 'latched' },
+    5,
+  )
+  await raise(surface, { rule: 'Over', state: 'resolved', resolved_ms: nowMs - 9 * minuteMs }, 10)
   const { code, out } = await holdfast(['alerts', ...at])
   assert.equal(code, 0)
   assert.deepEqual(rowsOf(out), [
