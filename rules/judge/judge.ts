@@ -132,6 +132,7 @@ export class Judge {
     const lateMs = lag.meet(arrivalMs, deviceTimeMs, entry.toleranceMs)
     if (lag.isDirty) this.#tracks.lagChanged(entry)
     this.#histories.take(entry, reading, lateMs)
+    this.evaluations += entry.tracks.length
     let isLate = false
     const { tracks, quiet } = entry
     const { rowsVersion, lookup } = this.#doors
@@ -155,6 +156,8 @@ export class Judge {
   advance(nowMs: number): readonly Judgement[] {
     this.#life.seq = undefined
     this.#pass(nowMs)
+    // Of a reading that says so nothing follows: what rules record is stored under its moment, after readings that came later.
+    if (this.#schedules.length > 0 && nowMs < this.#passedMs - clockBackMs) this.#passFrom(nowMs)
     this.#life.admit(nowMs)
     return this.#life.take()
   }
@@ -287,9 +290,7 @@ export class Judge {
         else this.#deadlines.set(first, due)
       }
     }
-    if (this.#schedules.length === 0 || nowMs === this.#passedMs) return
-    if (nowMs > this.#passedMs) this.#passedMs = nowMs
-    else if (nowMs < this.#passedMs - clockBackMs) this.#passFrom(nowMs)
+    if (this.#schedules.length > 0 && nowMs > this.#passedMs) this.#passedMs = nowMs
   }
 
   #judgeMoment(schedule: Schedule, nowMs: number): void {
