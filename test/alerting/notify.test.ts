@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { HoldfastError } from '../../runtime/errors.ts'
 import type { Json } from '../../runtime/reading.ts'
+import type { Change, Urgency } from '../../runtime/store/types.ts'
 import { Notifying, alertOf, minuteMs, ruleOf } from './notifying.ts'
 
 let house: Notifying
@@ -175,6 +177,30 @@ describe('a notifier', () => {
     await house.alert({ device: 'b' })
     await house.resolve(key)
     assert.deepEqual(await house.heard(), ['firing freezer-1 1', 'firing b 1', 'resolved freezer-1 1'])
+  })
+
+  it('begins again from what the store holds when a write fails, and forgets nothing', async () => {
+    let failures = 1
+    house.rules = [ruleOf({ renotifyMs: minuteMs })]
+    house.options = {
+      store: new Proxy(house.store, {
+        get(target, name) {
+          const value = Reflect.get(target, name) as unknown
+          if (name !== 'commit') return typeof value === 'function' ? (value.bind(target) as unknown) : value
+          return (changes: readonly Change[], urgency: Urgency) =>
+            changes.some(({ kind }) => kind === 'cursor') && failures-- > 0
+              ? Promise.reject(new HoldfastError('STORE_FAILED', 'the disk is away'))
+              : target.commit(changes, urgency)
+        },
+      }),
+    }
+    house.open()
+    const key = await house.alert()
+    await house.resolve(key)
+    const told = await house.heard()
+    assert.deepEqual([told[0], told.at(-1)], ['firing freezer-1 1', 'resolved freezer-1 1'])
+    assert.equal(failures < 1, true)
+    assert.deepEqual(house.store.state('notifier', key), { endedMs: house.nowMs })
   })
 })
 

@@ -49,21 +49,23 @@ export function groupOf(groupBy: readonly string[], row: AlertRow): Case['group'
   return Object.fromEntries(groupBy.map(name => [name, Object.hasOwn(labels, name) ? (labels[name] ?? '') : '']))
 }
 
-export type Member = { readonly key: string; readonly row: AlertRow; readonly isOver: boolean }
+export type Member = { readonly key: string; readonly isOver: boolean }
 
 /**
  * What a group is told, in the order in which its alerts fired. Rows go without their snippets; where even so they do
- * not all fit, the newest do, and the counts tell of all.
+ * not all fit, the newest do, and the counts tell of all: of a large group only those rows are looked at.
  */
 export function groupAnnouncement(
   group: NonNullable<Case['group']>,
   members: readonly Member[],
+  rowOf: (key: string) => AlertRow | undefined,
   bytesMax: number,
 ): Announcement {
-  const newestFirst = members.toSorted((a, b) => b.row.fired_ms - a.row.fired_ms || (a.key < b.key ? 1 : -1))
   const told: { readonly isOver: boolean; readonly row: object }[] = []
   let bytes = 0
-  for (const { key, row, isOver } of newestFirst) {
+  for (const { key, isOver } of members.toSorted(newestFirst)) {
+    const row = rowOf(key)
+    if (!row) continue
     const { snippet: _, ...rest } = row
     const shown = { key, ...rest }
     bytes += Buffer.byteLength(JSON.stringify(shown)) + 1
@@ -85,4 +87,11 @@ export function groupAnnouncement(
   // An empty level would be a topic that nobody subscribes to on purpose.
   const levels = Object.values(group).map(value => topicLevel(value) || '_')
   return { topic: ['holdfast/alert-groups', ...levels].join('/'), payload: JSON.stringify(payload) }
+}
+
+/** A key ends with the time at which its alert fired, in 13 digits. */
+function newestFirst(one: Member, other: Member): number {
+  const [time, otherTime] = [one.key.slice(-13), other.key.slice(-13)]
+  if (time !== otherTime) return time < otherTime ? 1 : -1
+  return one.key < other.key ? 1 : -1
 }

@@ -68,12 +68,9 @@ export class Telling {
     let hasTold = false
     for (const { labels, keys, dueMs, told } of this.#groups(nowMs)) {
       if (dueMs > nowMs) continue
-      const members = keys.flatMap((key): Member[] => {
-        const row = rowOf(key)
-        return row ? [{ key, row, isOver: this.#stateOf(key)?.told === 'resolved' }] : []
-      })
-      if (publish && members.length > 0) {
-        const { topic, payload } = groupAnnouncement(labels, members, groupBytesMax)
+      if (publish) {
+        const members = keys.map((key): Member => ({ key, isOver: this.#stateOf(key)?.told === 'resolved' }))
+        const { topic, payload } = groupAnnouncement(labels, members, rowOf, groupBytesMax)
         await publish(topic, payload, { qos: 1, retain: false })
         this.#counts.groups++
       }
