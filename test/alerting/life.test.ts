@@ -1,11 +1,14 @@
 /** What people and the cloud say of alerts, and what becomes of it: acknowledgements, silences, labels, room. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { AlertRow } from '../../rules/alert/alert.ts'
 import { Alerting } from '../../runtime/alerting/alerting.ts'
 import { SelfAlerts } from '../../runtime/alerting/self-alerts.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { Json } from '../../runtime/reading.ts'
-import { collect } from '../store/suite.ts'
+import { type Change, seqZero } from '../../runtime/store/types.ts'
+import { collect, startMs } from '../store/suite.ts'
+import { type Step, crashedEverywhere } from './crashes.ts'
 import { Rig, rules } from './rig.ts'
 
 const latching = rules('      - { alert: Warm, match: { metric: temperature }, above: 8, latch: true }')
@@ -176,6 +179,52 @@ describe('what is said of alerts', () => {
     assert.deepEqual(
       (await rig.alerts()).map(row => [row.state, row.resolved_reason]),
       [['resolved', 'rule removed']],
+    )
+  })
+
+  it('comes out the same wherever the gateway is cut off: latched, acknowledged, come again', async () => {
+    const key = `${rig.store.origin}/Warm/freezer-1/temperature/${startMs + 1_000}`
+    const ack: Change = { kind: 'put', table: 'acks', key, value: { by: 'ann', acked_ms: startMs + 5_000 } }
+    const values = [1, 9, 5, 9, 5, 9, 5, 9]
+    const steps: Step[] = values.map((value, index) => ({ afterMs: index * 1_000, reading: { value } }))
+    const all = rules(
+      '      - { alert: Warm, match: { metric: temperature }, above: 8, latch: true }\n' +
+        '      - { alert: Often, match: { metric: temperature }, above: 8, flapping: { changes: 2, within: 1m }, keep_firing_for: 1s }\n',
+    )
+    const { alerts } = await crashedEverywhere(all, [
+      ...steps.slice(0, 5),
+      { afterMs: 5_000, change: ack },
+      ...steps.slice(5),
+      { afterMs: 600_000 },
+    ])
+    const rows = alerts.map(alert => (alert as { value: AlertRow }).value)
+    assert.ok(rows.some(({ flapping }) => flapping))
+    assert.ok(rows.some(row => row.rule === 'Warm' && row.acked_by === 'ann' && row.state === 'resolved'))
+  })
+
+  it('a recording rule that is gone, or means something else, leaves no state behind; alerts of others stand', async () => {
+    const both = (expr: string) =>
+      rules(
+        `      - { record: twice, match: { metric: temperature }, expr: "${expr}", into: derived }\n` +
+          '      - { alert: Warm, match: { metric: temperature }, above: 8 }\n',
+      )
+    await rig.alerting.use(both('value * 2.0'))
+    await rig.send({ value: 9 })
+    await rig.alerting.settled()
+    await rig.alerting.use(both('value * 3.0'))
+    await rig.send({ value: 10 })
+    await rig.alerting.settled()
+    await rig.alerting.use(warm)
+    await rig.send({ value: 11 })
+    await rig.alerting.settled()
+    const derived = await rig.store.read('derived', seqZero, 100)
+    assert.deepEqual(
+      derived.map(entry => entry.kind === 'reading' && entry.value),
+      [18, 30],
+    )
+    assert.deepEqual(
+      (await rig.alerts()).map(row => [row.rule, row.state, row.value]),
+      [['Warm', 'firing', 9]],
     )
   })
 })
