@@ -19,9 +19,6 @@ export type AlertingStatus = JudgeCounts &
   Readonly<Counts> & {
     /** Undefined: any number may fire at once. */
     readonly activeMax: number | undefined
-    /** Since the start: readings that came late, and rules asked. */
-    readonly late: number
-    readonly evaluations: number
   }
 
 const tooMany = 'TooManyAlerts'
@@ -42,7 +39,7 @@ export class Alerting {
       ...options,
       labels: new DeviceLabels(store),
       silences: new Silences(store, log),
-      counts: { raised: 0, resolved: 0, recorded: 0, unrecorded: 0 },
+      counts: { raised: 0, resolved: 0, late: 0, evaluations: 0, recorded: 0, unrecorded: 0 },
       mayFire: () => this.#sum(watcher => watcher.judge.counts().firing) < activeMaxOf(options),
       judged: () => this.#lookForRoom(),
     }
@@ -120,6 +117,7 @@ export class Alerting {
 
   status(): AlertingStatus {
     const counts = this.#watchers.map(watcher => watcher.judge.counts())
+    const told = this.#shared.counts
     const sum = (of: (count: JudgeCounts) => number): number => counts.reduce((total, count) => total + of(count), 0)
     return {
       firing: sum(({ firing }) => firing),
@@ -127,9 +125,9 @@ export class Alerting {
       latched: sum(({ latched }) => latched),
       refused: sum(({ refused }) => refused),
       activeMax: this.#shared.activeMax,
-      late: this.#sum(({ judge }) => judge.late),
-      evaluations: this.#sum(({ judge }) => judge.evaluations),
-      ...this.#shared.counts,
+      ...told,
+      late: told.late + this.#sum(({ judge }) => judge.late),
+      evaluations: told.evaluations + this.#sum(({ judge }) => judge.evaluations),
     }
   }
 
@@ -156,6 +154,7 @@ export class Alerting {
   async #halt(): Promise<void> {
     this.#stop.abort()
     await this.#running
+    for (const watcher of this.#watchers) watcher.tally()
     this.#watchers = []
   }
 

@@ -32,12 +32,21 @@ export class Recording {
         left++
         continue
       }
-      const readings = this.#waiting.get(table) ?? []
+      let readings = this.#waiting.get(table)
+      if (readings === undefined) this.#waiting.set(table, (readings = []))
       // A time of their own only if it differs: the arrival is corrected with its boot.
       const deviceTimeMs = timeMs === atMs ? undefined : timeMs
-      const names = { device, metric, value, unit: undefined, id: undefined }
-      readings.push({ ...names, deviceTimeMs, arrivalMs: atMs, joined: false, boot })
-      this.#waiting.set(table, readings)
+      readings.push({
+        device,
+        metric,
+        value,
+        deviceTimeMs,
+        id: undefined,
+        unit: undefined,
+        arrivalMs: atMs,
+        joined: false,
+        boot,
+      })
       this.#count++
     }
     return left

@@ -23,6 +23,9 @@ export type AlertingOptions = {
 export type Counts = {
   raised: number
   resolved: number
+  /** Readings that came late, and rules asked about a reading. */
+  late: number
+  evaluations: number
   /** Readings that rules have made, and those that could not be stored. */
   recorded: number
   unrecorded: number

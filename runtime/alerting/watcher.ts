@@ -75,6 +75,7 @@ export class Watcher {
     while (!signal.aborted) {
       try {
         await this.#shared.store.ready()
+        this.tally()
         this.#bench = this.#restore()
         await this.#judge(signal)
       } catch (error) {
@@ -99,6 +100,13 @@ export class Watcher {
       this.#asking.push(resolve)
       this.wake()
     })
+  }
+
+  /** Adds what the judge has counted to what is counted of all: before it is done with. */
+  tally(): void {
+    const { counts } = this.#shared
+    counts.late += this.judge.late
+    counts.evaluations += this.judge.evaluations
   }
 
   /** There may be something to do that no table tells of. */

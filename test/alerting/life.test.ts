@@ -218,6 +218,7 @@ describe('what is said of alerts', () => {
     await rig.send({ value: 11 })
     await rig.alerting.settled()
     const derived = await rig.store.read('derived', seqZero, 100)
+    assert.equal(rig.alerting.status().evaluations, 5, 'counted over all sets of rules')
     assert.deepEqual(
       derived.map(entry => entry.kind === 'reading' && entry.value),
       [18, 30],
