@@ -11,6 +11,7 @@ export type Judging = {
 /** A watcher saves states every two seconds: here after so many readings. */
 const readingsPerSave = 10_000
 
+/** From its beginning: no state was saved, and no history is stored. */
 export function judging(rules: readonly Rule[], lookup: Lookup): Judging {
   const judge = new Judge(rules, {
     origin: 'gw-1',
@@ -21,11 +22,16 @@ export function judging(rules: readonly Rule[], lookup: Lookup): Judging {
     mayFire: () => true,
   })
   let unsaved = 0
+  let isResumed = false
   return {
     judge(entries) {
       let verdicts = 0
       for (const entry of entries) {
+        if (!isResumed) judge.resume(entry.arrivalMs, [], [])
+        isResumed = true
+        for (const need of judge.cold(entry)) judge.fill(need, [])
         verdicts += judge.judge(entry).length
+        judge.takeRecorded()
         if (++unsaved < readingsPerSave) continue
         judge.takeUnsaved()
         unsaved = 0

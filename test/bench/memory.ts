@@ -1,4 +1,4 @@
-/** What a piece of work leaves on the heap, in bytes. */
+/** What a piece of work leaves in memory, in bytes: on the heap and beside it, where typed arrays have their numbers. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -6,15 +6,16 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
 /** Bytes in use once nothing is left to collect. */
-export function heapBytes(): number {
+export function bytesInUse(): number {
   collect()
   collect()
-  return process.memoryUsage().heapUsed
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 /** How many bytes are in use because of what `make` has made, and that. */
 export function measured<T>(make: () => T): { readonly made: T; readonly bytes: number } {
-  const before = heapBytes()
+  const before = bytesInUse()
   const made = make()
-  return { made, bytes: heapBytes() - before }
+  return { made, bytes: bytesInUse() - before }
 }

@@ -7,9 +7,11 @@
  * that both find the compiler in the same mood; figures are medians of the rounds.
  */
 import { parseArgs } from 'node:util'
+import type { Rule } from '../../rules/rule.ts'
 import { closures } from './closures.ts'
 import { type Judging, judging } from './judging.ts'
 import { live } from './live.ts'
+import { longRun } from './long-run.ts'
 import { measured } from './memory.ts'
 import {
   type LimitKind,
@@ -17,7 +19,9 @@ import {
   deviceCount,
   deviceName,
   fleet,
+  limitOf,
   meets,
+  readRules,
   ruleCounts,
   rulesOf,
   thresholds,
@@ -33,6 +37,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     /** Of the measurements at 800 readings a second, each. */
     seconds: { type: 'string', default: '10' },
+    /** Of the long run, pretend. */
+    hours: { type: 'string', default: '6' },
   },
 })
 const count = Number(values.count)
@@ -46,16 +52,24 @@ const lookup = (table: string, key: string): ReturnType<typeof rows.get> =>
 /** CPU seconds for `count` readings, after one of each device has been seen: others may be at work on the machine. */
 type Side = { readonly judge: () => number }
 
+function timed(work: () => void): Side {
+  return {
+    judge: () => {
+      const before = process.cpuUsage()
+      work()
+      const { user, system } = process.cpuUsage(before)
+      return (user + system) / 1e6
+    },
+  }
+}
+
 function side(made: Judging): Side {
   const source = fleet()
   made.judge(source.next(deviceCount))
   return {
     judge: () => {
       const entries = source.next(count)
-      const before = process.cpuUsage()
-      made.judge(entries)
-      const { user, system } = process.cpuUsage(before)
-      return (user + system) / 1e6
+      return timed(() => made.judge(entries)).judge()
     },
   }
 }
@@ -105,12 +119,93 @@ function memory(rules: RuleCount): Figure[] {
   ]
 }
 
-/** Nanoseconds for a reading that no rule wants. */
+/** Ten rules for every device. */
+const asking = (expression: (index: number) => string): readonly Rule[] =>
+  readRules(
+    Array.from({ length: 10 }, (_, index) => {
+      return `{ alert: Asks${index}, match: { metric: temperature }, expr: "${expression(index)}" }`
+    }),
+  )
+
+/** Without moments: each reading asks each of them once. */
+function expressions(): Figure[] {
+  const sides = {
+    windows: side(
+      judging(
+        asking(index => `avg(5m) > ${limitOf(index)}`),
+        lookup,
+      ),
+    ),
+    several: side(
+      judging(
+        asking(index => `avg(${index + 1}m) > ${limitOf(index)}`),
+        lookup,
+      ),
+    ),
+    plain: side(
+      judging(
+        asking(index => `value * 1.0 > ${limitOf(index)}`),
+        lookup,
+      ),
+    ),
+  }
+  const { windows, several, plain } = inTurn(sides)
+  const perSecond = (took: number): number => (count * 10) / took
+  return [
+    figure(
+      'expressions per CPU second, 10 ask one window; peer: 10 that ask the value',
+      perSecond(windows),
+      perSecond(plain),
+    ),
+    figure(
+      'expressions per CPU second, 10 ask ten windows; peer: 10 that ask the value',
+      perSecond(several),
+      perSecond(plain),
+    ),
+  ]
+}
+
+/** What a window of five minutes takes once it is full. */
+function windowMemory(): Figure {
+  const full = (rules: readonly Rule[]): number => {
+    const { bytes } = measured(() => {
+      const made = judging(rules, lookup)
+      const source = fleet()
+      for (let second = 0; second < 600; second++) made.judge(source.next(deviceCount))
+      return made
+    })
+    return bytes
+  }
+  const one = (expression: string): readonly Rule[] =>
+    readRules([`{ alert: Asks, match: { metric: temperature }, expr: "${expression}" }`])
+  const more = full(one('avg(5m) > 100.0')) - full(one('value > 100.0'))
+  return figure('bytes a window of 5 minutes at one reading a second', more / deviceCount)
+}
+
+function longMemory(): Figure {
+  const hours = Math.max(3, Number(values.hours))
+  const { bytesInUse } = longRun(hours)
+  const [early, late] = [bytesInUse[1] ?? Number.NaN, bytesInUse.at(-1) ?? Number.NaN]
+  return figure(
+    `MB after ${hours} pretend hours of ten kinds of rules; peer: the same after two`,
+    late / 2 ** 20,
+    early / 2 ** 20,
+    { text: 'at most 1.1', holds: ratio => ratio <= 1.1 },
+  )
+}
+
+/** Nanoseconds for a reading that no rule wants: the same readings again and again, for what is measured is small. */
 function unwanted(): Figure {
-  const none = side(judging([], lookup))
-  const many = side(judging(rulesOf(8000, 'literal', 'vibration'), lookup))
-  const seconds = inTurn({ many, none })
-  const nanoseconds = (took: number): number => (took / count) * 1e9
+  const entries = fleet().next(count)
+  const again = 20
+  const sideOf = (rules: readonly Rule[]): Side => {
+    const made = judging(rules, lookup)
+    return timed(() => {
+      for (let time = 0; time < again; time++) made.judge(entries)
+    })
+  }
+  const seconds = inTurn({ many: sideOf(rulesOf(8000, 'literal', 'vibration')), none: sideOf([]) })
+  const nanoseconds = (took: number): number => (took / count / again) * 1e9
   return figure(
     'ns a reading that none of 8,000 rules wants; peer: without rules',
     nanoseconds(seconds.many),
@@ -158,7 +253,7 @@ async function gateway(): Promise<Figure[]> {
   ]
 }
 
-const bar = progress(ruleCounts.length * 3 + 4, !values.json)
+const bar = progress(ruleCounts.length * 3 + 7, !values.json)
 const figures: Figure[] = []
 for (const limit of ['literal', 'row'] as const) {
   for (const rules of ruleCounts) {
@@ -172,6 +267,12 @@ for (const rules of ruleCounts) {
   bar.step(`memory, ${rules} rules`)
   figures.push(...memory(rules))
 }
+bar.step('expressions')
+figures.push(...expressions())
+bar.step('memory of windows')
+figures.push(windowMemory())
+bar.step('memory over pretend hours')
+figures.push(longMemory())
 figures.push(...(await gateway()))
 bar.end()
 report(
