@@ -39,7 +39,7 @@ export function meaningOf(
       return mayClear(condition.clear, answers) ? valued(clears, value) : valued(good, value)
     }
     case 'absent':
-      return value === undefined ? undefined : { kind: 'clears', value }
+      return value === undefined || state.kind === 'ok' ? undefined : { kind: 'clears', value }
   }
 }
 
