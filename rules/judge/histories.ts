@@ -62,7 +62,7 @@ export class Histories {
     }
     if (this.#cold.size === 0) return nothing
     return [...this.#cold].flatMap(kept => {
-      const nowMs = nowOf(kept, atMs, reading)
+      const nowMs = earliestOf(kept, atMs, reading)
       const missing = kept.feed.missing(nowMs)
       if (!missing) this.#cold.delete(kept)
       return missing ? [{ ...this.#whose(kept), ...missing, nowMs, missing, kept }] : []
@@ -117,7 +117,7 @@ export class Histories {
 
   /** Windows may have lost what this moment needs: the clock of a device jumped. */
   #recheck(kept: Kept | undefined, atMs: number, reading: JudgedReading | undefined): void {
-    if (kept?.hasWindows && kept.feed.missing(nowOf(kept, atMs, reading))) this.#cold.add(kept)
+    if (kept?.hasWindows && kept.feed.missing(earliestOf(kept, atMs, reading))) this.#cold.add(kept)
   }
 }
 
@@ -127,6 +127,11 @@ export function nowOf({ entry }: Kept, atMs: number, reading?: JudgedReading): n
   const isOfIt = reading !== undefined && reading.series === entry.series
   const lateMs = isOfIt ? (entry.lag?.excessMs(reading.arrivalMs, reading.deviceTimeMs) ?? 0) : 0
   return isOfIt && lateMs <= entry.lateAfterMs ? timeOf(reading) : ownTime(entry, atMs)
+}
+
+/** Moments that have passed are judged before the reading. */
+function earliestOf(kept: Kept, atMs: number, reading: JudgedReading | undefined): number {
+  return Math.min(nowOf(kept, atMs), nowOf(kept, atMs, reading))
 }
 
 function put({ feed }: Kept, reading: JudgedReading, nowMs: number, isLate: boolean): void {
