@@ -57,6 +57,7 @@ export const questionNames: ReadonlyMap<string, number> = new Map([
   ['threshold', 3],
   ['row', 2],
   ['label', 1],
+  ['abs', 1],
 ])
 
 /** Reads a call. `text` is what was written, where durations still stand. Undefined: no function of ours. */
@@ -68,6 +69,7 @@ export function questionOf(name: string, call: ASTNode, args: readonly ASTNode[]
   if (name === 'threshold') return thresholdQuestion(call, args)
   if (name === 'row') return rowQuestion(call, args)
   if (name === 'label') return labelQuestion(call, args)
+  if (name === 'abs') return absQuestion(call, args)
   return undefined
 }
 
@@ -227,4 +229,13 @@ function labelQuestion(call: ASTNode, args: readonly ASTNode[]): Asking {
     ok: true,
     question: { gives: 'string', given: [{ node: name, type: 'string' }], answer, needs: { labels: true } },
   }
+}
+
+/** CEL has none, and a step may go either way. */
+function absQuestion(call: ASTNode, args: readonly ASTNode[]): Asking {
+  const [number] = args
+  if (!number || args.length > 1) return fault('abs takes a number: abs(delta()) > 5', call)
+  const answer = (_: Asked, of: unknown): unknown =>
+    typeof of === 'number' || typeof of === 'bigint' ? Math.abs(Number(of)) : undefined
+  return { ok: true, question: { gives: 'double', given: [{ node: number, type: 'double' }], answer, needs: {} } }
 }

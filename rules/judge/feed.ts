@@ -38,10 +38,15 @@ export class Feed implements History {
 
   /** What it lacks for the moment `nowMs`; undefined if it can be asked. One that was never filled lacks the newest at least. */
   missing(nowMs: number): Missing | undefined {
-    if (this.#isFilled && this.#windows.every(window => window.knows(nowMs))) return undefined
+    if (this.#isFilled && this.#knows(nowMs)) return undefined
     const begins = this.#windows.map(window => window.beginsMs(nowMs))
     const fromMs = begins.length === 0 ? undefined : Math.min(...begins) - slackMs
     return { fromMs, newest: this.#needs.previous ? 2 : 1 }
+  }
+
+  #knows(nowMs: number): boolean {
+    for (const window of this.#windows) if (!window.knows(nowMs)) return false
+    return true
   }
 
   /** Forgets everything. What was missing follows by `add` and `note`, in the order of the log, each once. */

@@ -28,23 +28,29 @@ export class RuleIndex<Item extends { readonly match: Match; readonly order: num
   }
 }
 
+type Starred<Value> = { readonly beginning: string; readonly value: Value }
+
 class Patterns<Value> {
   readonly #plain = new Map<string, Value>()
-  readonly #starred = new Map<string, Value>()
+  readonly #starred = new Map<string, Starred<Value>>()
 
   at(pattern: string, make: () => Value): Value {
-    const values = pattern.includes('*') ? this.#starred : this.#plain
-    const known = values.get(pattern) ?? make()
-    values.set(pattern, known)
-    return known
+    const known = this.#plain.get(pattern) ?? this.#starred.get(pattern)?.value
+    if (known !== undefined) return known
+    const value = make()
+    if (pattern.includes('*')) this.#starred.set(pattern, { beginning: pattern.slice(0, pattern.indexOf('*')), value })
+    else this.#plain.set(pattern, value)
+    return value
   }
 
   matching(text: string): Value[] {
     const found: Value[] = []
     const plain = this.#plain.get(text)
     if (plain !== undefined) found.push(plain)
-    for (const [pattern, value] of this.#starred)
-      if (pattern === '*' || matchesPattern(pattern, text)) found.push(value)
+    for (const [pattern, { beginning, value }] of this.#starred) {
+      // Most fail at their first letters; only the others are cut into pieces.
+      if (text.startsWith(beginning) && (pattern === '*' || matchesPattern(pattern, text))) found.push(value)
+    }
     return found
   }
 }

@@ -24,7 +24,7 @@ export function hindsightOf(startMs: number, all: readonly SeenAlert[], readings
           (metric === undefined || each.metric === metric),
       )
       const last = came.at(-1)
-      if (!last) return 'no reading of it was sent by then'
+      if (!last) return 'no reading of it had come by then'
       const series = new Set(came.map(each => `${each.device}/${each.metric}`))
       const which = series.size === 1 ? '' : ` of ${last.device}/${last.metric}`
       const value = typeof last.value === 'number' ? formatNumber(last.value) : JSON.stringify(last.value)

@@ -93,7 +93,7 @@ alert_rule_test:
   - eval_time: 15m
     exp_alerts: [{ exp_labels: { device: b } }, { exp_labels: { device: d } }, {}]`
     assert.deepEqual(await failures(warm, body), [
-      '15m missing d (firing); no reading of it was sent by then',
+      '15m missing d (firing); no reading of it had come by then',
       '15m unexpected Warm c/temperature; firing since 10m, value 9, limit 8',
     ])
   })

@@ -51,6 +51,9 @@ describe('what an expression of a rule can ask', () => {
     assert.equal(ask('previous() == "open" && value == "closed"', scopeOf({ value: 'closed', previous: 'open' })), true)
     assert.equal(ask('delta()', scopeOf({ value: true, previous: false })), 1)
     assert.equal(ask('delta()', scopeOf({ value: 3 })), undefined)
+    assert.equal(ask('abs(delta())', scopeOf({ value: 3, previous: 5.5 })), 2.5)
+    assert.equal(ask('abs(value)', scopeOf({ value: 'open' })), undefined)
+    assert.equal(ask('abs(-3)', scopeOf({})), 3)
   })
 
   test('windows: avg, min, max, sum, count, stddev, first, last, delta, rate, zscore, devices', () => {
@@ -282,6 +285,8 @@ describe('a mistake in an expression of a rule', () => {
     assert.match(fault('row(device, "a").x > 1'), /^4: the table is a text in quotes/)
     assert.match(fault('threshold() > 1'), /^0: threshold takes a key/)
     assert.match(fault('label("a", "b") == "c"'), /^0: label takes the name of a label/)
+    assert.match(fault('abs() > 1'), /^0: abs takes a number/)
+    assert.match(fault('abs(device) > 1'), /^4: a number belongs here, not a text$/)
     assert.match(fault(`avg("${'x'.repeat(129)}", 5m) > 1`), /a name of 129 bytes/)
   })
 
@@ -325,6 +330,10 @@ describe('a mistake in an expression of a rule', () => {
     assert.match(fault('cel.bind(a, device, a == "")'), /cel.bind is not supported/)
     assert.match(fault('value.exists(a, value.exists(b, a == b))'), /may not stand inside another walk/)
     assert.match(fault('x'.repeat(5_000)), /longer than 4096 characters/)
+    fault(`${'('.repeat(100)}value > 1${')'.repeat(100)}`)
+    fault(`value > 1${' && avg(5m) > 1'.repeat(200)}`)
+    fault(`threshold(${'threshold('.repeat(60)}"a"${', 1)'.repeat(60)}) > 1`)
+    fault(`value in [${'1,'.repeat(200)}1]`)
     const windows = Array.from({ length: 9 }, (_, at) => `avg(${at + 1}m) > 1`).join(' && ')
     assert.match(fault(windows), /more than 8 lengths of windows over one series/)
     const series = Array.from({ length: 17 }, (_, at) => `last("m${at}") > 1`).join(' && ')

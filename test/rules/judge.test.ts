@@ -213,6 +213,7 @@ describe('moments', () => {
     const gateway = gatewayWith(fresh)
     gateway.send('d', 'm', 1, 100_000)
     gateway.send('d', 'm', 1, 0)
+    gateway.advance(5)
     assert.deepEqual(told(gateway.advance(200)), ['fired d/m@120'])
   })
 })
