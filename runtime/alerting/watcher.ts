@@ -72,13 +72,15 @@ export class Watcher {
 
   /** Judges until told to stop. A store that fails meanwhile is waited for, and judging begins again from what it holds. */
   async run(signal: AbortSignal): Promise<void> {
+    // The first time from what it was made with: opening thousands of series takes a while.
+    let isStale = false
     while (!signal.aborted) {
       try {
         await this.#shared.store.ready()
-        this.tally()
-        this.#bench = this.#restore()
+        if (isStale) this.#beginAgain()
         await this.#judge(signal)
       } catch (error) {
+        isStale = true
         const reason = messageOf(error)
         if (!isAboutStore(error) && reason !== this.#told)
           this.#shared.log.error({ table: this.#table, reason }, 'alerting begins again')
@@ -136,6 +138,11 @@ export class Watcher {
 
   #answer(count: number): void {
     for (const resolve of this.#asking.splice(0, count)) resolve()
+  }
+
+  #beginAgain(): void {
+    this.tally()
+    this.#bench = this.#restore()
   }
 
   #restore(): Bench {

@@ -212,17 +212,25 @@ export class SeriesIndex {
 
   /** The series whose device and metric match the patterns (`*` is any run of characters). */
   matching(device: string, metric: string): KnownSeries[] {
-    const isDevice = wildcard(device)
     const isMetric = wildcard(metric)
     const found: KnownSeries[] = []
     for (const devices of this.#byName.values()) {
-      for (const [name, metrics] of devices) {
-        if (!isDevice(name)) continue
-        for (const [metricName, units] of metrics) if (isMetric(metricName)) found.push(...units)
+      for (const metrics of devicesLike(devices, device)) {
+        for (const [name, units] of metrics) if (isMetric(name)) found.push(...units)
       }
     }
     return found
   }
+}
+
+/** A name that is written out is looked up: a start asks for thousands of series one by one. */
+function devicesLike<Metrics>(devices: ReadonlyMap<string, Metrics>, pattern: string): Iterable<Metrics> {
+  if (!pattern.includes('*')) {
+    const named = devices.get(pattern)
+    return named === undefined ? [] : [named]
+  }
+  const isDevice = wildcard(pattern)
+  return [...devices].flatMap(([name, metrics]) => (isDevice(name) ? [metrics] : []))
 }
 
 /** Whether texts match a pattern (`*` is any run of characters), in time linear in text times stars. */
