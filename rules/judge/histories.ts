@@ -8,6 +8,7 @@
  */
 import type { HistoryNeeds } from '../expression/scope.ts'
 import { Feed, type Missing } from './feed.ts'
+import { lagStepMs } from './limits.ts'
 import { type JudgedReading, type JudgedSeries, timeOf } from './reading.ts'
 import { type Kept, ownTime, type SeriesEntry, type Track, type RuleInForce } from './track.ts'
 
@@ -29,7 +30,7 @@ export type Need = {
 export type HistoryDoors = {
   /** Whether a reading of a series belongs to a group that a rule judges. */
   readonly judges: (rule: RuleInForce, series: JudgedSeries) => boolean
-  /** By how much a reading is late, as the lag of its series is now. */
+  /** By how much a reading was late when it came. */
   readonly lateBy: (reading: JudgedReading) => number
 }
 
@@ -99,7 +100,8 @@ export class Histories {
   }
 
   #whose({ entry, track }: Kept): Pick<Need, 'device' | 'metric' | 'takes' | 'isLate'> {
-    const lateAfterMs = entry?.lateAfterMs ?? track?.rule.lateAfterMs ?? 0
+    // Less than that is never late (lag.ts).
+    const lateAfterMs = Math.max(entry?.lateAfterMs ?? track?.rule.lateAfterMs ?? 0, lagStepMs)
     const isLate = (reading: JudgedReading): boolean => this.#doors.lateBy(reading) > lateAfterMs
     if (!track) {
       const { origin, device, metric } = entry?.series ?? { origin: '', device: '', metric: '' }
@@ -125,7 +127,7 @@ export class Histories {
 export function nowOf({ entry }: Kept, atMs: number, reading?: JudgedReading): number {
   if (!entry) return atMs
   const isOfIt = reading !== undefined && reading.series === entry.series
-  const lateMs = isOfIt ? (entry.lag?.excessMs(reading.arrivalMs, reading.deviceTimeMs) ?? 0) : 0
+  const lateMs = isOfIt ? (entry.lag?.foreseeMs(reading, entry.toleranceMs) ?? 0) : 0
   return isOfIt && lateMs <= entry.lateAfterMs ? timeOf(reading) : ownTime(entry, atMs)
 }
 

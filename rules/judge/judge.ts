@@ -84,7 +84,7 @@ export class Judge {
     this.#table = rules[0]?.match.table ?? ''
     this.#histories = new Histories({
       judges: (rule, series) => this.#tracks.judges(rule, series),
-      lateBy: ({ series, arrivalMs, deviceTimeMs }) => this.#tracks.lagOf(series).excessMs(arrivalMs, deviceTimeMs),
+      lateBy: reading => this.#tracks.lagOf(reading.series).excessMs(reading),
     })
     this.#tracks = new Tracks(rules, doors, this.#histories, track => this.#life.begin(track))
     this.#life = new Life(this.#deadlines, doors.mayFire, track => this.#tracks.changed(track))
@@ -123,13 +123,13 @@ export class Judge {
 
   /** Judges one reading by every rule that its series matches. */
   judge(reading: JudgedReading): readonly Judgement[] {
-    const { series, arrivalMs, deviceTimeMs } = reading
+    const { series, arrivalMs } = reading
     const entry = this.#tracks.of(series)
     this.#life.seq = reading.seq
     if (series.origin === this.#doors.origin) this.#pass(arrivalMs)
     const { lag } = entry
     if (lag === undefined) return this.#life.take()
-    const lateMs = lag.meet(arrivalMs, deviceTimeMs, entry.toleranceMs)
+    const lateMs = lag.meet(reading, entry.toleranceMs)
     if (lag.isDirty) this.#tracks.lagChanged(entry)
     this.#histories.take(entry, reading, lateMs)
     this.evaluations += entry.tracks.length

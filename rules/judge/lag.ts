@@ -8,11 +8,24 @@
  *
  * Promises: whole seconds, so that what is saved is all that is known, and it is seldom saved; a reading without a time,
  * or of a clock that is not set yet (before 2020), is never late. A series that began without times has no lag.
+ *
+ * What was late when it came stays so when it is read again from the store, though the base is another by then: the base
+ * changes with nothing but readings that are not late, so the one before the last change and its place in the log are
+ * enough to tell the newest two that were not late from all that came between and after them.
  */
 import { clockSetMs, lagSettledMs, lagStepMs } from './limits.ts'
+import type { JudgedReading } from './reading.ts'
 
 /** JSON. Times of arrival and differences to it: all of them move when the gateway's clock is corrected. */
-export type SavedLag = { readonly leastMs: number; readonly risenMs?: number; readonly sinceMs?: number }
+export type SavedLag = {
+  readonly leastMs: number
+  readonly risenMs?: number
+  readonly sinceMs?: number
+  /** The reading that it is known since. Older versions did not say: it always was. */
+  readonly fromSeq?: number
+  /** What it was before; absent where nothing was known. */
+  readonly formerMs?: number
+}
 
 export class Lag {
   /** The least seen; below zero where the device's clock is ahead. NaN before the first reading with a time. */
@@ -20,12 +33,17 @@ export class Lag {
   /** A greater one that has begun, and the arrival that began it; NaN if none has. */
   #risenMs: number
   #sinceMs: number
+  /** The least is what it is since this place in the log, and was another before; NaN before anything was known. */
+  #fromSeq: number
+  #formerMs: number
   isDirty = false
 
   constructor(saved: SavedLag | undefined) {
     this.leastMs = saved?.leastMs ?? Number.NaN
     this.#risenMs = saved?.risenMs ?? Number.NaN
     this.#sinceMs = saved?.sinceMs ?? Number.NaN
+    this.#fromSeq = saved?.fromSeq ?? Number.NEGATIVE_INFINITY
+    this.#formerMs = saved?.formerMs ?? Number.NaN
   }
 
   /** The usual lag, not below zero. */
@@ -33,31 +51,38 @@ export class Lag {
     return this.leastMs > 0 ? this.leastMs : 0
   }
 
-  /** By how much a reading exceeds the base as it is. */
-  excessMs(arrivalMs: number, deviceTimeMs: number | undefined): number {
-    if (deviceTimeMs === undefined || deviceTimeMs < clockSetMs || Number.isNaN(this.leastMs)) return 0
-    return Math.max(0, lagOf(arrivalMs, deviceTimeMs) - this.baseMs)
+  /** By how much a reading that was met exceeded the base when it came. */
+  excessMs({ arrivalMs, deviceTimeMs, seq }: JudgedReading): number {
+    const leastMs = seq < this.#fromSeq ? this.#formerMs : this.leastMs
+    if (!saysWhen(deviceTimeMs) || Number.isNaN(leastMs)) return 0
+    return Math.max(0, lagOf(arrivalMs, deviceTimeMs) - Math.max(0, leastMs))
   }
 
-  /** Takes note of a reading. By how much its lag exceeds the base; `toleranceMs` of that are nothing to speak of. */
-  meet(arrivalMs: number, deviceTimeMs: number | undefined, toleranceMs: number): number {
-    if (deviceTimeMs === undefined || deviceTimeMs < clockSetMs) {
-      if (deviceTimeMs === undefined && Number.isNaN(this.leastMs)) this.#become(0)
+  /** What `meet` will say of the next reading. */
+  foreseeMs({ arrivalMs, deviceTimeMs }: JudgedReading, toleranceMs: number): number {
+    if (!saysWhen(deviceTimeMs) || Number.isNaN(this.leastMs)) return 0
+    const lagMs = lagOf(arrivalMs, deviceTimeMs)
+    const excessMs = lagMs - this.baseMs
+    const isUsual = excessMs <= toleranceMs || this.#hasStayed(lagMs, arrivalMs, toleranceMs, lagSettledMs)
+    return isUsual ? 0 : excessMs
+  }
+
+  /** Takes note of the next reading. By how much its lag exceeds the base; `toleranceMs` of that are nothing to speak of. */
+  meet({ arrivalMs, deviceTimeMs, seq }: JudgedReading, toleranceMs: number): number {
+    if (!saysWhen(deviceTimeMs)) {
+      if (deviceTimeMs === undefined && Number.isNaN(this.leastMs)) this.#become(0, seq)
       return 0
     }
     const lagMs = lagOf(arrivalMs, deviceTimeMs)
-    if (!(lagMs >= this.leastMs)) this.#become(lagMs)
+    if (!(lagMs >= this.leastMs)) this.#become(lagMs, seq)
     const excessMs = lagMs - this.baseMs
     if (excessMs <= toleranceMs) {
-      if (!Number.isNaN(this.#risenMs)) this.#become(this.leastMs)
+      if (!Number.isNaN(this.#risenMs)) this.#rise(Number.NaN, Number.NaN)
       return 0
     }
-    if (!(Math.abs(lagMs - this.#risenMs) <= toleranceMs) || arrivalMs < this.#sinceMs) {
-      this.#risenMs = lagMs
-      this.#sinceMs = arrivalMs
-      this.isDirty = true
-    } else if (arrivalMs - this.#sinceMs >= lagSettledMs) {
-      this.#become(Math.min(this.#risenMs, lagMs))
+    if (!this.#hasStayed(lagMs, arrivalMs, toleranceMs, 0)) this.#rise(lagMs, arrivalMs)
+    else if (arrivalMs - this.#sinceMs >= lagSettledMs) {
+      this.#become(Math.min(this.#risenMs, lagMs), seq)
       return 0
     }
     return excessMs
@@ -65,15 +90,36 @@ export class Lag {
 
   save(): SavedLag {
     this.isDirty = false
-    const { leastMs } = this
-    return Number.isNaN(this.#risenMs) ? { leastMs } : { leastMs, risenMs: this.#risenMs, sinceMs: this.#sinceMs }
+    return {
+      leastMs: this.leastMs,
+      ...(!Number.isNaN(this.#risenMs) && { risenMs: this.#risenMs, sinceMs: this.#sinceMs }),
+      ...(Number.isFinite(this.#fromSeq) && { fromSeq: this.#fromSeq }),
+      ...(!Number.isNaN(this.#formerMs) && { formerMs: this.#formerMs }),
+    }
   }
 
-  #become(leastMs: number): void {
-    this.leastMs = leastMs
-    this.#risenMs = Number.NaN
+  /** A greater lag has stayed the same for so long. */
+  #hasStayed(lagMs: number, arrivalMs: number, toleranceMs: number, forMs: number): boolean {
+    return Math.abs(lagMs - this.#risenMs) <= toleranceMs && arrivalMs - this.#sinceMs >= forMs
+  }
+
+  #rise(risenMs: number, sinceMs: number): void {
+    this.#risenMs = risenMs
+    this.#sinceMs = sinceMs
     this.isDirty = true
   }
+
+  #become(leastMs: number, seq: number): void {
+    this.#formerMs = this.leastMs
+    this.#fromSeq = seq
+    this.leastMs = leastMs
+    this.#rise(Number.NaN, Number.NaN)
+  }
+}
+
+/** Whether a device knows what time it is. */
+function saysWhen(deviceTimeMs: number | undefined): deviceTimeMs is number {
+  return deviceTimeMs !== undefined && deviceTimeMs >= clockSetMs
 }
 
 function lagOf(arrivalMs: number, deviceTimeMs: number): number {

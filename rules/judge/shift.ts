@@ -40,11 +40,13 @@ function shiftTrack(saved: SavedTrack, offsetMs: number): SavedTrack {
 
 /** How far readings lie behind their arrival: arrivals have moved, what devices say has not. */
 function shiftLag(saved: SavedLag, offsetMs: number): SavedLag {
-  const { leastMs, risenMs, sinceMs } = saved
+  const { leastMs, risenMs, sinceMs, formerMs } = saved
   return {
+    ...saved,
     leastMs: leastMs + offsetMs,
     ...(risenMs !== undefined && { risenMs: risenMs + offsetMs }),
     ...(sinceMs !== undefined && { sinceMs: sinceMs + offsetMs }),
+    ...(formerMs !== undefined && { formerMs: formerMs + offsetMs }),
   }
 }
 

@@ -100,7 +100,10 @@ export class Tracks {
 
   /** How far a series lies behind its arrivals, also of one that was not met yet. */
   lagOf(series: JudgedSeries): Lag {
-    return this.#bySeries.get(series)?.lag ?? new Lag(this.#savedLag(trackKey('', series)))
+    const known = this.#bySeries.get(series)
+    if (known?.lag) return known.lag
+    const name = trackKey('', series)
+    return this.#byName.get(name)?.lag ?? new Lag(this.#savedLag(name))
   }
 
   /** The track of a rule and a subject, with the state that was saved for it. */
