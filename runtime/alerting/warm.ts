@@ -63,7 +63,8 @@ export class Warming {
 
   /**
    * The newest before the place: back from the end of the log, so many that are not late, and what came late since then.
-   * Of a series that has been silent for longer than the end of the log reaches, those of the latest times.
+   * Of a series that has been silent for longer than the end of the log reaches, they are looked for among those of the
+   * latest times.
    */
   async #newest(need: Need, beforeSeq: number, reel: Reel): Promise<void> {
     const { device, metric, newest, takes, isLate } = need
@@ -83,8 +84,11 @@ export class Warming {
         read++
         if (entry.seq < before && takes(entry.series)) found.push(entry)
       }
-      if (found.length < missing && read >= limit && limit < readingsMax) continue
-      for (const reading of found.toSorted((a, b) => a.seq - b.seq).slice(-missing)) reel.add(reading)
+      found.sort((a, b) => a.seq - b.seq)
+      const timely = found.filter(reading => !isLate(reading))
+      if (timely.length < missing && read >= limit && limit < readingsMax) continue
+      const { seq: fromSeq } = timely.slice(-missing)[0] ?? found.at(-1) ?? { seq: 0 }
+      for (const reading of found) if (reading.seq >= fromSeq) reel.add(reading)
       return
     }
   }

@@ -11,8 +11,9 @@ export type Asked = {
   readonly takes: (series: PastSeries) => boolean
   /** All with an own time from here on; undefined for none of them. */
   readonly fromMs: number | undefined
-  /** Besides, so many of the newest. */
+  /** Besides, so many of the newest that are not late, and what came late since then. */
   readonly newest: number
+  readonly isLate: (reading: PastReading) => boolean
 }
 
 export class Recent {
@@ -41,11 +42,15 @@ export class Recent {
   }
 
   /** In the order of the log. */
-  of({ takes, fromMs = Number.POSITIVE_INFINITY, newest }: Asked): readonly PastReading[] {
+  of({ takes, fromMs = Number.POSITIVE_INFINITY, newest, isLate }: Asked): readonly PastReading[] {
     const found: PastReading[] = []
     for (const [series, kept] of this.#bySeries) if (takes(series)) for (const reading of kept) found.push(reading)
     found.sort((a, b) => a.seq - b.seq)
-    const firstNewest = found.length - newest
+    let firstNewest = found.length
+    for (let missing = newest; missing > 0 && firstNewest > 0; ) {
+      firstNewest--
+      if (!isLate(found[firstNewest] as PastReading)) missing--
+    }
     return found.filter(
       ({ deviceTimeMs, arrivalMs }, index) => index >= firstNewest || (deviceTimeMs ?? arrivalMs) >= fromMs,
     )

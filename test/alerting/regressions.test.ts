@@ -118,6 +118,25 @@ describe('alerting', () => {
     )
   })
 
+  it('holds a reading against the last that was not late, however many of others and how much history lie between', async () => {
+    const stepped = rules('      - { alert: Stepped, match: { metric: temperature }, expr: "delta() > 4" }')
+    await alerting.use(stepped)
+    await send({ value: 1, deviceTimeMs: startMs })
+    for (let day = 1; day <= 3; day++) await send({ value: 50, deviceTimeMs: startMs - day * 86_400_000 })
+    await alerting.settled()
+    await alerting.close()
+    const other = arrival({ device: 'another', metric: 'pressure', arrivalMs: nowMs })
+    await store.commit([{ kind: 'append', table: 'readings', readings: Array.from({ length: 17_000 }, () => other) }])
+    alerting = over({})
+    await alerting.use(stepped)
+    await send({ value: 9, deviceTimeMs: nowMs })
+    await alerting.settled()
+    assert.deepEqual(
+      (await alerts()).map(({ value }) => value),
+      [9],
+    )
+  })
+
   it('never moves its cursor past a hold whose state could not be saved', async () => {
     let failSave: (() => void) | undefined
     let goOn = (): void => undefined
