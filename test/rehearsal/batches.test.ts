@@ -49,8 +49,6 @@ it('giving all readings between two moments at once changes nothing: walking fro
 })
 
 it('a restart or a power cut at any moment changes no alert', async () => {
-  // What looks back over a window is held to this by the judge's own properties.
-  const kept = rules.replaceAll(/\n.*(?:expr:|t_avg).*/g, '')
   await fc.assert(
     fc.asyncProperty(
       fc.array(values, { minLength: 1, maxLength: 3 }),
@@ -68,7 +66,7 @@ it('a restart or a power cut at any moment changes no alert', async () => {
         ].join('\n')
         const restarts = [...moments].map(([at, isCrash]) => `{ at: ${at}, crash: ${isCrash} }`)
         const cut = `${body}\nrestart: [${restarts.join(', ')}]`
-        assert.deepEqual((await play(kept, cut)).map(told), (await play(kept, body)).map(told), cut)
+        assert.deepEqual((await play(rules, cut)).map(told), (await play(rules, body)).map(told), cut)
       },
     ),
     { numRuns: 8 },
