@@ -3,6 +3,7 @@
  * gateway raises on itself, and who tells of all of them.
  */
 import { Alerting } from './alerting/alerting.ts'
+import { KeptRules } from './alerting/kept-rules.ts'
 import { Notifier } from './alerting/notify/notifier.ts'
 import { Rulebook } from './alerting/rulebook.ts'
 import { SelfAlerts } from './alerting/self-alerts.ts'
@@ -30,12 +31,14 @@ export async function openAlerting(house: House, store: Store, keeper: Timekeepe
     boot: time.clock.boot,
   })
   let turn = Promise.resolve()
+  const rulesLog = house.log.child({ room: 'rules' })
   const rulebook = new Rulebook({
     folder: config.rules.folder,
     zone: config.rules.zone,
     tables: store.tables,
-    log: house.log.child({ room: 'rules' }),
+    log: rulesLog,
     alerts: selfAlerts,
+    kept: new KeptRules(store, rulesLog),
     changed: rules => {
       turn = turn.then(() => alerting.use(rules))
     },

@@ -1,6 +1,7 @@
 /**
  * The rules in force: read from a folder, read again when a file there changes. A set of files with a fault leaves the
- * running rules as they are and says where the fault is; nothing is ever half replaced.
+ * running rules as they are and says where the fault is; nothing is ever half replaced. A start with a faulty folder takes
+ * the texts that were good last.
  */
 import { type FSWatcher, watch } from 'chokidar'
 import { parseRules } from '../../rules/language/file.ts'
@@ -8,6 +9,7 @@ import type { Rule } from '../../rules/rule.ts'
 import { type Problem, formatProblem } from '../document.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { RuleFile } from './kept-rules.ts'
 import { readRuleFiles } from './rule-files.ts'
 import { type KnownTables, tableProblems } from './rule-tables.ts'
 import type { SelfAlertDoor } from './self-alerts.ts'
@@ -29,6 +31,8 @@ export type RulebookOptions = {
   readonly log: Log
   /** Where an alert on the gateway itself is raised while the files have faults. */
   readonly alerts: SelfAlertDoor
+  /** Where the texts that were good last are kept over a restart. */
+  readonly kept: { read(): readonly RuleFile[]; keep(files: readonly RuleFile[]): void }
   /** Is told the whole set each time another one comes into force. */
   readonly changed: (rules: readonly Rule[]) => void
 }
@@ -37,6 +41,8 @@ export class Rulebook {
   readonly #options: RulebookOptions
   #rules: readonly Rule[] = []
   #files = 0
+  /** A set of files is in force, be it an empty one. */
+  #hasRules = false
   #problems: readonly Problem[] = []
   #fault: string | undefined
   #watcher: FSWatcher | undefined
@@ -62,28 +68,42 @@ export class Rulebook {
 
   /** Reads the folder now. True if its rules are in force. */
   reload(): boolean {
-    const isInForce = this.#read()
-    if (isInForce) this.#options.alerts.resolve(alertName)
-    else this.#complain()
-    return isInForce
+    const { alerts, kept } = this.#options
+    const files = this.#readFolder()
+    const problems = files ? this.#use(files) : []
+    this.#problems = problems
+    if (files && problems.length === 0) {
+      kept.keep(files)
+      alerts.resolve(alertName)
+      return true
+    }
+    if (!this.#hasRules) this.#use(kept.read())
+    this.#complain()
+    return false
   }
 
-  #read(): boolean {
-    const { folder, zone, tables, changed } = this.#options
+  #readFolder(): readonly RuleFile[] | undefined {
+    this.#fault = undefined
+    const { folder } = this.#options
     try {
-      const files = readRuleFiles(folder)
-      const parsed = parseRules(files, { zone })
-      this.#fault = undefined
-      this.#problems = parsed.ok ? tableProblems(parsed.rules, tables, parsed.placeOf) : parsed.problems
-      if (!parsed.ok || this.#problems.length > 0) return false
-      this.#files = files.length
-      this.#rules = parsed.rules
-      changed(parsed.rules)
-      return true
+      return readRuleFiles(folder)
     } catch (error) {
       this.#fault = `the rules in ${folder} cannot be read: ${messageOf(error)}`
-      return false
+      return undefined
     }
+  }
+
+  /** Puts a set of files in force, unless it has problems. */
+  #use(files: readonly RuleFile[]): readonly Problem[] {
+    const { zone, tables, changed } = this.#options
+    const parsed = parseRules(files, { zone })
+    const problems = parsed.ok ? tableProblems(parsed.rules, tables, parsed.placeOf) : parsed.problems
+    if (!parsed.ok || problems.length > 0) return problems
+    this.#files = files.length
+    this.#rules = parsed.rules
+    this.#hasRules = true
+    changed(parsed.rules)
+    return []
   }
 
   #complain(): void {

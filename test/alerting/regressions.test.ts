@@ -244,7 +244,8 @@ it('leaves the running rules in force when a file speaks of a table that is not 
   ] as const)
   const alerts = { raise: () => undefined, resolve: () => undefined }
   const changed = (inForce: readonly Rule[]): unknown => told.push(inForce.length)
-  const book = new Rulebook({ folder, zone: 'UTC', tables, log: silentLog, alerts, changed })
+  const kept = { read: () => [], keep: () => undefined }
+  const book = new Rulebook({ folder, zone: 'UTC', tables, log: silentLog, alerts, kept, changed })
   for (const rule of [
     '{ alert: Warm, match: { table: nope }, above: 8 }',
     '{ alert: Warm, match: { table: thresholds }, above: 8 }',

@@ -146,6 +146,7 @@ describe('alerts on the gateway itself', () => {
       tables: rig.store.tables,
       log: silentLog,
       alerts,
+      kept: { read: () => [], keep: () => undefined },
       changed: rules => told.push(rules.length),
     })
     assert.deepEqual(await rows(), [])
