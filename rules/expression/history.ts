@@ -1,6 +1,6 @@
 /**
  * The functions that look at the history of a series: what each answers, and what it takes. Pure; a question without data
- * is answered with undefined.
+ * is answered with undefined, and so is one whose answer no number can hold: a device may send 1.7e308, and then once more.
  */
 import type { Value } from '../../runtime/reading.ts'
 import { zscoreReadingsMin } from './limits.ts'
@@ -26,8 +26,11 @@ const ofNumbers =
   (answer: (view: WindowView) => number | undefined): HistoryFunction['timed'] =>
   (history, ms) => {
     const view = history.window(ms)
-    return view === undefined || view.count === 0 ? undefined : answer(view)
+    return view === undefined || view.count === 0 ? undefined : finite(answer(view))
   }
+
+const finite = (value: number | undefined): number | undefined =>
+  value !== undefined && Number.isFinite(value) ? value : undefined
 
 function windowFunction(name: string, timed: HistoryFunction['timed']): [string, HistoryFunction] {
   const more = { plain: undefined, keeps: 'window', previous: false, ownOnly: false, example: `${name}(5m)` } as const
@@ -120,7 +123,7 @@ export function numberOf(value: unknown): number | undefined {
 }
 
 const difference = (value: number | undefined, from: number | undefined): number | undefined =>
-  value === undefined || from === undefined ? undefined : value - from
+  value === undefined || from === undefined ? undefined : finite(value - from)
 
 /** Per second, between the first and the last reading of the window. */
 function rateOf({ first, last }: WindowView): number | undefined {
@@ -133,7 +136,9 @@ function zscoreOf(history: History, ms: number): number | undefined {
   const value = numberOf(history.value)
   const before = history.window(ms)?.before
   if (value === undefined || before === undefined || before.count < zscoreReadingsMin) return undefined
-  return before.stddev > 0 ? (value - before.mean) / before.stddev : undefined
+  return before.stddev > 0 && before.stddev < Number.POSITIVE_INFINITY
+    ? finite((value - before.mean) / before.stddev)
+    : undefined
 }
 
 /** Seconds since something came. */

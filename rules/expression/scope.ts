@@ -58,7 +58,10 @@ export type History = {
 export type WindowView = {
   /** Readings of any kind. */
   readonly readings: number
-  /** Numbers and switches (true is 1); where there are none, all that follows but `devices` means nothing. */
+  /**
+   * Numbers and switches (true is 1); where there are none, all that follows but `devices` means nothing. Where a sum, a
+   * mean or a spread leaves the range of numbers it is not finite.
+   */
   readonly count: number
   readonly sum: number
   readonly min: number

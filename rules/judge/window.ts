@@ -5,6 +5,7 @@
  * time lies in the slices of (T - w, T], however they came, late or not, live or read again from the store after a restart:
  * the same bits. A slice is a 120th of the window and begins at a whole multiple of its width. Memory is bounded whatever
  * the times are: at most `slicesMax` slices are kept. Where one had to be forgotten the window says that it does not know.
+ * Times are dates: what is beyond 8.64e15 ms of 1970 can neither be stored nor asked about.
  *
  *        kept                     (T - w            T]
  *   ┌──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┬──┐      the newest reading (by position) stands beside the slices

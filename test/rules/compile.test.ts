@@ -159,6 +159,26 @@ describe('a question without data', () => {
     assert.equal(ask('zscore(1h)', scopeOf({ value: 5, view: still })), undefined)
   })
 
+  test('is what no number can hold', () => {
+    const most = Number.MAX_VALUE
+    const torn = {
+      sum: Infinity,
+      mean: -Infinity,
+      stddev: Number.NaN,
+      before: { count: 20, mean: 0, stddev: Infinity },
+    }
+    const ends = { first: { value: -most, timeMs: 0 }, last: { value: most, timeMs: 1_000 } }
+    const scope = scopeOf({ value: most, previous: -most, view: viewOf({ ...torn, ...ends }) })
+    for (const text of ['sum(5m)', 'avg(5m)', 'stddev(5m)', 'delta(5m)', 'rate(5m)', 'zscore(5m)', 'delta()']) {
+      assert.equal(ask(text, scope), undefined, text)
+      assert.equal(ask(`${text} > 1`, scope), undefined, text)
+      assert.equal(ask(`!(${text} < 1)`, scope), undefined, text)
+    }
+    const narrow = viewOf({ before: { count: 20, mean: -most, stddev: 1 } })
+    assert.equal(ask('zscore(5m)', scopeOf({ value: most, view: narrow })), undefined)
+    assert.equal(ask('max(5m) > 1', scope), true)
+  })
+
   test('is also what no reading could have been', () => {
     const long = scopeOf({ value: 'x'.repeat(4_000) })
     assert.equal(ask('value + value', long), undefined)

@@ -65,6 +65,8 @@ const stored = (values: readonly (readonly [number, Value, string?])[]): Stored[
   values.map(([timeMs, value, device = 'a']) => ({ timeMs, value, device }))
 
 const minute = 60_000
+/** No date is later, nor earlier below zero. */
+const datesEndMs = 8.64e15
 
 describe('a feed', () => {
   test('tells the newest reading and the one before it', () => {
@@ -168,14 +170,16 @@ describe('a window', () => {
   const time = fc.oneof(
     { weight: 8, arbitrary: fc.integer({ min: -5_000, max: 30_000 }) },
     { weight: 1, arbitrary: fc.integer({ min: -1e15, max: 1e15 }) },
-    { weight: 1, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) },
+    { weight: 1, arbitrary: fc.double({ noNaN: true, min: -datesEndMs, max: datesEndMs }) },
   )
   const value = fc.oneof(
     fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }),
     fc.boolean(),
     fc.constant('text'),
   )
-  const reading = fc.record({ value, timeMs: time, device: fc.constantFrom('a', 'b', 'c') })
+  const anyNumber = fc.double({ noNaN: true, noDefaultInfinity: true })
+  const device = fc.constantFrom('a', 'b', 'c')
+  const reading = fc.record({ value, timeMs: time, device })
   const lengths = fc.constantFrom([1_000], [1_000, 7_777], [2_500, 60_000, 3_600_000])
 
   test('that is filled again anywhere on the way tells the same, to the bit, as one that saw it all', () => {
@@ -214,6 +218,33 @@ describe('a window', () => {
           close(view.sum, plain.sum)
           close(view.mean, plain.mean)
           close(view.stddev, plain.stddev)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('of numbers of any size tells what is true, or of sums, means and spreads none that is finite', () => {
+    const huge = fc.record({ value: anyNumber, timeMs: fc.integer({ min: 0, max: 2_000 }), device })
+    fc.assert(
+      fc.property(fc.array(huge, { minLength: 1, maxLength: 80 }), lengths, (log, windowsMs) => {
+        const needs = needsOf(windowsMs)
+        const feed = cold(needs, log, 2_000)
+        for (const ms of windowsMs) {
+          const view = feed.window(ms) ?? assert.fail()
+          const most = Math.max(1, ...log.map(({ value }) => Math.abs(value)))
+          // The same in a scale in which nothing is too large.
+          const scaled = log.map(({ value, ...rest }) => ({ ...rest, value: value / most }))
+          const [plain, small] = [plainView(log, 2_000, ms), plainView(scaled, 2_000, ms)]
+          assert.deepEqual([view.readings, view.count], [plain.readings, plain.count])
+          if (plain.count === 0) continue
+          assert.deepEqual([view.min, view.max], [plain.min, plain.max])
+          assert.deepEqual([{ ...view.first }, { ...view.last }], [plain.first, plain.last])
+          for (const name of ['sum', 'mean', 'stddev'] as const) {
+            if (Number.isFinite(view[name])) close(view[name] / most, small[name])
+            // Nothing of a usual size comes to that.
+            else assert.ok(most > 1e150)
+          }
         }
       }),
       { numRuns: 300 },
