@@ -84,7 +84,8 @@ export class Feed implements History {
   note(value: Value, timeMs: number, atMs: number, device: string): void {
     this.atMs = atMs
     if (this.#windows.length === 0) return
-    const number = typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : undefined
+    // `+ 0`: there is one zero, and the smallest of two does not depend on which came first.
+    const number = typeof value === 'number' || typeof value === 'boolean' ? Number(value) + 0 : undefined
     for (const window of this.#windows) window.add(number, timeMs, device)
   }
 

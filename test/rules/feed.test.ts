@@ -274,7 +274,7 @@ function plainView(log: readonly Stored[], nowMs: number, ms: number) {
   const inside = log.filter(({ timeMs }) => index(timeMs) > index(nowMs - ms) && index(timeMs) <= index(nowMs))
   const numbers = inside
     .filter(({ value }) => typeof value !== 'string')
-    .map(({ value, timeMs }) => ({ value: Number(value), timeMs }))
+    .map(({ value, timeMs }) => ({ value: Number(value) + 0, timeMs }))
   const byTime = numbers.toSorted((a, b) => a.timeMs - b.timeMs)
   const values = numbers.map(({ value }) => value)
   const sum = values.reduce((total, value) => total + value, 0)
