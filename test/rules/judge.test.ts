@@ -53,6 +53,29 @@ describe('late readings', () => {
     assert.equal(first?.verdict.firedMs, startMs + 610_000)
   })
 
+  it('stay what they were when they came, whatever the base is by then, and a restart finds the same', () => {
+    for (const isRestarted of [false, true]) {
+      const gateway = gatewayWith({
+        condition: whenTrue('delta() > 4'),
+        moments: { kind: 'interval', everyMs: 60_000 },
+      })
+      gateway.send('d', 'm', 0, 0, -3600)
+      gateway.send('d', 'm', 0, 5, 4)
+      gateway.send('d', 'm', 5, 6, 5)
+      gateway.commit()
+      if (isRestarted) gateway.crash(6)
+      assert.deepEqual(told([...gateway.said, ...gateway.advance(70)]), ['fired d/m@6'])
+    }
+    const gateway = gatewayWith({ condition: whenTrue('delta() > 4'), moments: { kind: 'interval', everyMs: 60_000 } })
+    gateway.send('d', 'm', 0, 0, -3600)
+    gateway.advance(1)
+    gateway.append(gateway.book.of('d', 'm'), 5, 5, 4)
+    gateway.read(1)
+    const [before] = gateway.said
+    assert.equal(before?.verdict.firedMs, startMs + 5_000, 'the first reading was not late when the second one came')
+    assert.deepEqual(told(gateway.advance(70)), [], 'what has no answer ends no alert')
+  })
+
   it('neither end what fires nor begin a silence', () => {
     const gateway = gatewayWith({}, { condition: absent })
     gateway.send('d', 'm', 9, 0, 0)
