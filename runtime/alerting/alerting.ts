@@ -100,10 +100,8 @@ export class Alerting {
     try {
       await work()
     } finally {
-      if (!this.#isClosed) {
-        this.#stop = new AbortController()
-        this.#watch()
-      }
+      // Rows came meanwhile that nobody heard of: a device may have other labels than its alerts were judged by.
+      await this.#use(this.#rules)
     }
   }
 

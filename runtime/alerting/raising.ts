@@ -27,26 +27,29 @@ export class Raising {
     this.#afters = afters
   }
 
-  /** The rows as they are after these, each once, in the order in which they were first spoken of. */
+  /**
+   * The rows as they are after these, in the order in which they were first spoken of. One that fires and ends within them
+   * is written twice: whoever follows the table must see that it fired, for there are actions to do and people to tell.
+   */
   async changes(judged: readonly Judgement[]): Promise<Change[]> {
     const { store, silences } = this.#shared
     if (judged.some(({ verdict }) => verdict.kind === 'fired')) await silences.refresh()
     const rows = new Map<string, AlertRow>()
     let bytes = 0
     const afters: Change[] = []
+    const begun: Change[] = []
     for (const judgement of judged) {
       const { rule, subject, verdict } = judgement
       const key = keyOf(store.origin, rule.id, subject, verdict.firedMs, verdict.late)
-      const before = rows.get(key) ?? (store.latest(alertsTable, key)?.value as AlertRow | undefined)
+      const earlier = rows.get(key)
+      const before = earlier ?? (store.latest(alertsTable, key)?.value as AlertRow | undefined)
       const row = await this.#row(judgement, before, bytes > snippetsBytesMax)
       bytes += row.snippet ? snippetBytes(row.snippet) : 0
+      if (earlier?.state === 'firing' && row.state !== 'firing') begun.push(put(key, earlier))
       rows.set(key, row)
       if (verdict.kind === 'fired') afters.push(...this.#after(judgement, key))
     }
-    const puts = [...rows].map(
-      ([key, value]): Change => ({ kind: 'put', table: alertsTable, key, value: value as unknown as Json }),
-    )
-    return [...puts, ...afters]
+    return [...begun, ...[...rows].map(([key, row]) => put(key, row)), ...afters]
   }
 
   /** Once they are on the disk. */
@@ -92,6 +95,10 @@ export class Raising {
     const dueMs = (verdict.late ? this.#shared.now() : verdict.atMs) + afterMs
     return [this.#afters.add(key, { ...cut, toMs: timeMs + afterMs, dueMs, isArrival })]
   }
+}
+
+const put = (key: string, row: AlertRow): Change => {
+  return { kind: 'put', table: alertsTable, key, value: row as unknown as Json }
 }
 
 function cutOf({ rule, subject, timeMs }: Omit<Judgement, 'seq'>): Cut {

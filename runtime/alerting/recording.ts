@@ -12,11 +12,13 @@ import type { Arrival, Change } from '../store/types.ts'
 
 export class Recording {
   readonly #store: Store
+  readonly #now: () => number
   #waiting = new Map<string, Arrival[]>()
   #count = 0
 
-  constructor(store: Store) {
+  constructor(store: Store, now: () => number) {
     this.#store = store
+    this.#now = now
   }
 
   /** How many wait to be committed. */
@@ -27,6 +29,7 @@ export class Recording {
   /** `boot`: that of the readings they were made of, while its clock cannot be trusted. How many were left out. */
   add(recorded: readonly Recorded[], boot: string | undefined): number {
     let left = 0
+    const nowMs = this.#now()
     for (const { table, device, metric, value, timeMs, atMs } of recorded) {
       if (!isStorable(value) || !this.#store.hasRoomFor(table, device, metric, undefined)) {
         left++
@@ -34,8 +37,10 @@ export class Recording {
       }
       let readings = this.#waiting.get(table)
       if (readings === undefined) this.#waiting.set(table, (readings = []))
+      // What was made of a peer's reading is ours, and our arrivals make time pass: a peer's clock must not run ahead of it.
+      const arrivalMs = Math.min(atMs, nowMs)
       // A time of their own only if it differs: the arrival is corrected with its boot.
-      const deviceTimeMs = timeMs === atMs ? undefined : timeMs
+      const deviceTimeMs = timeMs === arrivalMs ? undefined : timeMs
       readings.push({
         device,
         metric,
@@ -43,7 +48,7 @@ export class Recording {
         deviceTimeMs,
         id: undefined,
         unit: undefined,
-        arrivalMs: atMs,
+        arrivalMs,
         joined: false,
         boot,
       })

@@ -160,7 +160,7 @@ export class Watcher {
     judge.resume(now(), store.states(owner).keys(), store.series(this.#table))
     this.#position = store.cursor(this.#cursor) ?? seqZero
     const afters = new Afters(store, this.#table)
-    const recording = new Recording(store)
+    const recording = new Recording(store, now)
     const hearings = [new HeardAcks(this.#table, this.#shared), new HeardLabels(this.#rules, this.#shared)]
     return {
       judge,
@@ -283,7 +283,8 @@ export class Watcher {
 
   /** Sleeps until there is something to judge or a deadline is due. */
   async #sleep(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
+    // Room may have come since it was asked for: nobody wakes who is not asleep yet.
+    if (signal.aborted || this.isAdmitting) return
     const due = this.dueMs
     const wake = new AbortController()
     const end = (): void => wake.abort()
