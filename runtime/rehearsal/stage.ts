@@ -1,7 +1,7 @@
 /**
- * A gateway without its listeners and links, on pretend time: the real store in a temporary folder, the real alerting
- * and the real notifier, opened and closed as the gateway does it. Rules cannot tell the difference, and that is the point: what a test shows
- * here is what a board will do.
+ * A gateway without its listeners and links, on pretend time: the real store in a temporary folder (it only does not wait
+ * for the disk), the real alerting and the real notifier, opened and closed as the gateway does it. Rules cannot tell the
+ * difference, and that is the point: what a test shows here is what a board will do.
  *
  * What it must never do: judge anything itself, or touch a folder that is not its own.
  */
@@ -16,14 +16,12 @@ import { hybridClock } from '../clock/hybrid.ts'
 import { monotonicMs } from '../clock/wall.ts'
 import { silentLog } from '../log.ts'
 import type { Json } from '../reading.ts'
+import { fleetingHome } from '../store/fleeting.ts'
 import { Store } from '../store/store.ts'
 import type { TableSpec } from '../store/types.ts'
 
 /** The name that the gateway has in tests: it stands in the keys of alerts. */
 export const stageOrigin = 'gateway'
-
-/** Space that the store would hold for bad days; here there are none. */
-const ballastBytes = 4096
 
 type Running = { readonly store: Store; readonly alerting: Alerting; readonly notifier: Notifier }
 
@@ -76,10 +74,11 @@ export class Stage {
       stamps: hybridClock(now),
       origin: stageOrigin,
       commitIntervalMs: 0,
-      ballastBytes,
+      ballastBytes: 0,
       monotonicMs,
       now,
       log: silentLog,
+      home: fleetingHome(this.#folder),
     })
     // No reading is ever on its way here: what was sent before a deadline is in the store by then.
     const alerting = new Alerting({ store, now, log: silentLog, graceMs: 0 })

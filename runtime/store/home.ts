@@ -10,7 +10,7 @@
  */
 import { cpSync, existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { ClassicLevel } from 'classic-level'
+import { type ChainedBatch, ClassicLevel } from 'classic-level'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { Ballast } from './ballast.ts'
@@ -18,7 +18,9 @@ import { FolderWatch, makeFolder, syncFolder, syncPath } from './folder.ts'
 import { type Lock, takeLock } from './lock.ts'
 
 /** What the store asks of LevelDB; memory-level offers the same. */
-export type Level = Pick<ClassicLevel<Buffer, Buffer>, 'getSync' | 'batch' | 'iterator' | 'clear' | 'close'>
+export type Level = Pick<ClassicLevel<Buffer, Buffer>, 'getSync' | 'iterator' | 'clear' | 'close'> & {
+  batch(): ChainedBatch<ClassicLevel<Buffer, Buffer>, Buffer, Buffer>
+}
 
 /** The door to the disk: the store sees a database, whether space is short, and nothing of the files. */
 export type Home = {
@@ -33,7 +35,7 @@ export type Home = {
 }
 
 /** LevelDB's memory table: 4 MB was the best of the sizes measured; larger ones stall longer and are no faster. */
-const levelOptions = {
+export const levelOptions = {
   keyEncoding: 'buffer',
   valueEncoding: 'buffer',
   writeBufferSize: 4 << 20,
