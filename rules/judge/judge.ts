@@ -152,10 +152,13 @@ export class Judge {
     return this.#life.take()
   }
 
-  /** What is due by then. */
-  advance(nowMs: number): readonly Judgement[] {
+  /**
+   * What is due by then. With `askedMax` it may stop at a moment before, once rules were asked so often: then something is
+   * still due, and it is to be called again, with the same time, before anything else.
+   */
+  advance(nowMs: number, askedMax = Number.POSITIVE_INFINITY): readonly Judgement[] {
     this.#life.seq = undefined
-    this.#pass(nowMs)
+    if (!this.#pass(nowMs, askedMax)) return this.#life.take()
     // Of a reading that says so nothing follows: what rules record is stored under its moment, after readings that came later.
     if (this.#schedules.length > 0 && nowMs < this.#passedMs - clockBackMs) this.#passFrom(nowMs)
     this.#life.admit(nowMs)
@@ -278,30 +281,49 @@ export class Judge {
     this.#judgeNow(track, atMs, undefined, value)
   }
 
-  /** Time passes: deadlines and moments in their order. */
-  #pass(nowMs: number): void {
+  /** Time passes: deadlines and moments in their order. False if it stopped before the end. */
+  #pass(nowMs: number, askedMax = Number.POSITIVE_INFINITY): boolean {
+    let asked = 0
+    let momentMs = Number.NaN
     for (;;) {
       const { first } = this.#deadlines
       if (first === undefined || first.dueMs > nowMs) break
-      if (first instanceof Schedule) this.#judgeMoment(first, nowMs)
-      else if (first instanceof Track) {
+      if (first instanceof Schedule) {
+        // All that is judged at one moment is judged together: time is saved as passed up to a moment, and with it.
+        if (asked >= askedMax && first.dueMs > momentMs) {
+          this.#passedMs = momentMs
+          return false
+        }
+        momentMs = first.dueMs
+        asked += this.#judgeMoment(first, nowMs)
+      } else if (first instanceof Track) {
         const due = nextDueMs(first)
         if (due === first.dueMs) this.#life.pass(first, due)
         else this.#deadlines.set(first, due)
       }
     }
     if (this.#schedules.length > 0 && nowMs > this.#passedMs) this.#passedMs = nowMs
+    return true
   }
 
-  #judgeMoment(schedule: Schedule, nowMs: number): void {
+  /** How many were asked; none where the moment is passed over. */
+  #judgeMoment(schedule: Schedule, nowMs: number): number {
     const next = schedule.next(schedule.dueMs)
     if (next !== undefined && next <= nowMs) {
       const first = schedule.firstWorthwhile(nowMs)
-      if (first !== schedule.dueMs) return this.#deadlines.set(schedule, first)
+      if (first !== schedule.dueMs) {
+        this.#deadlines.set(schedule, first)
+        return 0
+      }
     }
     const atMs = schedule.dueMs
     this.#deadlines.set(schedule, next)
-    for (const rule of schedule.rules) for (const track of orderedTracks(rule)) this.#judgeUnasked(track, atMs)
+    let asked = 0
+    for (const rule of schedule.rules) {
+      for (const track of orderedTracks(rule)) this.#judgeUnasked(track, atMs)
+      asked += rule.tracks.size
+    }
+    return asked
   }
 
   /** Moments follow from here on. */

@@ -30,6 +30,12 @@ const raisedMax = 64
 /** The place is saved at least this often while there are readings but nothing fires, and while only time passes. */
 const saveEveryMs = { readings: 2_000, time: 60_000 }
 
+/**
+ * After a long sleep thousands of moments are made up for: after so many questions to rules (some hundredths of a second)
+ * devices have their turn.
+ */
+const askedPerTurn = 10_000
+
 /** What is made anew from the store whenever judging begins. */
 type Bench = {
   readonly judge: Judge
@@ -49,6 +55,8 @@ export class Watcher {
   readonly #shared: Shared
   #bench: Bench
   #position: Seq = seqZero
+  /** Up to there time is passing, and is not done yet. */
+  #passingMs: number | undefined
   /** The last fault in the log: one that stays is told once. */
   #told: string | undefined
   /** Who waits until all is judged. */
@@ -147,6 +155,7 @@ export class Watcher {
 
   #restore(): Bench {
     const { store, now, log, labels, mayFire, counts } = this.#shared
+    this.#passingMs = undefined
     const limitTables = tablesOfLimits(this.#rules)
     const judge = new Judge(this.#rules, {
       origin: store.origin,
@@ -206,12 +215,13 @@ export class Watcher {
   async #work(passedMs: number): Promise<boolean> {
     const { store } = this.#shared
     const { afters, saving, warming } = this.#bench
+    if (this.#passingMs !== undefined) return this.#raise(await this.#pass(this.#passingMs))
     const heard = await this.#hear()
     if (heard.length > 0) return this.#raise(heard)
     const entries = await store.read(this.#table, this.#position, 1024)
     if (entries.length > 0) return this.#raise(await this.#judgeEntries(entries))
     const due = await this.#pass(passedMs)
-    if (due.length > 0) return this.#raise(due)
+    if (due.length > 0 || this.#passingMs !== undefined) return this.#raise(due)
     const whole = await afters.due(passedMs)
     if (whole.length > 0) {
       await saving.now(this.#position, whole)
@@ -245,15 +255,18 @@ export class Watcher {
     return judged
   }
 
-  /** Time passes without a reading. */
+  /** Time passes without a reading. Where much is due, in several goes: nothing else is judged between them. */
   async #pass(passedMs: number): Promise<readonly Judgement[]> {
     const { judge, warming } = this.#bench
-    if ((judge.nextDueMs() ?? Number.POSITIVE_INFINITY) <= passedMs) {
+    const isDue = (): boolean => (judge.nextDueMs() ?? Number.POSITIVE_INFINITY) <= passedMs
+    if (isDue()) {
       const needs = judge.cold(passedMs)
       if (needs.length > 0) await warming.fill(judge, needs, this.#position + 1)
     }
-    const judged = judge.advance(passedMs)
+    const judged = judge.advance(passedMs, askedPerTurn)
     this.#record(this.#shared.boot?.())
+    this.#passingMs = isDue() ? passedMs : undefined
+    if (this.#passingMs !== undefined) await new Promise(resolve => setImmediate(resolve))
     return judged
   }
 

@@ -73,11 +73,11 @@ export class Gateway {
     return this.said.slice(before)
   }
 
-  advance(atS: number): Said[] {
+  advance(atS: number, askedMax?: number): Said[] {
     const before = this.said.length
     const nowMs = startMs + atS * 1000
     this.#fill(nowMs)
-    this.#say(this.judge.advance(nowMs))
+    this.#say(this.judge.advance(nowMs, askedMax))
     return this.said.slice(before)
   }
 
