@@ -12,6 +12,7 @@ import {
   Lexer,
   LineCounter,
   Parser,
+  type Tags,
   visit,
   YAMLParseError,
 } from 'yaml'
@@ -46,9 +47,12 @@ export function readYaml(text: string): YamlText {
   if (typeof document === 'number') {
     return { ok: false, faults: [{ ...place(document), message: `nested more than ${documentDepthMax} levels deep` }] }
   }
-  const faults = [...document.errors, ...document.warnings, ...ownFaults(document)]
+  const faults = [...document.errors, ...document.warnings, ...ownFaults(document, text)]
   if (faults.length > 0) {
-    return { ok: false, faults: faults.map(fault => ({ ...place(fault.pos[0]), message: plainYaml(fault) })) }
+    return {
+      ok: false,
+      faults: once(faults.map(fault => ({ ...place(fault.pos[0]), message: plainYaml(fault, text) }))),
+    }
   }
   // Composed once more for the first place that is asked for: files without fault, which most are, keep no tree of nodes.
   let nodes: YamlDocument | undefined
@@ -74,7 +78,7 @@ function compose(text: string, lines: LineCounter): YamlDocument | number {
     yield* parser.end()
   }
   // The composer's own search for duplicate keys compares every pair: seconds for a file that is all keys.
-  const composer = new Composer({ lineCounter: lines, prettyErrors: false, uniqueKeys: false })
+  const composer = new Composer({ lineCounter: lines, prettyErrors: false, uniqueKeys: false, customTags: decimalOnly })
   const [document, second] = composer.compose(tokens(), true, text.length)
   if (deepAt !== undefined) return deepAt
   if (!document) throw new Error('a composer always gives a document')
@@ -85,10 +89,17 @@ function compose(text: string, lines: LineCounter): YamlDocument | number {
   return document
 }
 
+/** YAML would read `0x9`, which in a scenario is nine times 0 more, as a hexadecimal nine: numbers here are decimal. */
+function decimalOnly(tags: Tags): Tags {
+  return tags.filter(
+    tag => typeof tag === 'string' || !('format' in tag && (tag.format === 'HEX' || tag.format === 'OCT')),
+  )
+}
+
 type Fault = { readonly pos: readonly [number, number]; readonly message: string }
 
 /** What YAML allows and we refuse: a key written twice, `__proto__` (no schema would see it), and aliases. */
-function ownFaults(document: YamlDocument): Fault[] {
+function ownFaults(document: YamlDocument, text: string): Fault[] {
   const faults: Fault[] = []
   const add = (range: readonly number[] | null | undefined, message: string): void => {
     faults.push({ pos: [range?.[0] ?? 0, range?.[1] ?? 0], message })
@@ -98,7 +109,8 @@ function ownFaults(document: YamlDocument): Fault[] {
       const seen = new Set<string>()
       for (const { key } of map.items) {
         if (!isScalar(key)) {
-          add((key as { range?: number[] } | null)?.range, 'a key must be a plain name')
+          const range = (key as { range?: number[] } | null)?.range
+          add(range, text[range?.[0] ?? 0] === '{' ? bracesWords : 'a key must be a plain name')
           continue
         }
         const name = String(key.value)
@@ -152,8 +164,36 @@ function keyOffset(document: YamlDocument, path: Path): number | undefined {
   return items.find(item => String(item.key?.value) === String(path.at(-1)))?.key?.range?.[0]
 }
 
+const bracesWords = 'YAML takes {{ for something else: put the whole text in quotes'
+const blankWords = 'a blank is missing after the colon of this key'
+const indentWords = 'indented otherwise than the lines before it: keys that belong together begin in one column'
+
+const deeperWords = 'what follows is indented deeper than this, which has a value already'
+
+function lineFrom(text: string, offset: number): string {
+  const end = text.indexOf('\n', offset)
+  return text.slice(offset, end < 0 ? text.length : end)
+}
+
+/** Whether a key stands at an offset whose value begins right after the colon. */
+function isWithoutBlank(text: string, offset: number): boolean {
+  return /^[\w-]{1,100}:\S/.test(text.slice(offset, offset + 102))
+}
+
+/** Two complaints of the parser about one slip of the pen may be the same in our words. */
+function once<T extends LineColumn & { readonly message: string }>(faults: readonly T[]): T[] {
+  const seen = new Set<string>()
+  return faults.filter(({ line, message }) => {
+    const name = `${line} ${message}`
+    const isNew = !seen.has(name)
+    seen.add(name)
+    return isNew
+  })
+}
+
 /** Mostly YAML takes a text for something else because it stands there without quotes. */
-function plainYaml({ code, message }: { readonly code?: string; readonly message: string }): string {
+function plainYaml(fault: Fault & { readonly code?: string }, text: string): string {
+  const { code, message, pos } = fault
   switch (code) {
     case 'TAG_RESOLVE_FAILED':
       return 'YAML takes what begins with ! for something else: put the whole text in quotes'
@@ -162,14 +202,29 @@ function plainYaml({ code, message }: { readonly code?: string; readonly message
     case 'BAD_SCALAR_START':
       return `YAML takes what begins with ${message.slice(-1)} for something else: put the whole text in quotes`
     case 'BLOCK_AS_IMPLICIT_KEY':
-      return 'YAML takes the ": " in this text for another key: put the whole text in quotes'
+      return /: /.test(lineFrom(text, pos[0]))
+        ? 'YAML takes the ": " in this text for another key: put the whole text in quotes'
+        : deeperWords
     case 'TAB_AS_INDENT':
       return 'indented with a tab: YAML wants spaces'
     case 'UNEXPECTED_TOKEN':
       if (message === 'Unexpected scalar at node end') {
+        const isAfterBrace = text.slice(0, pos[0]).trimEnd().endsWith('}')
+        if (isAfterBrace) return bracesWords
         return 'the text goes on after its closing quote: put the whole text in quotes of the other kind'
       }
       return message
+    case 'MISSING_CHAR':
+      if (message === 'Sequence item without - indicator') return indentWords
+      if (/^Missing closing ["']quote$/.test(message)) return 'a text whose closing quote is missing'
+      return isWithoutBlank(text, pos[0]) ? blankWords : message
+    case 'MULTILINE_IMPLICIT_KEY':
+      return isWithoutBlank(text, pos[0]) ? blankWords : deeperWords
+    case 'BAD_INDENT': {
+      const closing = /^Flow .* and end with a (.)$/.exec(message)?.[1]
+      if (closing !== undefined) return `a ${closing} is missing before this`
+      return message.includes('same column') ? indentWords : message
+    }
     default:
       return message
   }

@@ -113,8 +113,20 @@ tests:
         '6:5 something of this test stands before its start',
         '6:11 there is a test named "A" already',
         '9:19 more than 1000000 readings in one test',
-        '10:5 this test is longer than 52w2d',
+        '10:5 this test is longer than 366d',
       ],
+    )
+  })
+
+  it('takes 0x3 as no hexadecimal number: it is zero, and three times more', () => {
+    const parsed = parseScenarios(
+      'a.test.yaml',
+      'rule_files: [r.yaml]\ntests: [{ input_series: [{ series: a/b, values: 0x3 }] }]',
+    )
+    assert.ok(parsed.ok)
+    assert.deepEqual(
+      parsed.scenarios[0]?.readings.map(({ value }) => value),
+      [0, 0, 0, 0],
     )
   })
 
