@@ -38,12 +38,12 @@ export function parseSizeBytes(text: string): number | undefined {
   return unit === undefined ? undefined : Math.floor(Number(match[1]) * unit)
 }
 
-/** The shortest exact form of a duration: 90000 is `1m30s`. */
+/** The shortest exact form of a duration: 90000 is `1m30s`. Thirty days are `30d`: nobody counts them as 4w2d. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s'
   let rest = Math.round(ms)
   let text = ''
-  for (const unit of ['w', 'd', 'h', 'm', 's', 'ms'] as const) {
+  for (const unit of ['d', 'h', 'm', 's', 'ms'] as const) {
     const size = durationUnitsMs[unit] ?? 1
     const count = Math.floor(rest / size)
     if (count > 0) text += `${count}${unit}`

@@ -110,6 +110,9 @@ function parse(text: string, labels: readonly string[]): { parts: Part[]; faults
   return { parts, faults }
 }
 
+/** What is not a variable is searched for the name of one so far: it may be long. */
+const innerLookedAt = 200
+
 /** The variable that stands between braces, or a sentence about what stands there instead. */
 function parseVariable(inner: string, labels: readonly string[]): Part | string {
   const match = /^\$(\w+)(?:\.(\w+))?$/.exec(inner)
@@ -121,6 +124,12 @@ function parseVariable(inner: string, labels: readonly string[]): Part | string 
   if (name === 'device_labels' && label !== undefined) return { kind: 'device-label', name: label }
   const variable = templateVariables.find(known => known === name)
   if (variable && label === undefined) return { kind: 'variable', name: variable }
+  if (name === 'labels' || name === 'device_labels') {
+    return `{{ $${name} }} are many: name one, as in {{ $${name}.${name === 'labels' ? 'device' : 'site'} }}`
+  }
+  const bare = templateVariables.find(each => inner.slice(0, innerLookedAt).split(/\W+/).includes(each))
+  if (!match && bare !== undefined)
+    return `{{ ${inner} }} is not a variable: functions are not supported; write {{ $${bare} }}`
   const known = `known are ${templateVariables.map(each => `$${each}`).join(', ')}, $labels.NAME and $device_labels.NAME`
   if (!match) return `{{ ${inner} }} is not a variable: functions are not supported; ${known}`
   return `unknown variable {{ ${inner} }}${meant(name, ['labels', 'device_labels', ...templateVariables], '$')}; ${known}`

@@ -17,6 +17,7 @@ import { type ExpressionFault, faultOf, hostileFault, plainType } from './faults
 import { textCharactersMax } from './limits.ts'
 import { needsOf } from './needs.ts'
 import { widenNumbers } from './numbers.ts'
+import { quotedNumberFault } from './quoted-numbers.ts'
 import type { RuleExpression, Scope } from './scope.ts'
 import { wallClockIn } from './wall.ts'
 
@@ -51,7 +52,7 @@ export function compileExpression(
     const parsed = strict.parse(replaced.text)
     widenNumbers(parsed.ast)
     const read = readQuestions(parsed.ast, text)
-    const fault = hostileFault(parsed.ast) ?? read.fault ?? clockFault(parsed.ast)
+    const fault = hostileFault(parsed.ast) ?? read.fault ?? clockFault(parsed.ast) ?? quotedNumberFault(parsed.ast)
     if (fault) return { ok: false, fault }
     const { valid, type, error } = parsed.check()
     if (!valid) return { ok: false, fault: faultOf(error, variableNames) }

@@ -100,8 +100,8 @@ function endWords(condition: AlertRule['condition']): string {
     case 'limits': {
       const { above, below, clear } = condition
       if (above !== undefined && below !== undefined) return 'when it has been between the two'
-      const side = above === undefined ? 'not below' : 'not above'
-      return `when it has been ${side} ${clear === undefined ? 'that' : limitWords(clear)}`
+      const side = above === undefined ? 'above' : 'below'
+      return `when it has been at ${clear === undefined ? 'the limit' : limitWords(clear)} or ${side}`
     }
   }
 }
@@ -121,7 +121,7 @@ function momentWords(moments: Moments | undefined): string[] {
   if (moments === undefined) return []
   return moments.kind === 'interval'
     ? [`judged every ${formatDuration(moments.everyMs)}, readings or not`]
-    : [`judged also when ${moments.cron} says so (cron, ${moments.zone})`]
+    : [`judged only when ${moments.cron} says so (cron, ${moments.zone})`]
 }
 
 function actionWords({ on, repeatMs, does }: Action): string {

@@ -127,7 +127,7 @@ const interval = duration({ min: intervalMsMin, max: intervalMsMax })
 
 const ruleName = (what: string): z.ZodString =>
   z.string({ error: `the name of the ${what}` }).regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/, {
-    error: `not a name for ${what === 'alert' ? 'an alert' : 'a metric'}: a letter, then letters, digits, _ . or -, at most 100`,
+    error: `not a name for ${what === 'alert' ? 'an alert' : 'a metric'}: a letter, then letters, digits, _ . or -, no blanks, at most 100`,
   })
 
 export const ruleSchema = z.strictObject({
@@ -177,7 +177,7 @@ export const ruleSchema = z.strictObject({
     .describe(
       `Judged also at multiples of this; default ${formatDuration(intervalMsDefault)} where expr asks for time, else with readings only.`,
     ),
-  schedule: schedule.optional().describe('Judged also when this cron expression says so.'),
+  schedule: schedule.optional().describe('Judged at the moments of this cron expression only.'),
   late_after: duration({ min: 1_000, max: holdMsMax })
     .optional()
     .describe(
@@ -193,6 +193,14 @@ export const ruleSchema = z.strictObject({
   snippet: snippet.optional().describe('Readings written with the alert; default the last 60s of the same device.'),
   actions: actions.optional().describe('What is done at the gateway itself when it fires or resolves.'),
   from: refused('write the table as match: { table: NAME }'),
+  table: refused('write it into match: { table: NAME }'),
+  device: refused('write it into match: { device: "pump-*" }'),
+  metric: refused('write it into match: { metric: temperature }'),
+  topic: refused('readings are chosen by match: { device: "pump-*", metric: temperature }'),
+  entity_id: refused('readings are chosen by match: { device: "pump-*", metric: temperature }'),
+  state: refused('write the condition as expr: value == "open"'),
+  to: refused('write the condition as expr: value == "open"'),
+  notify: refused('alerts are told on the topic holdfast/alerts/#; what the gateway does by itself are actions'),
   where: refused('write the condition as expr'),
   condition: refused('write the condition as above, below, expr or absent'),
   message: refused('write texts as annotations: { summary: "…" }'),

@@ -51,9 +51,22 @@ export const name = z
   .min(1, { error: 'empty; write "*" for any' })
   .max(nameCharactersMax, { error: `longer than ${nameCharactersMax} characters` })
 
-export const plainPattern = name.refine(text => !/[{}]/.test(text), {
-  error: 'no placeholders here: this is the place that chooses the series; * stands for any run of characters',
-})
+export const plainPattern = z
+  .string({
+    error: ({ input }) =>
+      Array.isArray(input)
+        ? 'one pattern, not a list: write a rule for each, or give the devices a label and match that'
+        : 'a text; put quotes around numbers, and around a pattern that begins with *',
+  })
+  .min(1, { error: 'empty; write "*" for any' })
+  .max(nameCharactersMax, { error: `longer than ${nameCharactersMax} characters` })
+  .refine(text => !/[{}]/.test(text), {
+    error: 'no placeholders here: this is the place that chooses the series; * stands for any run of characters',
+  })
+  // It would match nothing, and nobody would know. A dot and a star may stand in a pattern: line-1.*
+  .refine(text => !/\.\+|\][*+]|\\[dws.]|^\^|\$$|.\|./.test(text), {
+    error: 'looks like a regular expression: a pattern knows only *, any run of characters',
+  })
 
 export function withPlaceholders(text: z.ZodString): z.ZodString {
   return text.superRefine((value, context) => {

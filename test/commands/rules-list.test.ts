@@ -88,7 +88,7 @@ test('rules explain says in plain words what a rule does, and the limits that ho
       'FreezerTooWarm (cold-store, r.yaml)',
       'watches   temperature of freezer-*: 2 series now',
       'fires     when the value has been above max in its row {device}/{metric} of thresholds (-15 without one) for 30s',
-      'ends      when it is not above that',
+      'ends      when it is at the limit or below',
       'says      it is warm',
       'now       1 firing, 1 pending',
       '',

@@ -15,6 +15,7 @@ describe('durations', () => {
   test('come back as they were from their shortest form', () => {
     fc.assert(fc.property(fc.nat(), ms => assert.equal(parseDurationMs(formatDuration(ms)), ms)))
     assert.equal(formatDuration(90_000), '1m30s')
+    assert.equal(formatDuration(30 * 86_400_000), '30d')
   })
 })
 

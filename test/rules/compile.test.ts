@@ -248,7 +248,7 @@ describe('durations in expressions', () => {
     assert.match(fault('avg(5min) > 1'), /^4: "5min" is neither a number nor a duration/)
     assert.match(fault('avg(500ms) > 1'), /^4: 500ms is out of bounds: avg takes 1s to 24h$/)
     assert.match(fault('avg(25h) > 1'), /^4: 1d1h is out of bounds/)
-    assert.match(fault('absent(8d)'), /^7: 1w1d is out of bounds: absent takes 1s to 1w$/)
+    assert.match(fault('absent(8d)'), /^7: 8d is out of bounds: absent takes 1s to 7d$/)
   })
 
   test('leave numbers alone', () => {

@@ -31,7 +31,7 @@ test('a limit out of a table is told with what counts without its row', () => {
   assert.deepEqual(explainRule(rule), {
     watches: 'temperature of freezer-*, where the label site is lyon',
     fires: 'when the value has been above max in its row {device}/temperature of thresholds (-15 without one) for 30s',
-    ends: 'when it has been not above -16.5 for 2m, and then somebody has acknowledged it',
+    ends: 'when it has been at -16.5 or below for 2m, and then somebody has acknowledged it',
     also: [],
   })
 })
@@ -68,7 +68,7 @@ test('what it does beside is told, too', () => {
     ],
   })
   assert.deepEqual(explainRule(rule).also, [
-    'judged also when 0 6 * * * says so (cron, Europe/Paris)',
+    'judged only when 0 6 * * * says so (cron, Europe/Paris)',
     'more than 3 alerts within 10m are one that flaps, until it was quiet for as long',
     'publishes {"on":true} to pump/set when it fires, and every 1m while it lasts',
     'writes the row pump of orders when it fires and when it ends',

@@ -151,6 +151,49 @@ const habits: [what: string, expression: string, sentence: string][] = [
   ['a per cent', 'value > 80%', '25: "expr": leave the % away: numbers are compared as they come'],
   ['an arrow', 'value => 80', '22: "expr": write >= for "at least"'],
   ['a function without brackets', 'previous > 3', '16: "expr": "previous" is a function: write previous(…)'],
+  [
+    'what PromQL takes together',
+    'sum by (job) (value) > 3',
+    '20: "expr": what is taken together is said by per: device or per: all of the rule',
+  ],
+  [
+    'a selector of PromQL',
+    'absent(up{job="x"})',
+    '23: "expr": which series it is about, match says: match: { device: "pump-*", metric: flow }',
+  ],
+  [
+    'a window of PromQL that lies before',
+    'value offset 5m > 3',
+    '22: "expr": offset is not supported: every window ends now',
+  ],
+  [
+    'a function of PromQL over a window',
+    'stddev_over_time(5m) > 3',
+    '16: "expr": unknown function "stddev_over_time": write stddev(5m)',
+  ],
+  [
+    'a function of PromQL that has another name here',
+    'increase(5m) > 3',
+    '16: "expr": unknown function "increase": write delta(5m)',
+  ],
+  [
+    'a state of Home Assistant',
+    'states("sensor.x") == "on"',
+    '16: "expr": unknown function "states": write value, or last("pump-2", "flow") for another series',
+  ],
+  ['a hold', 'value > 8 for 10m', '26: "expr": write how long as a key of the rule, such as for: 10m'],
+  ['a time of day', 'hour() > 22:00', '25: "expr": write a time of day as a text, as in time_of_day() >= "06:30"'],
+  ['a decimal comma', 'value > 3,5', '25: "expr": write the decimal point as a point, as in 3.5'],
+  [
+    'a text without its quotes',
+    'value == open',
+    '25: "expr": unknown name "open"; if a device says so, it is a text: write "open" in quotes',
+  ],
+  [
+    'a number in quotes',
+    'value > "80"',
+    '25: "expr": "80" in quotes is a text, and no number is greater or smaller than a text: leave the quotes out',
+  ],
   ['a bracket that is missing', 'avg(5m > 3', '26: "expr": here must be ), not the end'],
 ]
 for (const [what, expression, sentence] of habits) {

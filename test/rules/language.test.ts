@@ -319,6 +319,44 @@ const refusals: [what: string, lines: string[], ...sentences: string[]][] = [
     '6:49: item 1: firing or resolved',
   ],
   [
+    'readings that are chosen without match',
+    ['alert: A', 'above: 1', 'device: pump-1', 'entity_id: sensor.x'],
+    '6:17: "device": write it into match: { device: "pump-*" }',
+    '7:20: "entity_id": readings are chosen by match: { device: "pump-*", metric: temperature }',
+  ],
+  [
+    'a regular expression as a pattern',
+    ['alert: A', 'above: 1', 'match: { device: "pump-[0-9]+", metric: "a|b" }'],
+    '6:26: "device": looks like a regular expression: a pattern knows only *, any run of characters',
+    '6:49: "metric": looks like a regular expression: a pattern knows only *, any run of characters',
+  ],
+  [
+    'a list of patterns',
+    ['alert: A', 'above: 1', 'match: { device: [a, b] }'],
+    '6:26: "device": one pattern, not a list: write a rule for each, or give the devices a label and match that',
+  ],
+  [
+    'all labels at once, and a variable without its sign',
+    ['alert: A', 'above: 1', 'annotations: { a: "{{ $labels }} {{ value }}" }'],
+    '6:28: "a": {{ $labels }} are many: name one, as in {{ $labels.device }}',
+    '6:42: "a": {{ value }} is not a variable: functions are not supported; write {{ $value }}',
+  ],
+  [
+    'a key whose value begins right after its colon',
+    ['alert: A', 'above:1'],
+    '5:9: a blank is missing after the colon of this key',
+  ],
+  [
+    'a key that begins in a column of its own',
+    ['alert: A', ' above: 1'],
+    '4:16: what follows is indented deeper than this, which has a value already',
+  ],
+  [
+    'a key that begins before the others',
+    ['alert: A\n       above: 1'],
+    '5:1: indented otherwise than the lines before it: keys that belong together begin in one column',
+  ],
+  [
     'texts beside annotations',
     ['alert: A', 'above: 1', 'summary: Too warm'],
     '6:18: "summary": write texts as annotations: { summary: "…" }',
@@ -335,6 +373,12 @@ for (const [what, lines, ...sentences] of refusals) {
 
 const unquoted: [what: string, line: string, sentence: string][] = [
   ['a text that begins with !', 'expr: !(value)', '5:15: YAML takes what begins with ! for something else'],
+  [
+    'a text that begins with a variable',
+    'annotations:\n          a: {{ $device }} is warm',
+    '6:30: YAML takes {{ for something else',
+  ],
+  ['a text that is a variable', 'annotations:\n          a: {{ $device }}', '6:15: YAML takes {{ for something else'],
   ['a pattern that begins with *', 'match: { metric: * }', '5:26: YAML takes what begins with * for something else'],
   ['a text that goes on after its quotes', 'expr: "a" == device', '5:19: the text goes on after its closing quote'],
   [
