@@ -20,7 +20,7 @@ export type AlertRow = {
   /** Of the device, out of the table `devices`, when it fired. */
   readonly device_labels: Readonly<Record<string, string>>
   readonly unit: string | null
-  /** Gateway or hub where the readings were first committed; null for our own. */
+  /** Gateway or hub where the readings were first committed; null for an alert on the gateway itself. */
   readonly origin: string | null
   /** The label `severity`, or `warning`. */
   readonly severity: string

@@ -37,32 +37,17 @@ function windowFunction(name: string, timed: HistoryFunction['timed']): [string,
   return [name, { gives: 'double', timed, ...more }]
 }
 
+const numberFunction = (name: string, answer: Parameters<typeof ofNumbers>[0]): [string, HistoryFunction] =>
+  windowFunction(name, ofNumbers(answer))
+
 export const historyFunctions: ReadonlyMap<string, HistoryFunction> = new Map<string, HistoryFunction>([
-  windowFunction(
-    'avg',
-    ofNumbers(view => view.mean),
-  ),
-  windowFunction(
-    'min',
-    ofNumbers(view => view.min),
-  ),
-  windowFunction(
-    'max',
-    ofNumbers(view => view.max),
-  ),
-  windowFunction(
-    'sum',
-    ofNumbers(view => view.sum),
-  ),
-  windowFunction(
-    'stddev',
-    ofNumbers(view => view.stddev),
-  ),
-  windowFunction(
-    'first',
-    ofNumbers(view => view.first.value),
-  ),
-  windowFunction('rate', ofNumbers(rateOf)),
+  numberFunction('avg', view => view.mean),
+  numberFunction('min', view => view.min),
+  numberFunction('max', view => view.max),
+  numberFunction('sum', view => view.sum),
+  numberFunction('stddev', view => view.stddev),
+  numberFunction('first', view => view.first.value),
+  numberFunction('rate', rateOf),
   // Nothing came is an answer too, and what somebody who counts wants to know.
   windowFunction('count', (history, ms) => history.window(ms)?.readings),
   ['devices', { ...windowFunction('devices', (history, ms) => history.window(ms)?.devices)[1], ownOnly: true }],
@@ -70,10 +55,7 @@ export const historyFunctions: ReadonlyMap<string, HistoryFunction> = new Map<st
   [
     'delta',
     {
-      ...windowFunction(
-        'delta',
-        ofNumbers(view => (view.count < 2 ? undefined : view.last.value - view.first.value)),
-      )[1],
+      ...numberFunction('delta', view => (view.count < 2 ? undefined : view.last.value - view.first.value))[1],
       plain: history => difference(numberOf(history.value), numberOf(history.previous)),
       previous: true,
     },
@@ -81,10 +63,7 @@ export const historyFunctions: ReadonlyMap<string, HistoryFunction> = new Map<st
   [
     'last',
     {
-      ...windowFunction(
-        'last',
-        ofNumbers(view => view.last.value),
-      )[1],
+      ...numberFunction('last', view => view.last.value)[1],
       plain: history => history.value,
       gives: 'dyn',
       example: 'last("pressure")',

@@ -6,7 +6,7 @@
  * its default adds nothing, so that a rule keeps its fingerprint when the language learns another key: an update of the
  * program must not restart a hold. What older versions wrote is held by literals in the tests.
  */
-import type { Condition, Flapping, Match, Moments, Per } from '../rule.ts'
+import type { AlertRule, Condition, Match, Moments, Per } from '../rule.ts'
 import { lateAfterMsDefault } from '../rule.ts'
 
 export type Meaning = {
@@ -17,14 +17,7 @@ export type Meaning = {
   /** Of hours and weekdays in expressions. */
   readonly zone: string
   readonly verdict:
-    | {
-        readonly kind: 'alert'
-        readonly condition: Condition
-        readonly forMs: number
-        readonly keepFiringForMs: number
-        readonly latch: boolean
-        readonly flapping: Flapping | undefined
-      }
+    | Pick<AlertRule, 'kind' | 'condition' | 'forMs' | 'keepFiringForMs' | 'latch' | 'flapping'>
     | { readonly kind: 'record'; readonly text: string; readonly metric: string; readonly table: string }
 }
 

@@ -6,7 +6,8 @@ import { HoldfastError } from '../../runtime/errors.ts'
 import type { Json } from '../../runtime/reading.ts'
 import type { Change, Urgency } from '../../runtime/store/types.ts'
 import { startMs } from '../store/suite.ts'
-import { Notifying, alertOf, minuteMs, publishes, ruleOf, until } from './notifying.ts'
+import { Notifying, alertOf, minuteMs, publishes, ruleOf } from './notifying.ts'
+import { until } from './until.ts'
 
 const relayOn = publishes('cmnd/{{ $device }}/relay', { on: true, value: '{{ $value }}' }, { qos: 2, retain: true })
 const relayOff = publishes('cmnd/{{ $device }}/relay', 'OFF', { on: ['resolved'] })

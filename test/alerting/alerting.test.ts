@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertRow } from '../../rules/alert/alert.ts'
 import { parseRules } from '../../rules/language/file.ts'
 import type { Rule } from '../../rules/rule.ts'
@@ -10,6 +9,7 @@ import type { Store } from '../../runtime/store/store.ts'
 import type { Arrival } from '../../runtime/store/types.ts'
 import { type Place, diskPlace, memoryPlace } from '../store/homes.ts'
 import { arrival, collect, startMs } from '../store/suite.ts'
+import { until } from './until.ts'
 
 function rules(text: string): readonly Rule[] {
   const parsed = parseRules([{ file: 'test.yaml', text: `groups:\n  - name: g\n    rules:\n${text}` }])
@@ -21,14 +21,6 @@ const warm = rules(
   '      - { alert: Warm, match: { metric: temperature }, above: { key: "{device}/{metric}", default: 8 }, clear: 7 }',
 )
 const held = rules('      - { alert: Held, match: { metric: temperature }, above: 8, for: 10m }')
-
-async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (await check()) return
-    await sleep(10)
-  }
-  assert.fail('what was waited for did not come')
-}
 
 describe('alerting', () => {
   let place: Place

@@ -1,5 +1,4 @@
 /** A real store with a notifier on it, a clock that the test holds, and a broker that writes down what it is told. */
-import assert from 'node:assert/strict'
 import type { AlertRow } from '../../rules/alert/alert.ts'
 import type { Action, AlertRule } from '../../rules/rule.ts'
 import { Notifier, type NotifierOptions } from '../../runtime/alerting/notify/notifier.ts'
@@ -199,12 +198,4 @@ type Publishing = Extract<Action['does'], { kind: 'publish' }>
 export function publishes(topic: string, payload: Json, fields: Partial<Action & Publishing> = {}): Action {
   const { on = ['firing'], repeatMs, qos = 1, retain = false } = fields
   return { on, repeatMs, does: { kind: 'publish', topic, payload, qos, retain } }
-}
-
-export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (await check()) return
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
-  assert.fail('what was waited for did not come')
 }

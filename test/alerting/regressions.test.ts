@@ -17,6 +17,7 @@ import type { Store } from '../../runtime/store/store.ts'
 import type { Arrival } from '../../runtime/store/types.ts'
 import { memoryPlace } from '../store/homes.ts'
 import { arrival, collect, startMs } from '../store/suite.ts'
+import { until } from './until.ts'
 
 const fileOf = (text: string): string => `groups:\n  - name: g\n    rules:\n${text}`
 
@@ -27,14 +28,6 @@ function rules(text: string): readonly Rule[] {
 }
 
 const warm = rules('      - { alert: Warm, match: { metric: temperature }, above: 8 }')
-
-async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (await check()) return
-    await sleep(10)
-  }
-  assert.fail('what was waited for did not come')
-}
 
 type Doors = Pick<Store, 'commit' | 'query' | 'ready' | 'waitPast'>
 

@@ -2,23 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { HistoryForm } from '../../runtime/api/history.ts'
-import type { Arrival } from '../../runtime/store/types.ts'
-import { nowMs, openSurface, type Surface } from './surface.ts'
+import { arrival, nowMs, openSurface, type Surface } from './surface.ts'
 
 const hourMs = 3_600_000
 const startMs = nowMs - 24 * hourMs
 let surface: Surface
-
-const arrival = (device: string, value: number | string, arrivalMs: number, deviceTimeMs?: number): Arrival => ({
-  device,
-  metric: 'temperature',
-  value,
-  deviceTimeMs,
-  id: undefined,
-  unit: '°C',
-  arrivalMs,
-  joined: false,
-})
 
 before(async () => {
   surface = await openSurface()

@@ -65,7 +65,10 @@ export async function openSurface(
   }
 }
 
-export function reading(device: string, value: number, deviceTimeMs: number): Arrival {
+export const reading = (device: string, value: number, deviceTimeMs: number): Arrival =>
+  arrival(device, value, nowMs, deviceTimeMs)
+
+export function arrival(device: string, value: number | string, arrivalMs: number, deviceTimeMs?: number): Arrival {
   return {
     device,
     metric: 'temperature',
@@ -73,7 +76,7 @@ export function reading(device: string, value: number, deviceTimeMs: number): Ar
     deviceTimeMs,
     id: undefined,
     unit: '°C',
-    arrivalMs: nowMs,
+    arrivalMs,
     joined: false,
   }
 }

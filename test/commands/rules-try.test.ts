@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Arrival } from '../../runtime/store/types.ts'
-import { nowMs, openSurface, type Surface } from '../api/surface.ts'
+import { arrival, nowMs, openSurface, type Surface } from '../api/surface.ts'
 import { holdfast } from './holdfast.ts'
 
 const hourMs = 3_600_000
@@ -32,17 +32,6 @@ const rules = `groups:
         above: 50
 `
 
-const reading = (device: string, value: number, arrivalMs: number, deviceTimeMs?: number): Arrival => ({
-  device,
-  metric: 'temperature',
-  value,
-  deviceTimeMs,
-  id: undefined,
-  unit: '°C',
-  arrivalMs,
-  joined: false,
-})
-
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-try-'))
   const nobody = { zone: 'UTC', list: () => [], detail: () => undefined }
@@ -57,10 +46,10 @@ before(async () => {
     const atMs = startMs + minute * 60_000
     const hour = minute / 60
     // Freezer 1 is warm for 20 minutes at hour 30, and freezer 2 for 4 minutes only; at hour 40 it is silent for two.
-    readings.push(reading('freezer-1', hour >= 30 && hour < 30 + 1 / 3 ? -10 : -18, atMs))
-    if (hour < 40 || hour >= 42) readings.push(reading('freezer-2', hour >= 31 && hour < 31 + 4 / 60 ? -10 : -18, atMs))
+    readings.push(arrival('freezer-1', hour >= 30 && hour < 30 + 1 / 3 ? -10 : -18, atMs))
+    if (hour < 40 || hour >= 42) readings.push(arrival('freezer-2', hour >= 31 && hour < 31 + 4 / 60 ? -10 : -18, atMs))
     // A backlog that was measured three hours ago, warm.
-    if (hour >= 36 && hour < 36.2) readings.push(reading('freezer-1', -5, atMs, atMs - 3 * hourMs))
+    if (hour >= 36 && hour < 36.2) readings.push(arrival('freezer-1', -5, atMs, atMs - 3 * hourMs))
   }
   for (let from = 0; from < readings.length; from += 1_000) {
     await surface.store.commit(
