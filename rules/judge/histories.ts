@@ -75,7 +75,8 @@ export class Histories {
     let heardMs = Number.NEGATIVE_INFINITY
     const { feed, entry, track } = kept
     feed.begin(missing, nowMs)
-    this.#cold.delete(kept)
+    // The own time of a series is known by its newest reading: where its windows end is looked at once more.
+    if (!entry || !kept.hasWindows) this.#cold.delete(kept)
     for (const reading of readings) {
       const { value, arrivalMs, series } = reading
       if (arrivalMs > heardMs) heardMs = arrivalMs

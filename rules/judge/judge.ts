@@ -6,7 +6,8 @@
  *   const judge = new Judge(rules, doors)    rules of one table; doors: rows, labels, saved states, room for alerts
  *   judge.resume(nowMs, savedKeys, series)   opens what has something to say without a reading; once, before all else
  *   judge.cold(reading or nowMs)             histories that must be filled before it is judged: for each
- *   judge.fill(need, readings)                 those of its readings that stand before this place in the log, in its order
+ *   judge.fill(need, readings)                 those of its readings that stand before this place in the log, in its order;
+ *                                            then `cold` is asked again, up to `fillsMax` times
  *   judge.judge(reading)                     in the order of the log; what was due before it comes first
  *   judge.advance(nowMs)                     deadlines, silences and moments up to then, in order of time
  *   judge.nextDueMs()                        when to call advance again

@@ -12,6 +12,12 @@ export const clockSetMs = Date.UTC(2020, 0, 1)
 /** History that came late has ended when no more of it has come for so long. */
 export const lateQuietMs = 600_000
 
+/**
+ * Histories are asked for, filled, and asked for once more: the newest reading of a series tells what time it is for that
+ * device, and only then is known which readings its windows hold.
+ */
+export const fillsMax = 2
+
 /** Lags are known to the second: the jitter of a network must not be written to disk again and again. */
 export const lagStepMs = 1_000
 

@@ -4,6 +4,7 @@
  * only the judging of this table waits. Must never give a history what stands at or after the place that is judged next.
  */
 import type { Judge } from '../../rules/judge/judge.ts'
+import { fillsMax } from '../../rules/judge/limits.ts'
 import type { JudgedReading } from '../../rules/judge/reading.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
@@ -33,8 +34,12 @@ export class Warming {
     this.#recent = new Recent(table, store)
   }
 
-  /** Fills what a judge needs before it judges what stands at a place of the log. */
-  async fill(judge: Judge, needs: readonly Need[], beforeSeq: number): Promise<void> {
+  /** Fills what a judge needs before it judges a reading, or a moment, that stands at a place of the log. */
+  async fill(judge: Judge, next: JudgedReading | number, beforeSeq: number): Promise<void> {
+    for (let fills = 0; fills < fillsMax; fills++) await this.#fill(judge, judge.cold(next), beforeSeq)
+  }
+
+  async #fill(judge: Judge, needs: readonly Need[], beforeSeq: number): Promise<void> {
     const table = this.#table
     if (needs.length >= toldFrom) this.#log.debug({ table, histories: needs.length }, 'histories are read for rules')
     for (const [index, need] of needs.entries()) {

@@ -244,8 +244,7 @@ export class Watcher {
     const judged: Judgement[] = []
     for (const entry of entries) {
       if (entry.kind === 'reading') {
-        const needs = judge.cold(entry)
-        if (needs.length > 0) await warming.fill(judge, needs, entry.seq)
+        if (judge.cold(entry).length > 0) await warming.fill(judge, entry, entry.seq)
         judged.push(...judge.judge(entry))
         this.#record(entry.boot)
       }
@@ -259,10 +258,7 @@ export class Watcher {
   async #pass(passedMs: number): Promise<readonly Judgement[]> {
     const { judge, warming } = this.#bench
     const isDue = (): boolean => (judge.nextDueMs() ?? Number.POSITIVE_INFINITY) <= passedMs
-    if (isDue()) {
-      const needs = judge.cold(passedMs)
-      if (needs.length > 0) await warming.fill(judge, needs, this.#position + 1)
-    }
+    if (isDue() && judge.cold(passedMs).length > 0) await warming.fill(judge, passedMs, this.#position + 1)
     const judged = judge.advance(passedMs, askedPerTurn)
     this.#record(this.#shared.boot?.())
     this.#passingMs = isDue() ? passedMs : undefined

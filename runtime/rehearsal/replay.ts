@@ -7,6 +7,7 @@
  * record is made anew and judged in turn; readings of the same name that are stored are passed over.
  */
 import { Judge, type Recorded } from '../../rules/judge/judge.ts'
+import { fillsMax } from '../../rules/judge/limits.ts'
 import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Lookup } from '../../rules/judge/threshold.ts'
 import type { Rule } from '../../rules/rule.ts'
@@ -124,7 +125,9 @@ export class Replay {
 
   /** Histories that nobody has asked for yet, filled as the live gateway fills them from its store. */
   #warm({ judge, recent }: Bench, next: PastReading | number): void {
-    for (const need of judge.cold(next)) judge.fill(need, recent?.of(need) ?? [])
+    for (let fills = 0; fills < fillsMax; fills++) {
+      for (const need of judge.cold(next)) judge.fill(need, recent?.of(need) ?? [])
+    }
   }
 
   #judgeRecorded(judge: Judge, deep: number): void {

@@ -2,6 +2,7 @@
 import { compileExpression } from '../../rules/expression/compile.ts'
 import type { RuleExpression } from '../../rules/expression/scope.ts'
 import { type JudgeDoors, Judge, type Recorded } from '../../rules/judge/judge.ts'
+import { fillsMax } from '../../rules/judge/limits.ts'
 import { type JudgedReading, type JudgedSeries, timeOf } from '../../rules/judge/reading.ts'
 import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
@@ -118,6 +119,10 @@ export class Gateway {
   }
 
   #fill(next: JudgedReading | number): void {
+    for (let fills = 0; fills < fillsMax; fills++) this.#fillOnce(next)
+  }
+
+  #fillOnce(next: JudgedReading | number): void {
     for (const need of this.judge.cold(next)) {
       const fit = this.log.slice(0, this.#position).filter(({ series }) => need.takes(series))
       const timely = fit.filter(reading => !need.isLate(reading)).slice(-need.newest)

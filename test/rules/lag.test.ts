@@ -93,3 +93,20 @@ describe('a reading that', () => {
     assert.deepEqual(filled, living)
   })
 })
+
+test('windows of a device that has no clock end at its own time, also at a moment that is the first thing after a restart', () => {
+  for (const crashes of [false, true]) {
+    const counted = ruleOf({
+      id: 'Counted',
+      condition: { kind: 'expression', violated: expression('count(2m) > 1'), clear: undefined },
+      moments: { kind: 'cron', cron: '*/2 * * * *', zone: 'UTC' },
+    })
+    const gateway = new Gateway([counted])
+    for (const atS of [1, 2]) gateway.send('d', 'm', 0, atS, atS - 1.7e9)
+    gateway.advance(130)
+    gateway.commit()
+    if (crashes) gateway.crash(130)
+    gateway.advance(250)
+    assert.deepEqual(told(gateway.said), ['fired d/m@120', 'resolved d/m@240'])
+  }
+})
