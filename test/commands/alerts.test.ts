@@ -77,9 +77,19 @@ test('an acknowledgement is a row of the table acks; a slip of the pen is told t
     assert.deepEqual(await holdfast(['alerts', ...args, ...at]), {
       code: 2,
       out: '',
-      err: 'holdfast: name the keys, or say --all.\n',
+      err: 'holdfast: name the keys, or say --all, or --rule and --device.\n',
     })
   }
+})
+
+test('alerts are acknowledged by their rule and device, too', async () => {
+  const key = await raise(surface, { rule: 'Leaks', device: 'tank-1', metric: 'level' }, 1)
+  await raise(surface, { rule: 'Leaks', device: 'tank-2', metric: 'level' }, 1)
+  const none = await holdfast(['alerts', 'ack', '--rule', 'Leak', '--device', 'tank-1', ...at])
+  assert.deepEqual([none.code, none.out], [0, 'There is nothing to acknowledge.\n'])
+  const acked = await holdfast(['alerts', 'ack', '--rule', 'Leak*', '--device', 'tank-1', ...at])
+  assert.deepEqual([acked.code, acked.out], [0, `${key}: acknowledged\n`])
+  assert.equal((await holdfast(['alerts', 'ack', '--rule', 'Leaks', '--all', ...at])).code, 2)
 })
 
 test('a silence is a row of the table silences that says whom it covers, and can be ended', async () => {
