@@ -50,6 +50,20 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** Why a file that a person named cannot be read. */
+export function unreadableWords(error: unknown): string {
+  switch (systemCode(error)) {
+    case 'ENOENT':
+      return 'there is no such file'
+    case 'EISDIR':
+      return 'it is a folder: name the files in it, as in FOLDER/*.yaml'
+    case 'EACCES':
+      return 'this user may not read it'
+    default:
+      return messageOf(error)
+  }
+}
+
 /** Node's and LevelDB's error code (`EADDRINUSE`, `LEVEL_LOCKED`), if there is one. */
 export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code

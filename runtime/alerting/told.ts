@@ -75,9 +75,12 @@ export class RulesTold {
 
   #seriesOf(rule: Rule): readonly Series[] {
     if (this.#store.tables.get(rule.match.table)?.kind !== 'series') return []
-    return [...this.#store.series(rule.match.table)].filter(
+    const fitting = [...this.#store.series(rule.match.table)].filter(
       series => rulesFor([rule], series).length > 0 && this.#hasLabels(rule, series.device),
     )
+    // A device that names its unit in some of its readings only is stored as two series, and judged as one.
+    const named = new Map(fitting.map(series => [[series.origin, series.device, series.metric].join('\0'), series]))
+    return [...named.values()]
   }
 
   #hasLabels({ match }: Rule, device: string): boolean {
@@ -95,13 +98,14 @@ export class RulesTold {
     })
   }
 
-  #limitNow(limit: Limit, about: { device: string; metric: string }): { value: number | null; source: string } {
-    if (limit.kind === 'literal') return { value: limit.value, source: 'literal' }
+  #limitNow(limit: Limit, about: { device: string; metric: string }) {
+    if (limit.kind === 'literal') return { value: limit.value, source: 'literal', missing: null }
     const key = fillPlaceholders(limit.key, about)
     const row = this.#store.tables.has(limit.table) ? this.#store.latest(limit.table, key) : undefined
     const ofRow = limitNumber({ ...limit, default: undefined }, key, () => row)
-    if (!Number.isNaN(ofRow)) return { value: ofRow, source: `${limit.table}/${key}` }
-    return { value: limit.default ?? null, source: 'default' }
+    if (!Number.isNaN(ofRow)) return { value: ofRow, source: `${limit.table}/${key}`, missing: null }
+    const missing: 'row' | 'number' = row === undefined ? 'row' : 'number'
+    return { value: limit.default ?? null, source: 'default', missing }
   }
 }
 

@@ -35,10 +35,12 @@ export type LimitForm = {
   readonly device: string
   readonly metric: string
   readonly side: 'above' | 'below' | 'clear'
-  /** Null: there is no such row, so it is not judged. */
+  /** Null: there is no number in its row and no default, so it is not judged. */
   readonly value: number | null
   /** `literal`, `default`, or the row. */
   readonly source: string
+  /** Why it is the default: there is no row, or no number in it. */
+  readonly missing: 'row' | 'number' | null
 }
 
 export type RuleDetailForm = RuleForm & {

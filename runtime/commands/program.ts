@@ -75,7 +75,7 @@ function createProgram(): Command {
   for (const verb of verbs) program.addCommand(verb)
   for (const command of [program, ...verbs, ...verbs.flatMap(verb => verb.commands)]) {
     command.configureHelp(plainHelp).exitOverride()
-    command.configureOutput({ outputError: (text, write) => write(usageText(text)) })
+    command.configureOutput({ outputError: (text, write) => write(usageText(text, pathOf(command))) })
   }
   return program
 }
@@ -90,14 +90,19 @@ const plainHelp: HelpConfiguration = {
 }
 const plain = (term: string): string => term.replace(/[<>]/g, '')
 
+/** `holdfast alerts silence`. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
+}
+
 /** Commander's complaints in the form of ours. */
-function usageText(text: string): string {
+function usageText(text: string, path: string): string {
   const [what = '', ...more] = text
     .replace(/^error: /, '')
     .trim()
     .split('\n')
   const hint = more.join(' ').replace(/^\((.*)\)$/, '$1')
-  return failureText(new Error(what), false).trimEnd() + (hint === '' ? ' See: holdfast --help\n' : ` ${hint}\n`)
+  return failureText(new Error(what), false).trimEnd() + (hint === '' ? ` See: ${path} --help\n` : ` ${hint}\n`)
 }
 
 async function wantsStack(program: Command): Promise<boolean> {

@@ -12,7 +12,7 @@ import { parseScenarios } from '../../rules/scenario/file.ts'
 import type { Scenario } from '../../rules/scenario/scenario.ts'
 import { tableProblems } from '../alerting/rule-tables.ts'
 import { nearestName, type Problem } from '../document.ts'
-import { HoldfastError, messageOf } from '../errors.ts'
+import { HoldfastError, unreadableWords } from '../errors.ts'
 import { rehearse } from './rehearse.ts'
 import { tablesOf } from './tables.ts'
 
@@ -87,7 +87,7 @@ function readText(file: string): string {
 }
 
 function unreadable(file: string, error: unknown): HoldfastError {
-  return new HoldfastError('FILE_UNREADABLE', `${file} cannot be read: ${messageOf(error)}`, '', error)
+  return new HoldfastError('FILE_UNREADABLE', `${file} cannot be read: ${unreadableWords(error)}`, '', error)
 }
 
 /** A test that asks for a rule which is not there would pass for ever, expecting nothing. */

@@ -91,6 +91,10 @@ test('query chooses by device and time, and prints JSON lines', async () => {
 test('a command line that is wrong is told so in one line, with exit code 2', async () => {
   for (const [args, sentence] of [
     [['stauts'], /^holdfast: unknown command 'stauts'\. Did you mean status\?$/],
+    [
+      ['alerts', 'silence', '--alertname', 'x'],
+      /^holdfast: unknown option '--alertname'\. See: holdfast alerts silence --help$/,
+    ],
     [['put', 'thresholds'], /^holdfast: missing required argument 'KEY'\./],
     [['tail', 'readings', '--from', 'yesterday'], /^holdfast: .*'yesterday' is invalid.*beginning, now/],
     [['status', '--sockte', 'x'], /^holdfast: unknown option '--sockte'\. Did you mean --socket\?$/],

@@ -46,7 +46,12 @@ before(async () => {
     {
       kind: 'append',
       table: 'readings',
-      readings: [reading('freezer-1', -12, nowMs), reading('freezer-2', -18, nowMs)],
+      // The same sensor, once without its unit: one series for people.
+      readings: [
+        reading('freezer-1', -12, nowMs),
+        { ...reading('freezer-1', -12, nowMs), unit: 'K' },
+        reading('freezer-2', -18, nowMs),
+      ],
     },
     { kind: 'put', table: 'thresholds', key: 'freezer-2/temperature', value: { max: -20 } },
     state('FreezerTooWarm', 'freezer-1', 'clearing'),
@@ -98,6 +103,14 @@ test('rules explain says in plain words what a rule does, and the limits that ho
       '',
     ].join('\n'),
   )
+})
+
+test('a row that holds no number is not said to be missing', async () => {
+  const put = (value: Json) =>
+    surface.store.commit([{ kind: 'put', table: 'thresholds', key: 'freezer-1/temperature', value }], 'now')
+  await put('cold')
+  const { out } = await holdfast(['rules', 'explain', 'FreezerTooWarm', ...at])
+  assert.match(out, /^freezer-1 +temperature +above +-15 +default: its row holds no number$/m)
 })
 
 test('a rule that is not in force is named with the nearest that is', async () => {

@@ -106,7 +106,7 @@ test('a command line that is wrong ends with 2, a file that is not there with 1'
   assert.equal((await run('good.yaml', '--jsno')).code, 2)
   for (const file of ['missing.yaml', 'nothing.yaml']) {
     const { code, err } = await run(file)
-    assert.deepEqual([code, /cannot be read/.test(err)], [1, true], err)
+    assert.deepEqual([code, /cannot be read: there is no such file/.test(err)], [1, true], err)
   }
 })
 

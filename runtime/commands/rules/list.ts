@@ -85,16 +85,21 @@ export function ruleText(rule: RuleDetailForm, terminal: Terminal): string {
   return `${lines.join('')}${limitsText(rule.limits, terminal)}`
 }
 
+const missingWords: Readonly<Record<string, string>> = { row: 'there is no row', number: 'its row holds no number' }
+
 /** Only limits out of rows: those of the file have been told. */
 function limitsText(limits: readonly LimitForm[], terminal: Terminal): string {
   const rows = limits.filter(({ source }) => source !== 'literal')
   if (rows.length === 0) return ''
-  const cells = rows.map(({ device, metric, side, value, source }): readonly Cell[] => [
+  const cells = rows.map(({ device, metric, side, value, source, missing }): readonly Cell[] => [
     device,
     metric,
     side,
     value === null ? { text: 'not judged', style: 'yellow' } : String(value),
-    { text: source === 'default' ? 'default: there is no row' : source, style: 'dim' },
+    {
+      text: `${source === 'default' && value !== null ? 'default: ' : ''}${missingWords[missing ?? 'nothing'] ?? source}`,
+      style: missing === 'number' ? 'yellow' : 'dim',
+    },
   ])
   return `\n${table(['device', 'metric', 'limit', '>now', 'out of'], cells, terminal)}`
 }

@@ -9,7 +9,7 @@ import type { RowForm } from '../../api/forms.ts'
 import type { HistoryForm } from '../../api/history.ts'
 import type { GatewayStatus, TableSection } from '../../api/status.ts'
 import { formatProblem } from '../../document.ts'
-import { HoldfastError, messageOf } from '../../errors.ts'
+import { HoldfastError, unreadableWords } from '../../errors.ts'
 import type { Wanted } from '../../rehearsal/wanted.ts'
 import { UsageError } from '../failure.ts'
 import { type GatewayClient, tablePath } from '../gateway-client.ts'
@@ -162,7 +162,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new HoldfastError('FILE_UNREADABLE', `${file} cannot be read: ${messageOf(error)}`, '', error)
+    throw new HoldfastError('FILE_UNREADABLE', `${file} cannot be read: ${unreadableWords(error)}`, '', error)
   }
 }
 
