@@ -68,7 +68,8 @@ const events = (heard: readonly Heard[]): string[] =>
     .map(({ payload }) => JSON.parse(payload) as AlertRow & { event: string })
     .map(({ event, rule, device }) => `${event} ${rule} ${device}`)
 
-describe('what becomes of an alert', { timeout: 180_000 }, () => {
+// Each has a gateway of its own, and one waits half a minute for the last try of an action.
+describe('what becomes of an alert', { concurrency: 4, timeout: 180_000 }, () => {
   test('a relay is switched on when it fires and off when it is over, and its group is told', async t => {
     const { gateway, port } = await open(t)
     const { heard, client } = await listen(t, port)
