@@ -58,7 +58,7 @@ class Play {
   }
 
   async run(): Promise<readonly Failure[]> {
-    const { readings, happenings, expectations, startMs } = this.#scenario
+    const { readings, happenings, expectations } = this.#scenario
     await this.#stage.on()
     for (const atMs of momentsOf(this.#scenario)) {
       const now = happenings.filter(each => each.atMs === atMs)
@@ -71,10 +71,17 @@ class Play {
       for (const each of expectations) if (each.at.ms === atMs) await this.#look(each)
       for (const each of now) if (each.kind === 'off') await this.#off(each)
     }
+    const lastMs = readings.at(-1)?.arrivalMs ?? this.#nowMs
+    // What comes after the last look is played only to say how near a failure was: a test that is good need not wait.
+    if ((await this.#compared()).length > 0 && lastMs > this.#nowMs) await this.#goTo(lastMs)
+    return [...this.#failures, ...(await this.#compared())].toSorted((a, b) => a.evalMs - b.evalMs)
+  }
+
+  async #compared(): Promise<readonly Failure[]> {
+    const { readings, startMs } = this.#scenario
     const all = await seenAlerts(this.#stage.store, ms => this.#clock.trueAt(ms))
     const hindsight = hindsightOf(startMs, all, readings)
-    const compared = this.#sights.flatMap(({ expectation, sight }) => compare(expectation, sight, hindsight))
-    return [...this.#failures, ...compared].toSorted((a, b) => a.evalMs - b.evalMs)
+    return this.#sights.flatMap(({ expectation, sight }) => compare(expectation, sight, hindsight))
   }
 
   get #isOff(): boolean {
@@ -246,12 +253,11 @@ function jsonOrText(payload: string): Json {
 }
 
 /** Every moment at which something else than a reading comes, in order. The gateway is back before the test ends. */
-function momentsOf({ happenings, expectations, readings }: Scenario): readonly number[] {
+function momentsOf({ happenings, expectations }: Scenario): readonly number[] {
   const moments = new Set([
     ...happenings.map(({ atMs }) => atMs),
     ...happenings.flatMap(each => (each.kind === 'off' ? [each.untilMs] : [])),
     ...expectations.map(({ at }) => at.ms),
-    ...readings.slice(-1).map(({ arrivalMs }) => arrivalMs),
   ])
   return [...moments].toSorted((a, b) => a - b)
 }
