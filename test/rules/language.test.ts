@@ -376,7 +376,7 @@ const unquoted: [what: string, line: string, sentence: string][] = [
   [
     'a text that begins with a variable',
     'annotations:\n          a: {{ $device }} is warm',
-    '6:30: YAML takes {{ for something else',
+    '6:28: YAML takes {{ for something else',
   ],
   ['a text that is a variable', 'annotations:\n          a: {{ $device }}', '6:15: YAML takes {{ for something else'],
   ['a pattern that begins with *', 'match: { metric: * }', '5:26: YAML takes what begins with * for something else'],
