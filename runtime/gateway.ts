@@ -128,10 +128,11 @@ async function openStore({ config, log, closers, time }: House): Promise<Store> 
 }
 
 function openRetention({ config, log, closers, time }: House, store: Store): Retention {
-  const limits = [...config.tables].map(([table, { logBytesMax, logAgeMsMax }]) => ({
+  const limits = [...config.tables].map(([table, { bytesMax, ageMsMax, rowsMax }]) => ({
     table,
-    bytesMax: logBytesMax,
-    ageMsMax: logAgeMsMax,
+    bytesMax,
+    ageMsMax,
+    rowsMax,
   }))
   const retention = Retention.open(limits, {
     store,

@@ -6,6 +6,7 @@ import type { LogLevel } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { everyKeeps } from './bridge-schema.ts'
 import type { TableKind } from './schema.ts'
+import type { FreeSpace } from './store-values.ts'
 import type { Address } from './values.ts'
 
 export type Config = {
@@ -31,6 +32,9 @@ export type StoreConfig = {
   readonly path: string
   readonly commitIntervalMs: number
   readonly ballastBytes: number
+  readonly minFree: FreeSpace
+  /** A cron expression; undefined is never. */
+  readonly compact: string | undefined
 }
 
 export type BrokerConfig = {
@@ -49,9 +53,10 @@ export type BrokerConfig = {
 
 export type TableConfig = {
   readonly kind: TableKind
-  /** Declared limits of its log; undefined is none. */
-  readonly logBytesMax: number | undefined
-  readonly logAgeMsMax: number | undefined
+  /** Declared limits of the whole table; undefined is none. */
+  readonly bytesMax: number | undefined
+  readonly ageMsMax: number | undefined
+  readonly rowsMax: number | undefined
 }
 
 export type ClockConfig = { readonly trust: 'auto' | 'always'; readonly maxAheadMs: number }

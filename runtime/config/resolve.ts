@@ -13,11 +13,13 @@ import type {
   HubConfig,
   PublishConfig,
   RouteConfig,
+  StoreConfig,
   TableChoice,
   TableConfig,
 } from './config.ts'
 import { allTables } from './cross-checks.ts'
 import { formatDuration } from '../units.ts'
+import { ownLimits } from './own-limits.ts'
 import { type ConfigFile, type TableKind, defaultRoute } from './schema.ts'
 
 /** By the path of the section that has it, joined by dots. */
@@ -36,7 +38,7 @@ export function configOf(
   const storePath = resolve(folder, file.store.path)
   return {
     gateway: { id, isNamed: named !== undefined },
-    store: { path: storePath, commitIntervalMs: file.store.commit_interval, ballastBytes: file.store.ballast },
+    store: storeOf(file.store, storePath),
     broker: file.broker && brokerOf(file.broker),
     tables: new Map([...tablesOf(file), ...summaryTablesOf(file)]),
     routes: (file.routes ?? [defaultRoute]).map(routeOf),
@@ -57,6 +59,10 @@ export function socketPath(given: string | undefined, storePath: string, folder:
 /** An id made of the host's name: what an id may not hold becomes a dash. */
 function idOfHost(hostName: string): string {
   return hostName.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 64) || 'gateway'
+}
+
+function storeOf({ commit_interval, ballast, min_free, compact }: ConfigFile['store'], path: string): StoreConfig {
+  return { path, commitIntervalMs: commit_interval, ballastBytes: ballast, minFree: min_free, compact }
 }
 
 function alertsOf({ active_max, renotify, group_by, group_wait }: ConfigFile['alerts']): AlertsConfig {
@@ -83,12 +89,20 @@ function routeOf({ topic, table, adapter, ...options }: NonNullable<ConfigFile['
   return { topic, table, adapter: adapter ?? defaultAdapterName, options }
 }
 
-function tableOf(kind: TableKind, keys: ConfigFile['tables'][string] | undefined): TableConfig {
-  return { kind, logBytesMax: keys?.max_bytes, logAgeMsMax: keys?.max_age }
+type LimitKeys = Partial<Pick<ConfigFile['tables'][string], 'max_bytes' | 'max_age' | 'max_rows'>>
+
+function tableOf(kind: TableKind, keys: LimitKeys | undefined): TableConfig {
+  return { kind, bytesMax: keys?.max_bytes, ageMsMax: keys?.max_age, rowsMax: keys?.max_rows }
+}
+
+/** A table of the gateway's own that nobody limits has a limit all the same. */
+function limitsOf(name: string, keys: LimitKeys | undefined): LimitKeys | undefined {
+  const isLimited = [keys?.max_bytes, keys?.max_age, keys?.max_rows].some(limit => limit !== undefined)
+  return isLimited ? keys : ownLimits[name]
 }
 
 function tablesOf(file: ConfigFile): [string, TableConfig][] {
-  return [...allTables(file.tables)].map(([name, kind]) => [name, tableOf(kind, file.tables[name])])
+  return [...allTables(file.tables)].map(([name, kind]) => [name, tableOf(kind, limitsOf(name, file.tables[name]))])
 }
 
 /** The logs of summaries: each is limited as the table is that it sums up. */

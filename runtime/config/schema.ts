@@ -11,6 +11,8 @@ import { bridgesMax, routesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
+import { ownLimitsText } from './own-limits.ts'
+import { cronOrOff, freeSpace } from './store-values.ts'
 import {
   count,
   dayMs,
@@ -61,6 +63,16 @@ const store = z.strictObject({
   ballast: sizeBytes({ min: 1e6, max: 10e9, fallback: '64MB' }).describe(
     'Space kept in reserve, given back when the disk is full so that the store can still close and clean up.',
   ),
+  min_free: withWords(freeSpace.prefault('5%'), {
+    fallback: '`5%`, at least 256MB or an eighth of a smaller disk',
+  }).describe(
+    'The least of the disk that stays free: below it the oldest readings are thinned, then dropped, and gaps tell of it.',
+  ),
+  compact: cronOrOff
+    .prefault('30 3 * * *')
+    .describe(
+      'When space that nothing stands in any more is given back to the disk, if it is worth it: in the time zone of rules.zone.',
+    ),
 })
 
 const brokerLimits = z.strictObject({
@@ -93,6 +105,12 @@ const broker = z.strictObject({
   limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
 })
 
+const optionalRows = z
+  .number()
+  .refine(rows => Number.isInteger(rows) && rows >= 1 && rows <= 1e12, 'must be a whole number, 1 to 1000000000000')
+  .optional()
+words.add(optionalRows, { type: 'number, from 1' })
+
 const table = z.strictObject({
   kind: z
     .enum(tableKinds)
@@ -100,10 +118,13 @@ const table = z.strictObject({
       'series: readings, appended and queried by device, metric and time; records: rows by key, the latest wins.',
     ),
   max_bytes: withWords(optionalSizeBytes({ min: 1e6, max: 10e12 }), { fallback: 'no limit' }).describe(
-    'The most that waits in its log for far sides; beyond it the oldest entries are dropped, and a gap tells of them.',
+    'The most that it takes on disk; beyond it the oldest goes. A gap tells whoever had not read it.',
   ),
   max_age: withWords(optionalDurationMs({ min: 60_000, max: 3_650 * dayMs }), { fallback: 'no limit' }).describe(
-    'How long an entry waits in its log for far sides; then it is dropped, and a gap tells of it.',
+    'How long what was stored stays; then it goes. A gap tells whoever had not read it.',
+  ),
+  max_rows: withWords(optionalRows, { fallback: 'no limit' }).describe(
+    'The most readings or rows; beyond it the oldest go. A gap tells whoever had not read them.',
   ),
 })
 
@@ -175,7 +196,7 @@ export const configFile = z.strictObject({
     .describe(
       `Tables, by name. These are always there: ${Object.entries(builtInTables)
         .map(entry => entry.join(' ('))
-        .join('), ')}).`,
+        .join('), ')}). Where no limit of theirs is written: ${ownLimitsText}.`,
     ),
   routes: withWords(z.array(route).max(routesMax).optional(), { fallback: `one route for ${defaultTopic}` }).describe(
     'What arrives and where it goes: the first route whose topic fits takes the message.',

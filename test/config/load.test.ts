@@ -33,7 +33,13 @@ describe('a configuration', () => {
     assert.ok(loaded.ok)
     const { gateway, store, broker, routes, tables, rules, clock, bridges, hub, api, log } = loaded.config
     assert.deepEqual(gateway, { id: 'pi-shop-12-local', isNamed: false })
-    assert.deepEqual(store, { path: '/srv/data', commitIntervalMs: 100, ballastBytes: 64_000_000 })
+    assert.deepEqual(store, {
+      path: '/srv/data',
+      commitIntervalMs: 100,
+      ballastBytes: 64_000_000,
+      minFree: { kind: 'share', share: 0.05 },
+      compact: '30 3 * * *',
+    })
     assert.deepEqual(broker?.listen, [{ host: '127.0.0.1', port: 1883 }])
     assert.equal(broker.limits.packetBytesMax, 262_144)
     assert.equal(routes.length, 1)

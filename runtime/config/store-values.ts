@@ -1,0 +1,36 @@
+/** The kinds of values that keys about the disk have: how much of it stays free, and when the database is tidied. Pure. */
+import { z } from 'zod'
+import { compileInstants } from '../schedule.ts'
+import { parseSizeBytes } from '../units.ts'
+import { words } from './values.ts'
+
+/** A share of the file system, or bytes. */
+export type FreeSpace =
+  | { readonly kind: 'share'; readonly share: number }
+  | { readonly kind: 'bytes'; readonly bytes: number }
+
+/** Beyond half of it the database would be held to less than what it must leave to others. */
+const percentMax = 50
+const bytesMax = 10e12
+const how = 'write a share of the disk such as 5%, or a size such as 256MB'
+
+/** A percentage of the file system, or a size. */
+export const freeSpace = z.union([z.string(), z.number()], how).transform((text, context): FreeSpace => {
+  const [, percent] = /^(\d+(?:\.\d+)?)\s*%$/.exec(String(text)) ?? []
+  const bytes = parseSizeBytes(String(text))
+  if (percent !== undefined && Number(percent) <= percentMax) return { kind: 'share', share: Number(percent) / 100 }
+  if (bytes !== undefined && bytes <= bytesMax) return { kind: 'bytes', bytes }
+  const isKnown = percent !== undefined || bytes !== undefined
+  context.addIssue({ code: 'custom', message: isKnown ? `must be at most ${percentMax}%, or 10000GB` : how })
+  return z.NEVER
+})
+words.add(freeSpace, { type: 'share of the disk, up to 50%, or size' })
+
+/** A cron expression of five fields, or `off`. */
+export const cronOrOff = z.string().transform((text, context): string | undefined => {
+  if (text === 'off') return undefined
+  const compiled = compileInstants(text, 'UTC')
+  if (!compiled.ok) context.addIssue({ code: 'custom', message: `${compiled.reason}; or "off"` })
+  return text
+})
+words.add(cronOrOff, { type: 'cron expression, or off' })
