@@ -158,6 +158,10 @@ export class Database {
     return found
   }
 
+  async *scanKept(owner: string): AsyncGenerator<[string, Buffer]> {
+    for await (const [key, value] of this.scan(keys.keptRange(owner))) yield [keys.keptName(owner, key), value]
+  }
+
   async *scanRows(range: keys.KeyRange): AsyncGenerator<{ key: string; row: StoredRow }> {
     for await (const [key, value] of this.scan(range)) yield { key: keys.rowKeyName(key), row: decodeRow(value) }
   }

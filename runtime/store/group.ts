@@ -180,6 +180,7 @@ export class Group {
         return void this.#database.table(change.table)
       case 'cursor':
       case 'state':
+      case 'keep':
     }
   }
 
@@ -210,6 +211,8 @@ export class Group {
         return this.#cursor(change.name, change.seq)
       case 'state':
         return this.#state(change.owner, change.key, change.value)
+      case 'keep':
+        return void this.puts.push({ key: keys.keptKey(change.owner, change.key), value: change.bytes })
     }
   }
 

@@ -11,6 +11,7 @@
  *   I table(2) series(4) id                a reading known by its id alone (no device time): stored once
  *   C name                                 a cursor
  *   A owner NUL key                        state of a follower
+ *   Q owner NUL key                        bytes kept for a room that holds them in mind itself: read once, at its start
  *
  * The log has no hole: the block after one that ends at n starts at n + 1, so a read after n is a seek to n + 1.
  * A reading stands in the log until it is packed; both stay until retention takes them. Every value ends in a checksum
@@ -29,6 +30,7 @@ const letters = {
   id: 0x49,
   cursor: 0x43,
   state: 0x41,
+  kept: 0x51,
 }
 export type KeyKind = keyof typeof letters
 
@@ -36,6 +38,8 @@ export const factKey = (name: string): Buffer => named(letters.fact, name)
 export const tableKey = (name: string): Buffer => named(letters.table, name)
 export const cursorKey = (name: string): Buffer => named(letters.cursor, name)
 export const stateKey = (owner: string, key: string): Buffer => named(letters.state, `${owner}\0${key}`)
+
+export const keptKey = (owner: string, key: string): Buffer => named(letters.kept, `${owner}\0${key}`)
 
 export function rowKey(table: number, key: string): Buffer {
   return withTable(letters.row, table, Buffer.from(key, 'utf8'))
@@ -80,6 +84,8 @@ export const seriesKeyId = (key: Buffer): number => key.readUInt32BE(3)
 export const rowKeyName = (key: Buffer): string => key.toString('utf8', 3)
 export const nameOf = (key: Buffer): string => key.toString('utf8', 1)
 
+export const keptName = (owner: string, key: Buffer): string => key.toString('utf8', Buffer.byteLength(owner) + 2)
+
 export type KeyRange = { readonly gte: Buffer; readonly lt: Buffer }
 
 /** All keys of one kind, or of one kind and table. */
@@ -94,6 +100,11 @@ export function rowRange(table: number, prefix: string): KeyRange {
   if (prefix === '') return rangeOf('row', table)
   return { gte: rowKey(table, prefix), lt: Buffer.concat([rowKey(table, prefix), Buffer.alloc(1, 0xff)]) }
 }
+
+export const keptRange = (owner: string): KeyRange => ({
+  gte: named(letters.kept, `${owner}\0`),
+  lt: named(letters.kept, `${owner}\x01`),
+})
 
 function named(letter: number, name: string): Buffer {
   return Buffer.concat([Buffer.of(letter), Buffer.from(name, 'utf8')])

@@ -17,7 +17,7 @@ export function refusalOf(
     case 'closing':
       return new HoldfastError('STORE_CLOSED', 'the store is closing')
     case 'full':
-      if (!changes.some(({ kind }) => kind === 'append' || kind === 'apply-readings')) return undefined
+      if (!changes.some(givesWay)) return undefined
       return new HoldfastError(
         'STORE_FULL',
         'the disk is nearly full, so no new readings are taken',
@@ -26,4 +26,10 @@ export function refusalOf(
     case 'open':
       return undefined
   }
+}
+
+/** What must not take the last of the space. Forgetting is always taken: it gives space back. */
+function givesWay(change: Change): boolean {
+  if (change.kind === 'keep') return change.bytes !== undefined && change.whenFull === 'refuse'
+  return change.kind === 'append' || change.kind === 'apply-readings'
 }

@@ -10,7 +10,7 @@
  */
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { Json } from '../reading.ts'
-import type { Database } from './database.ts'
+import type { Database, Put } from './database.ts'
 import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
 import { type Home, openHome } from './home.ts'
@@ -146,6 +146,11 @@ export class Store {
     return this.#database.states.get(owner) ?? new Map()
   }
 
+  /** What is kept under an owner, in the order of its keys: read from the disk, for whoever holds it in mind himself. */
+  kept(owner: string): AsyncGenerator<[key: string, bytes: Buffer]> {
+    return this.#database.scanKept(owner)
+  }
+
   series(table: string): Iterable<Series> {
     return this.#database.table(table).series.all()
   }
@@ -218,9 +223,8 @@ export class Store {
   /** The stamp of every row of a records table, deleted ones too. */
   async *rowStamps(table: string): AsyncGenerator<Pick<Row, 'key' | 'stamp' | 'origin'>> {
     await this.#reopening
-    for await (const { key, row } of this.#database.scanRows(keys.rowRange(this.#database.table(table).id, ''))) {
+    for await (const { key, row } of this.#database.scanRows(keys.rowRange(this.#database.table(table).id, '')))
       yield { key, stamp: row.stamp, origin: row.origin }
-    }
   }
 
   /** Readings by device, metric and time, oldest first. */
@@ -329,10 +333,7 @@ export class Store {
     return duePacks(this.#database, this.#repeats, isTime, musts)
   }
 
-  #count(
-    puts: readonly { readonly key: Buffer; readonly value: Buffer | undefined }[],
-    accepted: readonly { readonly receipt: Receipt }[],
-  ): void {
+  #count(puts: readonly Put[], accepted: readonly { readonly receipt: Receipt }[]): void {
     if (puts.length > 0) this.#counts.commits++
     for (const { key, value } of puts) this.#counts.bytesWritten += key.length + (value?.length ?? 0)
     for (const { receipt } of accepted) {
@@ -343,8 +344,7 @@ export class Store {
 
   /** [L1, L6] Nobody who waits is acknowledged, and not one more write goes to the old handle. */
   #fail(error: unknown, waiting: readonly Pending[]): void {
-    const cause = (error as { cause?: unknown }).cause
-    this.#reason = messageOf(cause ?? error)
+    this.#reason = messageOf((error as { cause?: unknown }).cause ?? error)
     this.#counts.failures++
     this.#options.log.error({ reason: this.#reason }, 'a write failed: opening the database again')
     const wasClosing = this.#state === 'closing'

@@ -131,6 +131,19 @@ export type Change =
   /** `undefined` forgets the cursor. */
   | { readonly kind: 'cursor'; readonly name: string; readonly seq: Seq | undefined }
   | { readonly kind: 'state'; readonly owner: string; readonly key: string; readonly value: Json | undefined }
+  | KeepChange
+
+/**
+ * Bytes that a room holds in its own memory and wants back after a restart (`Store.kept`): unlike a state they are only
+ * written here. `undefined` forgets them. While the disk is nearly full, what is to be refused then is, like readings.
+ */
+export type KeepChange = {
+  readonly kind: 'keep'
+  readonly owner: string
+  readonly key: string
+  readonly bytes: Buffer | undefined
+  readonly whenFull: 'refuse' | 'take'
+}
 
 /**
  * Drops the log's beginning, as the store has planned it; one that was planned before another is passed over. Packed
