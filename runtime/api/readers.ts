@@ -1,18 +1,20 @@
 /**
- * Streams of JSON lines, made as fast as the reader takes them and not faster.
+ * Streams of JSON lines, or of another notation, made as fast as the reader takes them and not faster.
  *
  * Promises: one batch in memory for each reader, however slow it is; a reader that leaves frees its place and ends the
  * work behind it; at most `readersMax` at once. What goes wrong once lines flow is told in a last line
  * `{"error": {code, message, hint}}`, because the status has been sent. A blank line means nothing: it says "still here".
+ * In a notation that has no place for such words the connection breaks off.
  */
 import { HoldfastError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { faultForm } from './faults.ts'
+import { type Notation, jsonLines } from './notation.ts'
 
 export type ReadersOptions = { readonly readersMax: number; readonly keepaliveMs: number; readonly log: Log }
 
 /** Makes the batches of one stream, none of them empty, until it ends or the signal says that nobody wants more. */
-export type BatchSource = (signal: AbortSignal) => AsyncGenerator<readonly object[]>
+export type BatchSource<Item extends object = object> = (signal: AbortSignal) => AsyncGenerator<readonly Item[]>
 
 export class Readers {
   readonly #options: ReadersOptions
@@ -24,7 +26,7 @@ export class Readers {
   }
 
   /** Throws API_BUSY if there are too many already. */
-  respond(source: BatchSource): Response {
+  respond<Item extends object>(source: BatchSource<Item>, notation: Notation<Item> = jsonLines): Response {
     const { readersMax } = this.#options
     if (this.#open.size >= readersMax) {
       throw new HoldfastError('API_BUSY', `${readersMax} readers are connected already`, 'end one of them')
@@ -32,19 +34,27 @@ export class Readers {
     const leaving = new AbortController()
     const batches = source(leaving.signal)
     this.#open.add(leaving)
-    let next: Promise<IteratorResult<readonly object[]>> | undefined
+    let next: Promise<IteratorResult<readonly Item[]>> | undefined
+    let { begin } = notation
     const body = new ReadableStream<Uint8Array>(
       {
         // Called only when the socket wants more: that is the back-pressure.
         pull: async controller => {
-          next ??= batches.next()
-          const result = await this.#outcome(next)
-          if (leaving.signal.aborted && !this.#closing) return
-          if (result.kind !== 'quiet') next = undefined
-          if (result.text !== '') controller.enqueue(encoder.encode(result.text))
-          if (result.kind !== 'end') return
-          this.#open.delete(leaving)
-          controller.close()
+          // It is called again only after something was written: without that it goes on by itself.
+          for (let isWritten = false; !isWritten; ) {
+            next ??= batches.next()
+            const result = await this.#outcome(next, notation)
+            if (leaving.signal.aborted && !this.#closing) return
+            if (result.kind !== 'quiet') next = undefined
+            const text = begin + result.text
+            begin = ''
+            isWritten = text !== ''
+            if (isWritten) controller.enqueue(encoder.encode(text))
+            if (result.kind === 'lines' || result.kind === 'quiet') continue
+            this.#open.delete(leaving)
+            if (result.kind === 'broken') return controller.error(new Error(result.reason))
+            return controller.close()
+          }
         },
         cancel: async () => {
           this.#open.delete(leaving)
@@ -54,7 +64,7 @@ export class Readers {
       },
       { highWaterMark: 0 },
     )
-    return new Response(body, { headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' } })
+    return new Response(body, { headers: { 'content-type': notation.contentType, 'cache-control': 'no-store' } })
   }
 
   /** Ends all streams; each is told so in its last line. */
@@ -63,33 +73,40 @@ export class Readers {
     for (const leaving of this.#open) leaving.abort()
   }
 
-  /** What to write now: the next lines, a blank line if there are none for a while, or the last words. Never rejects. */
-  async #outcome(next: Promise<IteratorResult<readonly object[]>>): Promise<Outcome> {
+  /** What to write now: the next lines, a sign of life if there are none for a while, or the last words. Never rejects. */
+  async #outcome<Item extends object>(
+    next: Promise<IteratorResult<readonly Item[]>>,
+    notation: Notation<Item>,
+  ): Promise<Outcome> {
     try {
       const result = await within(next, this.#options.keepaliveMs)
-      if (result === undefined) return { kind: 'quiet', text: '\n' }
-      if (!result.done) return { kind: 'lines', text: result.value.map(toLine).join('') }
-      return { kind: 'end', text: this.#closing ? this.#lastWords(closingError()) : '' }
+      if (result === undefined) return { kind: 'quiet', text: notation.quiet }
+      if (!result.done) return { kind: 'lines', text: notation.text(result.value) }
+      return this.#closing ? this.#lastWords(closingError(), notation) : { kind: 'end', text: notation.end }
     } catch (error) {
-      return { kind: 'end', text: this.#lastWords(error) }
+      return this.#lastWords(error, notation)
     }
   }
 
-  #lastWords(error: unknown): string {
-    return toLine({ error: faultForm(error, this.#options.log) })
+  #lastWords(error: unknown, { tellsErrors }: Pick<Notation, 'tellsErrors'>): Outcome {
+    const form = faultForm(error, this.#options.log)
+    if (tellsErrors) return { kind: 'end', text: `${JSON.stringify({ error: form })}\n` }
+    return { kind: 'broken', text: '', reason: form.message }
   }
 }
 
-type Outcome = { readonly kind: 'lines' | 'quiet' | 'end'; readonly text: string }
+type Outcome =
+  | { readonly kind: 'lines' | 'quiet' | 'end'; readonly text: string }
+  | { readonly kind: 'broken'; readonly text: string; readonly reason: string }
 
 /** Items in batches, so that lines do not travel one by one. Ends early once the signal aborts. */
-export async function* inBatches<T>(
+export async function* inBatches<T, Form extends object>(
   items: AsyncIterable<T>,
   size: number,
-  form: (item: T) => object,
+  form: (item: T) => Form,
   signal: AbortSignal,
-): AsyncGenerator<readonly object[]> {
-  let batch: object[] = []
+): AsyncGenerator<readonly Form[]> {
+  let batch: Form[] = []
   for await (const item of items) {
     if (signal.aborted) return
     batch.push(form(item))
@@ -114,5 +131,4 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined
 }
 
 const closingError = (): HoldfastError => new HoldfastError('STORE_CLOSED', 'the gateway is closing')
-const toLine = (value: object): string => `${JSON.stringify(value)}\n`
 const encoder = new TextEncoder()

@@ -17,7 +17,7 @@
  *   GET    tables/T/history             the same for a replay: dense, in log order       ?series= &from= &to=
  *   GET    tables/T/tail                entries as they are committed    ?from=now|beginning
  *
- * Lists are JSON lines (readers.ts). A change is answered once it is on disk [I1]. Names are looked up in maps and never
+ * Lists are JSON lines (readers.ts); of rows and readings also CSV or one array, with ?format= (notation.ts). A change is answered once it is on disk [I1]. Names are looked up in maps and never
  * become part of a path on disk.
  */
 import { Hono } from 'hono'
@@ -34,6 +34,7 @@ import { history } from './history.ts'
 import { entryForm, readingForm, rowForm } from './forms.ts'
 import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from './limits.ts'
 import { historyQuery, parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
+import { readingsNotation, rowsNotation, takeFormat } from './notation.ts'
 import { type ParkedDoor, parkedRoutes } from './parked.ts'
 import { inBatches, type Readers } from './readers.ts'
 import { type RulesDoor, rulesRoutes } from './rules.ts'
@@ -88,12 +89,14 @@ export function apiRoutes({ store, status, reload, parked, alerts, rules, reader
 
   app.get(`${base}/tables/:table/rows`, c => {
     const { name } = tableOf(store, c.req.param('table'), 'records')
-    const { prefix, limit } = readParameters(new URL(c.req.url).searchParams, ['prefix', 'limit'])
+    const { format, rest } = takeFormat(new URL(c.req.url).searchParams)
+    const { prefix, limit } = readParameters(rest, ['prefix', 'limit'])
     const rows = {
       ...(prefix !== undefined && { prefix }),
       ...(limit !== undefined && { limit: parseLimit(limit) }),
     }
-    return readers.respond(signal => inBatches(store.rows(name, rows), rowsPerBatch, rowForm, signal))
+    const source = (signal: AbortSignal) => inBatches(store.rows(name, rows), rowsPerBatch, rowForm, signal)
+    return readers.respond(source, rowsNotation(format))
   })
 
   app.get(rowPath, c => {
@@ -118,8 +121,10 @@ export function apiRoutes({ store, status, reload, parked, alerts, rules, reader
 
   app.get(`${base}/tables/:table/readings`, c => {
     const { name } = tableOf(store, c.req.param('table'), 'series')
-    const query = readingQuery(new URL(c.req.url).searchParams, now())
-    return readers.respond(signal => inBatches(store.query(name, query), readingsPerBatch, readingForm, signal))
+    const { format, rest } = takeFormat(new URL(c.req.url).searchParams)
+    const query = readingQuery(rest, now())
+    const source = (signal: AbortSignal) => inBatches(store.query(name, query), readingsPerBatch, readingForm, signal)
+    return readers.respond(source, readingsNotation(format))
   })
 
   app.get(`${base}/tables/:table/history`, c => {

@@ -15,6 +15,8 @@ export type GatewayClient = {
   get<Form>(path: string, query?: Query): Promise<Form>
   /** JSON lines as they come. */
   lines<Form>(path: string, query?: Query): AsyncGenerator<Form>
+  /** The bytes of a list as they come. What goes wrong in the middle throws, and was not part of the list. */
+  bytes(path: string, query?: Query): AsyncGenerator<Uint8Array>
   put<Form>(path: string, value: Json): Promise<Form>
   post<Form>(path: string, value: Json): Promise<Form>
   remove<Form>(path: string): Promise<Form>
@@ -34,6 +36,14 @@ export function gatewayClient(socket: string): GatewayClient {
     put: (path, value) => whole('PUT', path, JSON.stringify(value)),
     post: (path, value) => whole('POST', path, JSON.stringify(value)),
     remove: path => whole('DELETE', path),
+    async *bytes(path, query) {
+      const response = await send(socket, 'GET', withQuery(path, query))
+      try {
+        yield* readBytes(socket, response)
+      } finally {
+        response.destroy()
+      }
+    },
     async *lines<Form>(path: string, query?: Query): AsyncGenerator<Form> {
       const response = await send(socket, 'GET', withQuery(path, query))
       try {
@@ -94,6 +104,40 @@ async function readWhole(socket: string, response: IncomingMessage): Promise<str
   }
   return Buffer.concat(chunks).toString()
 }
+
+/** Whole lines where they are JSON lines, because the last of them may be an error. */
+async function* readBytes(socket: string, response: IncomingMessage): AsyncGenerator<Uint8Array> {
+  const isLines = response.headers['content-type'] === 'application/x-ndjson'
+  let rest: Buffer = Buffer.alloc(0)
+  try {
+    for await (const chunk of response) {
+      if (!isLines) {
+        yield chunk as Buffer
+        continue
+      }
+      const bytes = Buffer.concat([rest, chunk as Buffer])
+      const end = bytes.lastIndexOf('\n') + 1
+      rest = bytes.subarray(end)
+      const whole = bytes.subarray(0, end)
+      const words = lastWordsIn(whole)
+      if (words < whole.length) throw faultOf(socket, faultIn(parse(socket, whole.subarray(words).toString())))
+      if (whole.length > 0) yield whole
+    }
+  } catch (error) {
+    throw error instanceof HoldfastError ? error : lost(socket, error)
+  }
+  if (!response.complete) throw lost(socket, undefined)
+}
+
+/** Where an error begins that ends a list; the length of the bytes if none does. Items never begin so. */
+function lastWordsIn(bytes: Buffer): number {
+  const begin = '{"error":'
+  if (bytes.subarray(0, begin.length).toString('latin1') === begin) return 0
+  const found = bytes.lastIndexOf(`\n${begin}`)
+  return found < 0 ? bytes.length : found + 1
+}
+
+const faultIn = (value: unknown): unknown => (isLastWords(value) ? value.error : value)
 
 async function* readLines(socket: string, response: IncomingMessage): AsyncGenerator<string> {
   let failure: Error | undefined

@@ -9,6 +9,7 @@ import { alertsCommand } from './alerts.ts'
 import { checkCommand } from './check.ts'
 import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
+import { exportCommand } from './export.ts'
 import { exitCodeOf, exitCodes, failureText } from './failure.ts'
 import { parkedCommand } from './parked.ts'
 import { putCommand } from './put.ts'
@@ -63,6 +64,7 @@ function createProgram(): Command {
     statusCommand(),
     tailCommand(),
     queryCommand(),
+    exportCommand(),
     putCommand(),
     deleteCommand(),
     alertsCommand(),

@@ -44,7 +44,7 @@ export function entryCells(entry: EntryForm): readonly Cell[] {
 }
 
 /** Waits until the reader of our output has taken it, so that nothing piles up here. */
-export async function writeOut(text: string): Promise<void> {
+export async function writeOut(text: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(text)) await new Promise(resolve => process.stdout.once('drain', resolve))
 }
 
