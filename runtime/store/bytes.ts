@@ -159,6 +159,12 @@ export class ByteReader {
     return this.#buffer.subarray(start, start + length)
   }
 
+  /** So many bytes as they are. */
+  raw(count: number): Buffer {
+    const start = this.#skip(count)
+    return this.#buffer.subarray(start, start + count)
+  }
+
   #skip(count: number): number {
     const start = this.#at
     if (count > this.#end - start) throw new RangeError('block ends too early')
