@@ -7,7 +7,7 @@ import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
 import { openAlerting, openNotifier } from './alerts.ts'
 import { AlertDesk } from './alerting/desk.ts'
-import { owner as ruleStates } from './alerting/names.ts'
+import { alertsTable, isOpenAlert, owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
@@ -140,6 +140,7 @@ function openRetention({ config, log, closers, time }: House, store: Store): Ret
     wallMs: time.clock.now,
     after: systemTime.after,
     tableOf: tableRead(config),
+    mayForget: (table, value) => table !== alertsTable || !isOpenAlert(value),
     log: log.child({ room: 'retention' }),
   })
   closers.push(() => retention.close())

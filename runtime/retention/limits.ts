@@ -18,3 +18,11 @@ export const episodeMs = 600_000
  */
 export const ownTables: ReadonlySet<string> = new Set(['gaps', 'parked', 'clock'])
 export const ownLogBytesMax = 1 << 20
+
+/** Rows forgotten in one commit: some milliseconds of a slow card, as a step of a trim is. */
+export const forgottenAtOnce = 200
+/** Rows whose ages one walk compares, 8 bytes each: a table that is further beyond its limit takes more walks. */
+export const oldestMax = 131_072
+/** Sweeps until a table is walked again where nothing could go, and where only rows that are held back are too old. */
+export const idleRetrySweeps = 600
+export const heldRetrySweeps = 21_600

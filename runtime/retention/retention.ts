@@ -9,18 +9,21 @@
  */
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { Json } from '../reading.ts'
 import { aheadOf } from '../store/ahead.ts'
 import { tellGaps } from '../store/gap-rows.ts'
 import type { Store } from '../store/store.ts'
 import { trimStepBytes } from '../store/trim.ts'
-import type { TableKind, TrimChange } from '../store/types.ts'
+import type { Seq, TableKind, TrimChange } from '../store/types.ts'
 import { episodeMs, ownLogBytesMax, ownTables, slack, stepPauseMs, sweepEveryMs } from './limits.ts'
 import { type Stretch, lostTo } from './lost.ts'
+import { type RowDoors, RowKeeper, passedBy } from './rows.ts'
 
 export type LogLimit = {
   readonly table: string
   readonly bytesMax: number | undefined
   readonly ageMsMax: number | undefined
+  readonly rowsMax: number | undefined
 }
 
 export type RetentionDoors = {
@@ -32,12 +35,25 @@ export type RetentionDoors = {
   readonly after: (delayMs: number, run: () => void) => () => void
   /** Which table somebody reads by this cursor; undefined for a bridge that was taken out of the configuration. */
   readonly tableOf: (cursor: string) => string | undefined
+  /** False for a row that must stay whatever its age: an alert that fires. */
+  readonly mayForget: (table: string, value: Json) => boolean
   readonly log: Log
 }
 
 export type RetainedStore = Pick<
   Store,
-  'origin' | 'epoch' | 'tables' | 'cursors' | 'state' | 'logBytes' | 'firstSeq' | 'planTrim' | 'commit' | 'rows'
+  | 'origin'
+  | 'epoch'
+  | 'tables'
+  | 'cursors'
+  | 'head'
+  | 'state'
+  | 'logBytes'
+  | 'firstSeq'
+  | 'planTrim'
+  | 'commit'
+  | 'rows'
+  | 'upkeep'
 >
 
 export type RetentionStatus = {
@@ -48,6 +64,10 @@ export type RetentionStatus = {
   /** Entries lost to somebody since the start. */
   readonly lost: number
   readonly lastReason: string | undefined
+  readonly rowsMax: number | undefined
+  /** Of a records table: rows forgotten since the start, and those that are too old and are held back. */
+  readonly forgotten: number
+  readonly held: number
 }
 
 function withOwn(limit: LogLimit): LogLimit {
@@ -70,6 +90,7 @@ class LimitedLog {
 export class Retention {
   readonly #doors: RetentionDoors
   readonly #logs: readonly LimitedLog[]
+  readonly #rows: readonly RowKeeper[]
   #cancel: () => void = () => {}
   #sweeping: Promise<void> | undefined
   #isClosed = false
@@ -92,6 +113,31 @@ export class Retention {
       ...held.filter(({ table }) => kindOf(table) === 'series'),
       ...held.filter(({ table }) => kindOf(table) === 'records'),
     ].map(limit => new LimitedLog(limit))
+    this.#rows = limits
+      .filter(({ table, rowsMax, ageMsMax }) => kindOf(table) === 'records' && (rowsMax ?? ageMsMax) !== undefined)
+      .map(limit => new RowKeeper(limit, this.#rowDoors()))
+  }
+
+  #rowDoors(): RowDoors {
+    const { store, trustedMs, mayForget } = this.#doors
+    return {
+      store,
+      trustedMs,
+      mayForget,
+      passed: table => passedBy(this.#cursorsOf(table), store.head(table)),
+      pause: () => this.#pause(),
+      isClosed: () => this.#isClosed,
+    }
+  }
+
+  #cursorsOf(table: string): Seq[] {
+    const { store, tableOf } = this.#doors
+    return [...store.cursors].filter(([name]) => tableOf(name) === table).map(([, seq]) => seq)
+  }
+
+  /** A moment for the commits of others. */
+  #pause(): Promise<void> {
+    return new Promise<void>(resolve => this.#doors.after(stepPauseMs, resolve))
   }
 
   async close(): Promise<void> {
@@ -101,16 +147,26 @@ export class Retention {
   }
 
   status(): RetentionStatus[] {
-    return this.#logs.map(({ limit, lost, lastReason }) => ({
-      ...limit,
-      logBytes: this.#doors.store.logBytes(limit.table),
-      lost,
-      lastReason,
-    }))
+    const tables = new Set([...this.#logs, ...this.#rows].map(({ limit }) => limit.table))
+    return [...tables].map(table => {
+      const log = this.#logs.find(({ limit }) => limit.table === table)
+      const rows = this.#rows.find(({ limit }) => limit.table === table)
+      return {
+        table,
+        bytesMax: log?.limit.bytesMax,
+        ageMsMax: (log ?? rows)?.limit.ageMsMax,
+        rowsMax: (rows ?? log)?.limit.rowsMax,
+        logBytes: this.#doors.store.logBytes(table),
+        lost: log?.lost ?? 0,
+        lastReason: log?.lastReason,
+        forgotten: rows?.forgotten ?? 0,
+        held: rows?.held ?? 0,
+      }
+    })
   }
 
   #wait(): void {
-    if (this.#isClosed || this.#logs.length === 0) return
+    if (this.#isClosed || this.#logs.length + this.#rows.length === 0) return
     this.#cancel = this.#doors.after(sweepEveryMs, () => {
       this.#sweeping = this.sweep().finally(() => this.#wait())
     })
@@ -123,6 +179,7 @@ export class Retention {
         if (this.#isBeyond(one.limit) || (await this.#isTooOld(one.limit))) await this.#cutBack(one)
         this.#endEpisode(one)
       }
+      for (const one of this.#rows) if (!this.#isClosed) await one.sweep()
       this.#isFailing = false
     } catch (error) {
       if (!this.#isFailing)
@@ -164,7 +221,7 @@ export class Retention {
       if (count > 0) this.#note(one, count, reason)
       // A smaller step was the last one; what comes meanwhile is for a later sweep.
       if (trim.bytes < trimStepBytes) return
-      await new Promise<void>(resolve => this.#doors.after(stepPauseMs, resolve))
+      await this.#pause()
     }
   }
 

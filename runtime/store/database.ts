@@ -139,6 +139,12 @@ export class Database {
     if (bytes <= cachedRowBytesMax) remember(kept, key, row)
   }
 
+  /** Called once a row is durably gone. */
+  rowForgotten(table: Table, key: string): void {
+    if (table.name === clockTable) this.corrections.note(key, key.slice(0, key.lastIndexOf('/')), undefined)
+    this.#rowsOf(table).delete(key)
+  }
+
   /** Entries of the log blocks after `after` until `limit` is reached; a damaged block becomes a gap. */
   async readLog(table: Table, after: Seq, limit: number): Promise<Entry[]> {
     const found: Entry[] = table.gaps.filter(gap => gap.seq > after)

@@ -9,6 +9,7 @@ import { type Stamp, stampPlus } from '../stamp.ts'
 import { ByteWriter } from './bytes.ts'
 import { checkRow, checkSeries } from './checks.ts'
 import { type Database, type Put, encodeSeq, encodeSeries, logSizeFact, rowFromEntry } from './database.ts'
+import { type ForgetChange, mayForget } from './forget.ts'
 import * as keys from './keys.ts'
 import { writeReadings } from './readings.ts'
 import { type StoredRow, encodeJson, encodeRow, winsOver, writeRecords } from './records.ts'
@@ -175,6 +176,7 @@ export class Group {
         for (const { key, value } of change.records) checkRow(change.table, key, value ?? null)
         return
       case 'repeat':
+      case 'forget':
         return this.#checkKind(change.table, 'records')
       case 'trim':
         return void this.#database.table(change.table)
@@ -205,6 +207,8 @@ export class Group {
         return this.#applyRecords(this.#database.table(change.table), change.via, change.records, receipt)
       case 'repeat':
         return this.#repeat(this.#database.table(change.table), change, begun)
+      case 'forget':
+        return this.#forget(this.#database.table(change.table), change)
       case 'trim':
         return this.#trim(this.#database.table(change.table), change)
       case 'cursor':
@@ -283,6 +287,15 @@ export class Group {
     const joined = joins(begun, table)
     const stamp = restamp?.to ?? row.stamp
     this.#pushRecord(table, '', { key, value: row.value, origin: row.origin, stamp, joined }, joined)
+  }
+
+  #forget(table: Table, change: ForgetChange): void {
+    const name = `${table.id}/${change.key}`
+    if (this.#rows.has(name) || !mayForget(this.#database, table, change)) return
+    this.puts.push({ key: keys.rowKey(table.id, change.key), value: undefined })
+    this.#after.push(() => {
+      if (!this.#rows.has(name)) this.#database.rowForgotten(table, change.key)
+    })
   }
 
   #trim(table: Table, trim: TrimChange): void {

@@ -25,7 +25,7 @@ import { type Timers, systemTimers } from './timers.ts'
 import { StandingRows } from './standing.ts'
 import { type LogLimits, planTrim, planTrimThrough } from './trim.ts'
 import { Repeats } from './repeats.ts'
-import { type Table, hasRoom } from './table.ts'
+import { type Table, hasRoom, tableStatus } from './table.ts'
 import {
   type Change,
   type Entry,
@@ -39,6 +39,7 @@ import {
   type TrimChange,
   type Urgency,
 } from './types.ts'
+import { Upkeep } from './upkeep.ts'
 import { Waiters } from './waiters.ts'
 
 /** Space and damage are looked at this often; ingest resumes within twice this once space returns. */
@@ -48,6 +49,7 @@ const reopenMs = { first: 100, most: 2_000 }
 export class Store {
   readonly origin: string
   readonly lostEnds = new LostEnds()
+  readonly upkeep = new Upkeep(() => this.#database)
   readonly #options: StoreOptions
   readonly #home: Home
   #database: Database
@@ -155,16 +157,15 @@ export class Store {
     return this.#database.table(table).series.all()
   }
 
-  /** True if a reading of this device and metric can be stored: its series is known, or there is room for one more. */
+  /** True if a reading of this series can be stored: it is known, or there is room for one more. */
   hasRoomFor(table: string, device: string, metric: string, unit: string | undefined): boolean {
     const { series } = this.#database.table(table)
     return hasRoom(series) || series.find(this.origin, device, metric, unit) !== undefined
   }
 
   /**
-   * The entries after `after`, oldest first: about `limit`, more where a transaction would be cut in two. Empty at the
-   * head. Trimmed or damaged entries come as gaps; of a trimmed records log the rows that stand are told all the same.
-   * Readings come with their time corrected, if that is known by now.
+   * The entries after `after`, oldest first: about `limit`, more where a transaction would be cut. Empty at the head. What
+   * is gone or damaged comes as gaps; of a trimmed records log the rows that stand are told, of readings the true time.
    */
   async read(table: string, after: Seq, limit: number): Promise<readonly Entry[]> {
     await this.#reopening
@@ -255,14 +256,7 @@ export class Store {
   }
 
   status(): StoreStatus {
-    const tables = [...this.#database.tables.values()].map(({ name, kind, first, head, series, logBytes }) => ({
-      name,
-      kind,
-      first,
-      head,
-      series: series.size,
-      logBytes,
-    }))
+    const tables = [...this.#database.tables.values()].map(tableStatus)
     const state = this.#state === 'closing' ? 'open' : this.#state
     const damagedValues = this.#counts.damagedValues + this.#database.damaged
     return { ...this.#counts, damagedValues, state, reason: this.#reason, epoch: this.epoch, tables }
@@ -282,7 +276,7 @@ export class Store {
     }
   }
 
-  /** Writes one group. Settles every commit in it; never rejects. */
+  /** Settles every commit of a group; never rejects. */
   async #writeGroup(taken: readonly Pending[]): Promise<void> {
     const accepted: { readonly pending: Pending; readonly receipt: Receipt }[] = []
     try {

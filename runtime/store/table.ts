@@ -74,6 +74,16 @@ export class Table {
   }
 }
 
+/** What the store's status tells of a table. */
+export const tableStatus = ({ name, kind, first, head, series, logBytes }: Table) => ({
+  name,
+  kind,
+  first,
+  head,
+  series: series.size,
+  logBytes,
+})
+
 /** What a reading takes in memory besides a text or an object, measured. */
 const entryBytes = 200
 

@@ -128,6 +128,8 @@ export type Change =
       readonly key: string
       readonly restamp?: { readonly from: Stamp; readonly to: Stamp }
     }
+  /** Takes a row or tombstone out of this database alone, if it is still the one at this position: nothing travels. */
+  | { readonly kind: 'forget'; readonly table: string; readonly key: string; readonly seq: Seq }
   /** `undefined` forgets the cursor. */
   | { readonly kind: 'cursor'; readonly name: string; readonly seq: Seq | undefined }
   | { readonly kind: 'state'; readonly owner: string; readonly key: string; readonly value: Json | undefined }

@@ -45,17 +45,21 @@ describe('gaps', () => {
       const readings = [{ ...arrivalOf(value), id: `${value}` }]
       await edge.store.commit([{ kind: 'append', table: 'readings', readings }])
     }
-    const retention = Retention.open([{ table: 'readings', bytesMax: 400_000, ageMsMax: undefined }], {
-      store: edge.store,
-      trustedMs: () => undefined,
-      wallMs: () => 1_800_000_000_000,
-      after: (delayMs, run) => {
-        if (delayMs < 100) setImmediate(run)
-        return () => undefined
+    const retention = Retention.open(
+      [{ table: 'readings', bytesMax: 400_000, ageMsMax: undefined, rowsMax: undefined }],
+      {
+        store: edge.store,
+        trustedMs: () => undefined,
+        wallMs: () => 1_800_000_000_000,
+        after: (delayMs, run) => {
+          if (delayMs < 100) setImmediate(run)
+          return () => undefined
+        },
+        tableOf: cursor => cursor.slice(cursor.lastIndexOf('/') + 1),
+        mayForget: () => true,
+        log: silentLog,
       },
-      tableOf: cursor => cursor.slice(cursor.lastIndexOf('/') + 1),
-      log: silentLog,
-    })
+    )
     await retention.sweep()
     await retention.close()
     const last = edge.store.firstSeq('readings') - 1

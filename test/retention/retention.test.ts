@@ -33,7 +33,13 @@ describe('retention', () => {
   function open(limits: readonly Partial<LogLimit>[], doors: Partial<RetentionDoors> = {}): Retention {
     const log = { ...silentLog, warn: (_fields: object, text: string) => void warnings.push(text) } as unknown as Log
     retention = Retention.open(
-      limits.map(limit => ({ table: 'readings', bytesMax: undefined, ageMsMax: undefined, ...limit })),
+      limits.map(limit => ({
+        table: 'readings',
+        bytesMax: undefined,
+        ageMsMax: undefined,
+        rowsMax: undefined,
+        ...limit,
+      })),
       {
         store,
         trustedMs: () => nowMs,
@@ -44,6 +50,7 @@ describe('retention', () => {
           return () => undefined
         },
         tableOf: cursor => (cursor.startsWith('pack/') ? undefined : cursor.slice(cursor.lastIndexOf('/') + 1)),
+        mayForget: () => true,
         log,
         ...doors,
       },
@@ -198,6 +205,8 @@ function spread(store: Store): RetentionDoors['store'] {
   return {
     origin: store.origin,
     epoch: store.epoch,
+    upkeep: store.upkeep,
+    head: table => store.head(table),
     tables: store.tables,
     cursors: store.cursors,
     state: (owner, key) => store.state(owner, key),

@@ -158,6 +158,7 @@ export class SimNode {
       wallMs: time.wallMs,
       after: time.after,
       tableOf: cursor => (cursor.startsWith('pack/') ? undefined : cursor.split('/').at(-1)),
+      mayForget: () => true,
       log,
     })
     const doors = { store: wrapStore?.(store) ?? store, time, randomId, log }

@@ -126,11 +126,12 @@ function readingsStream(isChosen: ((n: number) => boolean) | undefined, window: 
 
 /** Logs so short that what a far side has not taken is dropped. */
 function limitsFrom(random: Random): Record<'hub' | 'gateway', readonly LogLimit[]> {
-  const limit = (table: string): LogLimit => ({
-    table,
-    bytesMax: random.next() < 0.7 ? 500 + random.below(10_000) : undefined,
-    ageMsMax: random.next() < 0.5 ? 3_000 + random.below(60_000) : undefined,
-  })
+  const limit = (table: string): LogLimit => {
+    const bytesMax = random.next() < 0.7 ? 500 + random.below(10_000) : undefined
+    const ageMsMax = random.next() < 0.5 ? 3_000 + random.below(60_000) : undefined
+    // Rows that one side forgets by their age the other has still: what both hold could not be compared.
+    return { table, bytesMax, ageMsMax: table === 'readings' ? ageMsMax : undefined, rowsMax: undefined }
+  }
   // The hub keeps all readings: its log is where one looks whether they came.
   return { hub: ['thresholds', 'orders'].map(limit), gateway: ['readings', 'thresholds', 'alerts'].map(limit) }
 }
