@@ -12,6 +12,7 @@ import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
+import { gatewayBackup } from './backup/gateway-backup.ts'
 import { openBridges } from './bridges.ts'
 import { monotonicMs } from './clock/wall.ts'
 import { GatewayUsers, twoNames } from './cloud/access.ts'
@@ -290,6 +291,7 @@ async function openControl({ config, log, closers, time }: House, parts: Parts, 
       () => savedCounts(parts.store.states(ruleStates)),
       config.rules.zone,
     ),
+    backup: () => gatewayBackup(parts.store, time.clock.now(), log),
     reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
     now: time.clock.now,
     log: log.child({ room: 'api' }),

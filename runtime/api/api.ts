@@ -9,7 +9,9 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import type { AlertsDoor } from './alerts.ts'
+import { type BackupSource, Backups } from './backup.ts'
 import {
+  backupStuckMs,
   closeGraceMs,
   connectionsMax,
   headerBytesMax,
@@ -38,6 +40,8 @@ export type ApiOptions = {
   readonly alerts?: AlertsDoor
   /** The rules in force; without it there are no such endpoints. */
   readonly rules?: RulesDoor
+  /** Makes the pieces of a backup; without it there is no such endpoint. */
+  readonly backup?: BackupSource
   readonly now: () => number
   readonly log: Log
   /** Tests that would wait for minutes shorten these. */
@@ -50,12 +54,14 @@ export type Api = { readonly socket: string; close(): Promise<void> }
 export async function openApi(options: ApiOptions): Promise<Api> {
   const times = { headersMs, requestMs, keepaliveMs, closeGraceMs, ...options.times }
   const readers = new Readers({ readersMax, keepaliveMs: times.keepaliveMs, log: options.log })
+  const backups = options.backup && new Backups(options.backup, backupStuckMs)
   const routes = apiRoutes({
     ...options,
     reload: options.reload,
     parked: options.parked,
     alerts: options.alerts,
     rules: options.rules,
+    backups,
     readers,
   })
   const server = createAdaptorServer({
@@ -74,6 +80,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
 
   async function close(): Promise<void> {
     readers.close()
+    await backups?.close()
     const closed = new Promise<void>(resolve => server.close(() => resolve()))
     server.closeIdleConnections()
     const hurry = setTimeout(() => server.closeAllConnections(), times.closeGraceMs)

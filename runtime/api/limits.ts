@@ -53,3 +53,6 @@ export const alertsMax = 10_000
 /** A silence of a second is for tests; one of more than a year is a rule that should be deleted. */
 export const silenceMsMin = 1_000
 export const silenceMsMax = 366 * 86_400_000
+
+/** A backup that nobody takes more of for so long: its snapshot keeps old files on the disk. */
+export const backupStuckMs = 120_000

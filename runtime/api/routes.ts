@@ -2,6 +2,7 @@
  * The endpoints, all under /api/v1:
  *
  *   GET    status                       what the gateway tells about itself
+ *   GET    backup                       everything that is stored, of one moment (backup.ts)
  *   POST   reload                       read the files again that may change while it runs
  *   GET    rules, rules/NAME            the rules in force, in plain words (rules.ts)
  *   POST   parked/retry, parked/drop    what to do about parked rows (parked.ts)
@@ -28,6 +29,7 @@ import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import { type Entry, type TableKind, type TableSpec, seqZero } from '../store/types.ts'
 import { type AlertsDoor, alertsRoutes } from './alerts.ts'
+import { backupRoutes, type Backups } from './backup.ts'
 import { jsonBody } from './body.ts'
 import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
 import { history } from './history.ts'
@@ -48,12 +50,14 @@ export type RoutesOptions = {
   readonly parked: ParkedDoor | undefined
   readonly alerts: AlertsDoor | undefined
   readonly rules: RulesDoor | undefined
+  readonly backups: Backups | undefined
   readonly readers: Readers
   readonly now: () => number
   readonly log: Log
 }
 
-export function apiRoutes({ store, status, reload, parked, alerts, rules, readers, now, log }: RoutesOptions): Hono {
+export function apiRoutes(options: RoutesOptions): Hono {
+  const { store, status, reload, parked, alerts, rules, backups, readers, now, log } = options
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -74,6 +78,7 @@ export function apiRoutes({ store, status, reload, parked, alerts, rules, reader
   if (parked !== undefined) parkedRoutes(app, base, parked, log)
   if (alerts !== undefined) alertsRoutes(app, base, alerts, now, log)
   if (rules !== undefined) rulesRoutes(app, base, rules)
+  if (backups !== undefined) backupRoutes(app, base, backups)
 
   app.get(`${base}/tables`, () => jsonResponse(store.status().tables.map(tableSection)))
 

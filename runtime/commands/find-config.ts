@@ -43,9 +43,13 @@ function configProblems(problems: readonly Problem[]): HoldfastError {
 }
 
 /** Where the gateway of this configuration listens for commands. Passwords are not needed for that, so none are read. */
-export function findSocket(named: string | undefined): string {
+export const findSocket = (named: string | undefined): string => findPlaces(named).socket
+
+/** The same, and the folder of its database. */
+export function findPlaces(named: string | undefined): { readonly socket: string; readonly store: string } {
   const doors = { ...systemDoors(), readSecret: () => ({ text: 'not needed', mode: undefined }) }
-  return requireConfig(named, doors).config.api.socket
+  const { api, store } = requireConfig(named, doors).config
+  return { socket: api.socket, store: store.path }
 }
 
 function readText(file: string): string {

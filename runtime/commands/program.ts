@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, Help, type HelpConfiguration } from 'commander'
 import { alertsCommand } from './alerts.ts'
+import { backupCommand } from './backup.ts'
 import { checkCommand } from './check.ts'
 import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
@@ -14,6 +15,7 @@ import { exitCodeOf, exitCodes, failureText } from './failure.ts'
 import { parkedCommand } from './parked.ts'
 import { putCommand } from './put.ts'
 import { queryCommand } from './query.ts'
+import { restoreCommand } from './restore.ts'
 import { rulesCommand } from './rules.ts'
 import { runCommand } from './run.ts'
 import { simCommand } from './sim.ts'
@@ -70,6 +72,8 @@ function createProgram(): Command {
     alertsCommand(),
     parkedCommand(),
     rulesCommand(),
+    backupCommand(),
+    restoreCommand(),
     simCommand(),
     demoCommand(),
     versionCommand(),

@@ -33,3 +33,7 @@ function givesWay(change: Change): boolean {
   if (change.kind === 'keep') return change.bytes !== undefined && change.whenFull === 'refuse'
   return change.kind === 'append' || change.kind === 'apply-readings'
 }
+
+/** What everybody is told whose commit was in a write that failed. */
+export const writeFailed = (reason: string, error: unknown): HoldfastError =>
+  new HoldfastError('STORE_FAILED', `the store could not write: ${reason}`, 'it tries again by itself', error)

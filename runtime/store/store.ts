@@ -20,8 +20,9 @@ import { type Pack, duePacks, packEveryMs } from './pack.ts'
 import { openDatabase } from './opening.ts'
 import { queryReadings } from './query.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
-import { type StoreState, refusalOf } from './refusal.ts'
+import { type StoreState, refusalOf, writeFailed } from './refusal.ts'
 import { type Timers, systemTimers } from './timers.ts'
+import { type Pairs, snapshotOf } from './snapshot.ts'
 import { StandingRows } from './standing.ts'
 import { type LogLimits, planTrim, planTrimThrough } from './trim.ts'
 import { Repeats } from './repeats.ts'
@@ -234,6 +235,11 @@ export class Store {
     yield* queryReadings(this.#database, this.#database.table(table), query)
   }
 
+  /** Everything as it lies on the disk, of one moment, for a backup. */
+  snapshot(): AsyncGenerator<Pairs> {
+    return snapshotOf(this.ready().then(() => this.#database.level))
+  }
+
   /** How large a table's log is on disk. */
   logBytes(table: string): number {
     return this.#database.table(table).logBytes
@@ -343,12 +349,7 @@ export class Store {
     this.#options.log.error({ reason: this.#reason }, 'a write failed: opening the database again')
     const wasClosing = this.#state === 'closing'
     if (!wasClosing) this.#state = 'failed'
-    const refused = new HoldfastError(
-      'STORE_FAILED',
-      `the store could not write: ${this.#reason}`,
-      'it tries again by itself',
-      error,
-    )
+    const refused = writeFailed(this.#reason, error)
     for (const pending of [...waiting, ...this.#committer.takeWaiting()]) pending.reject(refused)
     if (!wasClosing) this.#reopening ??= this.#reopen()
   }

@@ -101,6 +101,7 @@ export const house = {
     'runtime/rollup': { mayImport: ['runtime/store'] },
     'runtime/retention': { mayImport: ['runtime/store'] },
     'runtime/transfer': { mayImport: ['runtime/store', 'adapters'] },
+    'runtime/backup': { mayImport: ['runtime/store'] },
     'runtime/api': { mayImport: ['runtime/store', 'runtime/transfer'] },
     'runtime/cloud': { mayImport: ['runtime/store', 'runtime/replication'] },
     'runtime/commands': { mayImport: ['runtime', 'adapters', 'rules', 'firmware-sim'] },
