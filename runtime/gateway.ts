@@ -294,6 +294,7 @@ async function openControl({ config, log, closers, time }: House, parts: Parts, 
     backup: () => gatewayBackup(parts.store, time.clock.now(), log),
     reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
     now: time.clock.now,
+    boot: time.clock.boot,
     log: log.child({ room: 'api' }),
   })
   closers.push(() => api.close())

@@ -43,6 +43,8 @@ export type ApiOptions = {
   /** Makes the pieces of a backup; without it there is no such endpoint. */
   readonly backup?: BackupSource
   readonly now: () => number
+  /** Names the boot while its clock is not trusted; without it, it is. */
+  readonly boot?: () => string | undefined
   readonly log: Log
   /** Tests that would wait for minutes shorten these. */
   readonly times?: Partial<Record<'headersMs' | 'requestMs' | 'keepaliveMs' | 'closeGraceMs', number>>
@@ -62,10 +64,11 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     alerts: options.alerts,
     rules: options.rules,
     backups,
+    boot: options.boot ?? (() => undefined),
     readers,
   })
   const server = createAdaptorServer({
-    fetch: request => routes.fetch(request),
+    fetch: (request, env) => routes.fetch(request, env),
     overrideGlobalObjects: false,
     serverOptions: {
       maxHeaderSize: headerBytesMax,

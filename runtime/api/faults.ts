@@ -41,5 +41,5 @@ export function jsonResponse(value: unknown, status = 200): Response {
   return new Response(`${JSON.stringify(value)}\n`, { status, headers })
 }
 
-export const bodyTooLarge = (): HoldfastError =>
-  new HoldfastError('BODY_TOO_LARGE', `the body has more than ${bodyBytesMax} bytes`, 'store less per row')
+export const bodyTooLarge = (hint = 'store less per row'): HoldfastError =>
+  new HoldfastError('BODY_TOO_LARGE', `the body has more than ${bodyBytesMax} bytes`, hint)

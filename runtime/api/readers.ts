@@ -6,6 +6,7 @@
  * `{"error": {code, message, hint}}`, because the status has been sent. A blank line means nothing: it says "still here".
  * In a notation that has no place for such words the connection breaks off.
  */
+import type { ServerResponse } from 'node:http'
 import { HoldfastError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { faultForm } from './faults.ts'
@@ -25,8 +26,15 @@ export class Readers {
     this.#options = options
   }
 
-  /** Throws API_BUSY if there are too many already. */
-  respond<Item extends object>(source: BatchSource<Item>, notation: Notation<Item> = jsonLines): Response {
+  /**
+   * Throws API_BUSY if there are too many already. `breakOff` is called where a list fails in a notation that cannot tell
+   * it, and ends the connection.
+   */
+  respond<Item extends object>(
+    source: BatchSource<Item>,
+    notation: Notation<Item> = jsonLines,
+    breakOff = (): void => undefined,
+  ): Response {
     const { readersMax } = this.#options
     if (this.#open.size >= readersMax) {
       throw new HoldfastError('API_BUSY', `${readersMax} readers are connected already`, 'end one of them')
@@ -52,7 +60,8 @@ export class Readers {
             if (isWritten) controller.enqueue(encoder.encode(text))
             if (result.kind === 'lines' || result.kind === 'quiet') continue
             this.#open.delete(leaving)
-            if (result.kind === 'broken') return controller.error(new Error(result.reason))
+            // Without an error of the stream: whoever writes it out would put that error's text behind the list.
+            if (result.kind === 'broken') return breakOff()
             return controller.close()
           }
         },
@@ -91,13 +100,17 @@ export class Readers {
   #lastWords(error: unknown, { tellsErrors }: Pick<Notation, 'tellsErrors'>): Outcome {
     const form = faultForm(error, this.#options.log)
     if (tellsErrors) return { kind: 'end', text: `${JSON.stringify({ error: form })}\n` }
-    return { kind: 'broken', text: '', reason: form.message }
+    this.#options.log.warn({ reason: form.message }, 'a list was broken off')
+    return { kind: 'broken', text: '' }
   }
 }
 
-type Outcome =
-  | { readonly kind: 'lines' | 'quiet' | 'end'; readonly text: string }
-  | { readonly kind: 'broken'; readonly text: string; readonly reason: string }
+type Outcome = { readonly kind: 'lines' | 'quiet' | 'end' | 'broken'; readonly text: string }
+
+/** Ends the connection on which a request came, in the middle of its answer. */
+export function breakingOff({ env }: { readonly env: unknown }): () => void {
+  return () => void (env as { readonly outgoing: ServerResponse }).outgoing.destroy()
+}
 
 /** Items in batches, so that lines do not travel one by one. Ends early once the signal aborts. */
 export async function* inBatches<T, Form extends object>(

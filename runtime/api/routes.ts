@@ -15,6 +15,7 @@
  *   PUT    tables/T/rows/KEY            writes it; the body is its value as JSON
  *   DELETE tables/T/rows/KEY            removes it
  *   GET    tables/T/readings            readings of a series table       ?device= &metric= &from= &to= &limit=
+ *   POST   tables/T/readings, rows      takes in as many as there are, as JSON lines or a list (intake.ts)
  *   GET    tables/T/history             the same for a replay: dense, in log order       ?series= &from= &to=
  *   GET    tables/T/tail                entries as they are committed    ?from=now|beginning
  *
@@ -34,11 +35,12 @@ import { jsonBody } from './body.ts'
 import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
 import { history } from './history.ts'
 import { entryForm, readingForm, rowForm } from './forms.ts'
+import { intakeRoutes } from './intake.ts'
 import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from './limits.ts'
 import { historyQuery, parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
 import { readingsNotation, rowsNotation, takeFormat } from './notation.ts'
 import { type ParkedDoor, parkedRoutes } from './parked.ts'
-import { inBatches, type Readers } from './readers.ts'
+import { breakingOff, inBatches, type Readers } from './readers.ts'
 import { type RulesDoor, rulesRoutes } from './rules.ts'
 import { tableSection } from './status.ts'
 
@@ -53,11 +55,13 @@ export type RoutesOptions = {
   readonly backups: Backups | undefined
   readonly readers: Readers
   readonly now: () => number
+  /** Names the boot while its clock is not trusted. */
+  readonly boot: () => string | undefined
   readonly log: Log
 }
 
 export function apiRoutes(options: RoutesOptions): Hono {
-  const { store, status, reload, parked, alerts, rules, backups, readers, now, log } = options
+  const { store, status, reload, parked, alerts, rules, backups, readers, now, boot, log } = options
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -80,6 +84,8 @@ export function apiRoutes(options: RoutesOptions): Hono {
   if (rules !== undefined) rulesRoutes(app, base, rules)
   if (backups !== undefined) backupRoutes(app, base, backups)
 
+  intakeRoutes(app, base, { store, now, boot, log, tableOf: (name, kind) => tableOf(store, name, kind) })
+
   app.get(`${base}/tables`, () => jsonResponse(store.status().tables.map(tableSection)))
 
   app.get(`${base}/tables/:table`, c => {
@@ -101,7 +107,7 @@ export function apiRoutes(options: RoutesOptions): Hono {
       ...(limit !== undefined && { limit: parseLimit(limit) }),
     }
     const source = (signal: AbortSignal) => inBatches(store.rows(name, rows), rowsPerBatch, rowForm, signal)
-    return readers.respond(source, rowsNotation(format))
+    return readers.respond(source, rowsNotation(format), breakingOff(c))
   })
 
   app.get(rowPath, c => {
@@ -129,7 +135,7 @@ export function apiRoutes(options: RoutesOptions): Hono {
     const { format, rest } = takeFormat(new URL(c.req.url).searchParams)
     const query = readingQuery(rest, now())
     const source = (signal: AbortSignal) => inBatches(store.query(name, query), readingsPerBatch, readingForm, signal)
-    return readers.respond(source, readingsNotation(format))
+    return readers.respond(source, readingsNotation(format), breakingOff(c))
   })
 
   app.get(`${base}/tables/:table/history`, c => {
