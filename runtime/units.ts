@@ -63,3 +63,8 @@ export function formatSize(bytes: number): string {
   }
   return `${bytes} B`
 }
+
+/** A share of a file system, or bytes. */
+export type FreeSpace =
+  | { readonly kind: 'share'; readonly share: number }
+  | { readonly kind: 'bytes'; readonly bytes: number }

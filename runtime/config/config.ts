@@ -4,9 +4,9 @@
  */
 import type { LogLevel } from '../log.ts'
 import type { Json } from '../reading.ts'
+import type { FreeSpace } from '../units.ts'
 import type { everyKeeps } from './bridge-schema.ts'
 import type { TableKind } from './schema.ts'
-import type { FreeSpace } from './store-values.ts'
 import type { Address } from './values.ts'
 
 export type Config = {

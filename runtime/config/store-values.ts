@@ -1,13 +1,8 @@
 /** The kinds of values that keys about the disk have: how much of it stays free, and when the database is tidied. Pure. */
 import { z } from 'zod'
 import { compileInstants } from '../schedule.ts'
-import { parseSizeBytes } from '../units.ts'
+import { type FreeSpace, parseSizeBytes } from '../units.ts'
 import { words } from './values.ts'
-
-/** A share of the file system, or bytes. */
-export type FreeSpace =
-  | { readonly kind: 'share'; readonly share: number }
-  | { readonly kind: 'bytes'; readonly bytes: number }
 
 /** Beyond half of it the database would be held to less than what it must leave to others. */
 const percentMax = 50

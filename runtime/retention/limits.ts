@@ -26,3 +26,14 @@ export const oldestMax = 131_072
 /** Sweeps until a table is walked again where nothing could go, and where only rows that are held back are too old. */
 export const idleRetrySweeps = 600
 export const heldRetrySweeps = 21_600
+
+/** Given back in one portion, and then looked whether it was enough: what is rewritten of it needs room meanwhile. */
+export const portionBytesMax = 16e6
+export const leastPortionBytes = 1e6
+/** Room that thinning needs: a portion as it is written anew, and what LevelDB writes while it joins files. */
+export const thinningRoomBytes = 32e6
+/** Looks until one asks again whether there is something to give: packing makes new ranges every ten minutes. */
+export const refusedLooks = 60
+/** So much was given, and the database became smaller by less than this part of it: something holds it. */
+export const vainBytes = 64e6
+export const leastEffect = 1 / 16

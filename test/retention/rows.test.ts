@@ -76,7 +76,7 @@ describe('rows beyond a limit', () => {
     await keeper({ rowsMax: 1 }).sweep()
     assert.equal(store.head('alerts'), head)
     await store.trim('alerts', asSeq(2), 'test')
-    const told = await store.read('alerts', seqZero, 100)
+    const told = [...(await store.read('alerts', seqZero, 100)), ...(await store.read('alerts', asSeq(2), 100))]
     assert.deepEqual(
       told.map(entry => (entry.kind === 'record' ? entry.key : entry.kind)),
       ['gap', 'c'],
