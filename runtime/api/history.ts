@@ -10,9 +10,8 @@
  *    "own":    [-20, null, -20],                                  device time - arrival; left out where there is none at all
  *    "value":  [-18.5, -18.4, -18.6]}
  *
- * Promises: one batch in memory, and of what the log holds no longer one hour; readings that arrived from `from` on and
- * before `to`. What the log holds no longer comes first, out of what is kept for queries: there a reading that came late
- * by more than an hour has its place by its own time. Must never hold up the gateway for longer than a batch takes.
+ * Promises: one batch in memory; readings that arrived from `from` on and before `to`. Must never hold up the gateway for
+ * longer than a batch takes.
  */
 import type { Json } from '../reading.ts'
 import type { Store } from '../store/store.ts'
@@ -46,7 +45,6 @@ export type HistoryQuery = {
 
 /** Clocks are set back by less than this; a table whose readings come from peers too is read from its beginning. */
 const slackMs = 3_600_000
-const hourMs = 3_600_000
 
 export async function* history(
   store: Store,
@@ -67,20 +65,8 @@ export async function* history(
   }
   const write = new Writer()
   const head = store.head(table)
-  const first = store.firstSeq(table)
-
-  const oldest = await arrivalAfter(store, table, asSeq(first - 1), head)
-  if (first > 1 && (oldest === undefined || oldest > fromMs)) {
-    const packedToMs = Math.min(toMs, (oldest ?? toMs) + slackMs)
-    for await (const entries of packed(store, table, query, packedToMs, signal)) {
-      const kept = entries.filter(entry => entry.seq < first && isWanted(entry))
-      for (let at = 0; at < kept.length; at += entriesPerHistoryBatch)
-        yield [write.form(kept.slice(at, at + entriesPerHistoryBatch))]
-    }
-  }
-
   const isOwn = known.every(series => series.origin === store.origin)
-  let position = isOwn ? await placeOf(store, table, fromMs - slackMs, head) : asSeq(first - 1)
+  let position = isOwn ? await placeOf(store, table, fromMs - slackMs, head) : asSeq(store.firstSeq(table) - 1)
   while (position < head && !signal.aborted) {
     const entries = await store.read(table, position, entriesPerHistoryBatch)
     const last = entries.at(-1)
@@ -90,32 +76,6 @@ export async function* history(
     if (isOwn && (arrivalOf(entries.slice(0, 1)) ?? 0) > toMs + slackMs) return
   }
 }
-
-/** Hour by hour, each in the order of its positions; what arrived in a later hour than it was measured waits for that. */
-async function* packed(
-  store: Store,
-  table: string,
-  { series, fromMs }: HistoryQuery,
-  toMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<readonly ReadingEntry[]> {
-  const [device, metric] = series.length === 1 ? (series[0] ?? ['*', '*']) : ['*', '*']
-  let waiting: ReadingEntry[] = []
-  for (let hour = Math.floor(fromMs / hourMs); hour * hourMs < toMs && !signal.aborted; hour++) {
-    const endMs = (hour + 1) * hourMs
-    for await (const entry of store.query(table, { device, metric, fromMs: hour * hourMs, toMs: endMs })) {
-      waiting.push(entry)
-    }
-    const due = waiting.filter(({ arrivalMs }) => arrivalMs < endMs)
-    if (due.length === 0) continue
-    waiting = waiting.filter(({ arrivalMs }) => arrivalMs >= endMs).slice(-waitingMax)
-    yield due.toSorted((a, b) => a.seq - b.seq)
-  }
-  if (waiting.length > 0) yield waiting.toSorted((a, b) => a.seq - b.seq)
-}
-
-/** Readings that came late and wait for the hour in which they did [I6]: what a day of being cut off fills in. */
-const waitingMax = 1_000_000
 
 /** A position before which nothing arrived later than `ms`, found by halving the log. */
 async function placeOf(store: Store, table: string, ms: number, head: Seq): Promise<Seq> {

@@ -70,7 +70,10 @@ export type TableSection = {
   readonly head: number
   /** Of a series table: how many pairs of device and metric it knows. */
   readonly series: number
-  /** Of its log, on disk; what is kept for queries comes on top of it. */
+  /** Readings stored; of a records table the entries of its log. */
+  readonly rows?: number | undefined
+  /** On disk, in all; and those of its log alone, which are not packed yet. */
+  readonly bytes?: number | undefined
   readonly log_bytes?: number | undefined
   /** The limits that its log is held to; null without one. */
   readonly max_bytes?: number | null | undefined

@@ -48,7 +48,7 @@ export type RetainedStore = Pick<
   | 'cursors'
   | 'head'
   | 'state'
-  | 'logBytes'
+  | 'bytes'
   | 'firstSeq'
   | 'planTrim'
   | 'commit'
@@ -156,7 +156,7 @@ export class Retention {
         bytesMax: log?.limit.bytesMax,
         ageMsMax: (log ?? rows)?.limit.ageMsMax,
         rowsMax: (rows ?? log)?.limit.rowsMax,
-        logBytes: this.#doors.store.logBytes(table),
+        logBytes: this.#doors.store.bytes(table),
         lost: log?.lost ?? 0,
         lastReason: log?.lastReason,
         forgotten: rows?.forgotten ?? 0,
@@ -189,7 +189,7 @@ export class Retention {
   }
 
   #isBeyond({ table, bytesMax }: LogLimit): boolean {
-    return bytesMax !== undefined && this.#doors.store.logBytes(table) > bytesMax * (1 + slack)
+    return bytesMax !== undefined && this.#doors.store.bytes(table) > bytesMax * (1 + slack)
   }
 
   async #isTooOld({ table, ageMsMax }: LogLimit): Promise<boolean> {

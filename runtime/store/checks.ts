@@ -3,8 +3,9 @@
  * Pure but for reading the table; throws the error that the caller is told.
  */
 import { HoldfastError } from '../errors.ts'
+import type { Database } from './database.ts'
 import { type Table, seriesMax } from './table.ts'
-import type { Arrival, RecordEntry } from './types.ts'
+import type { Arrival, Change, RecordEntry } from './types.ts'
 
 /** A row must fit a replication frame with room to spare, and a follower's memory. */
 export const rowBytesMax = 120 * 1024
@@ -13,12 +14,45 @@ const keyBytesMax = 1024
 /** A row's value is an alert with its readings at the deepest; what encodes it calls itself for each level. */
 const rowDepthMax = 64
 
+/** Throws if a change cannot be taken by what is known of the database now. */
+export function checkChange(database: Database, ownOrigin: string, change: Change): void {
+  switch (change.kind) {
+    case 'append':
+      return checkSeries(tableOfKind(database, change.table, 'series'), change.readings, () => ownOrigin)
+    case 'apply-readings':
+      return checkSeries(tableOfKind(database, change.table, 'series'), change.readings, reading => reading.origin)
+    case 'put':
+      tableOfKind(database, change.table, 'records')
+      return checkRow(change.table, change.key, change.value)
+    case 'delete':
+      tableOfKind(database, change.table, 'records')
+      return checkRow(change.table, change.key, null)
+    case 'apply-records':
+      tableOfKind(database, change.table, 'records')
+      for (const { key, value } of change.records) checkRow(change.table, key, value ?? null)
+      return
+    case 'repeat':
+    case 'forget':
+      return void tableOfKind(database, change.table, 'records')
+    case 'chunks':
+      return void tableOfKind(database, change.table, 'series')
+    case 'trim':
+      return void database.table(change.table)
+    case 'cursor':
+    case 'state':
+    case 'keep':
+  }
+}
+
+function tableOfKind(database: Database, name: string, kind: Table['kind']): Table {
+  const table = database.table(name)
+  if (table.kind === kind) return table
+  const hint = kind === 'series' ? 'readings go into series tables' : 'rows with keys go into records tables'
+  throw new HoldfastError('TABLE_KIND', `the table "${name}" is a ${table.kind} table`, hint)
+}
+
 /** Looks at each reading's series only when the table is nearly at its bound. */
-export function checkSeries<R extends Arrival>(
-  table: Table,
-  readings: readonly R[],
-  originOf: (reading: R) => string,
-): void {
+function checkSeries<R extends Arrival>(table: Table, readings: readonly R[], originOf: (reading: R) => string): void {
   if (table.series.size + readings.length <= seriesMax) return
   const news = new Map<string, R>()
   for (const reading of readings) {
@@ -34,7 +68,7 @@ export function checkSeries<R extends Arrival>(
   )
 }
 
-export function checkRow(table: string, key: string, value: RecordEntry['value']): void {
+function checkRow(table: string, key: string, value: RecordEntry['value']): void {
   if (key === '' || Buffer.byteLength(key) > keyBytesMax) {
     throw new HoldfastError('BAD_ARGUMENT', `a key of table "${table}" must have 1 to ${keyBytesMax} bytes`)
   }

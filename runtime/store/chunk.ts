@@ -45,6 +45,8 @@ export type Chunk = {
   readonly count: number
   readonly firstSeq: Seq
   readonly lastSeq: Seq
+  /** True if any reading has an id. */
+  readonly hasIds: boolean
   seqs(): Float64Array
   /** `timeOf` each reading: the device's own time, else the arrival. */
   times(): Float64Array
@@ -198,6 +200,10 @@ class PackedChunk implements Chunk {
     this.firstSeq = first
     this.lastSeq = asSeq(first + read.varint())
     this.#parts = partsOf(read, this.#flags)
+  }
+
+  get hasIds(): boolean {
+    return (this.#flags & flagIds) !== 0
   }
 
   seqs(): Float64Array {

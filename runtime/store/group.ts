@@ -4,21 +4,23 @@
  *
  * A group only reads the database and reserves positions in it. If its write fails the database is thrown away with it.
  */
-import { HoldfastError } from '../errors.ts'
 import { type Stamp, stampPlus } from '../stamp.ts'
 import { ByteWriter } from './bytes.ts'
-import { checkRow, checkSeries } from './checks.ts'
-import { type Database, type Put, encodeSeq, encodeSeries, logSizeFact, rowFromEntry } from './database.ts'
+import { checkChange } from './checks.ts'
+import { type Database, encodeSeq, rowFromEntry } from './database.ts'
 import { type ForgetChange, mayForget } from './forget.ts'
 import * as keys from './keys.ts'
+import type { Put } from './put.ts'
 import { writeReadings } from './readings.ts'
 import { type StoredRow, encodeJson, encodeRow, winsOver, writeRecords } from './records.ts'
 import type { Repeats } from './repeats.ts'
-import { sealBytes } from './seal.ts'
+import { encodeSeries } from './series-value.ts'
+import { Growth } from './sizes.ts'
 import { type Identity, type KnownSeries, type Table, identitiesOf, identityOf } from './table.ts'
 import {
   type Arrival,
   type Change,
+  type ChunksChange,
   type Entry,
   type PeerReading,
   type PeerRecord,
@@ -28,14 +30,8 @@ import {
   type Seq,
   type Stamps,
   type TrimChange,
-  asSeq,
 } from './types.ts'
 import { gapsWith } from './trim.ts'
-
-/** The size of a log is written down again after so much growth: an opening reads no more than this to know it. */
-const uncountedBytesMax = 1 << 20
-/** Of a block: its key of 9 bytes, and the seal. */
-const logOverheadBytes = 9 + sealBytes
 
 type Block = { readonly table: Table; readonly via: string; readonly entries: Entry[]; bytes: number }
 type RowWrite = { readonly table: Table; readonly key: string; readonly row: StoredRow; readonly bytes: number }
@@ -55,6 +51,8 @@ export class Group {
   readonly #pending = new Map<KnownSeries, Set<Identity>>()
   readonly #newSeries = new Set<KnownSeries>()
   readonly #trims = new Map<Table, TrimChange>()
+  readonly #growth = new Growth()
+  readonly #cleared = new Map<Table, Seq>()
   readonly #after: (() => void)[] = []
 
   constructor(database: Database, repeats: Repeats, stamps: Stamps, origin: string) {
@@ -66,22 +64,21 @@ export class Group {
 
   /** Resolves one commit's changes. Throws before anything is reserved if one of them cannot be: then none is taken. */
   add(changes: readonly Change[]): Receipt {
-    for (const change of changes) this.#check(change)
+    for (const change of changes) checkChange(this.#database, this.#origin, change)
     const receipt = { stored: 0, duplicates: 0, applied: 0, superseded: 0 }
     const begun = new Set<Table>()
     for (const change of changes) this.#resolve(change, receipt, begun)
     return receipt
   }
 
-  /** What can only be trimmed once it is packed. */
-  get unpacked(): ReadonlySet<Table> {
-    const trims = [...this.#trims].filter(([table, { through }]) => table.kind === 'series' && through > table.packed)
-    return new Set(trims.map(([table]) => table))
+  /** Log blocks that nobody reads any more once this group is published. */
+  get cleared(): ReadonlyMap<Table, Seq> {
+    return this.#cleared
   }
 
-  /** Log blocks that nobody reads any more once this group is published. */
-  get trimmed(): readonly (readonly [Table, Seq])[] {
-    return [...this.#trims].map(([table, { through }]) => [table, through] as const)
+  /** Readings that it brings. */
+  get readings(): number {
+    return this.#blocks.reduce((sum, { table, entries }) => sum + (table.kind === 'series' ? entries.length : 0), 0)
   }
 
   /** Lays the blocks out. Nothing may be added afterwards. */
@@ -93,11 +90,12 @@ export class Group {
       else writeRecords(out, entries as RecordEntry[])
       const value = out.take()
       block.bytes = value.length
-      this.puts.push({ key: keys.logKey(table.id, (entries.at(-1) as Entry).seq), value })
+      const last = (entries.at(-1) as Entry).seq
+      this.puts.push({ key: keys.logKey(table.id, last), value })
+      this.#growth.block(table, last, value.length)
     }
     for (const [table, trim] of this.#trims) this.#sealTrim(table, trim)
-    for (const table of new Set([...this.#blocks.map(block => block.table), ...this.#trims.keys()]))
-      this.#sealSize(table)
+    this.puts.push(...this.#growth.puts())
     for (const { table, key, row } of this.#rows.values())
       this.puts.push({ key: keys.rowKey(table.id, key), value: encodeRow(row) })
     for (const series of this.#newSeries) {
@@ -122,6 +120,7 @@ export class Group {
       for (const entry of entries as ReadingEntry[]) table.gather(entry)
     }
     for (const { table, key, row, bytes } of this.#rows.values()) this.#database.rowWritten(table, key, row, bytes)
+    this.#growth.publish()
     for (const done of this.#after) done()
     return grown
   }
@@ -133,64 +132,13 @@ export class Group {
       if (!kept.has(seq)) this.puts.push({ key: keys.gapKey(table.id, seq), value: undefined })
     for (const { seq, firstSeq, reason } of gaps)
       this.puts.push({ key: keys.gapKey(table.id, seq), value: encodeJson({ first: firstSeq, reason }) })
+    for (const key of trim.keys) this.puts.push({ key, value: undefined })
+    this.#growth.add(table, { log: -trim.bytes, packed: -trim.packedBytes, rows: -trim.packedRows })
+    this.#cleared.set(table, trim.through)
     this.#after.push(() => {
       table.gaps = gaps
-      table.first = asSeq(trim.through + 1)
-      table.tail.dropThrough(trim.through)
+      table.dropThrough(trim.through)
     })
-  }
-
-  /** Keeps the size of the log: exact in memory, and on disk often enough. */
-  #sealSize(table: Table): void {
-    const own = this.#blocks.filter(block => block.table === table)
-    const grown = own.reduce((sum, block) => sum + block.bytes + logOverheadBytes, 0)
-    const trim = this.#trims.get(table)
-    const bytes = table.logBytes + grown - (trim?.bytes ?? 0)
-    const isWritten = trim !== undefined || table.uncountedBytes + grown >= uncountedBytesMax
-    if (isWritten) {
-      const through = own.at(-1)?.entries.at(-1)?.seq ?? table.head
-      this.puts.push({ key: keys.factKey(logSizeFact(table)), value: encodeJson({ through, bytes }) })
-    }
-    this.#after.push(() => {
-      table.logBytes = bytes
-      table.uncountedBytes = isWritten ? 0 : table.uncountedBytes + grown
-    })
-  }
-
-  #check(change: Change): void {
-    switch (change.kind) {
-      case 'append':
-        this.#checkKind(change.table, 'series')
-        return checkSeries(this.#database.table(change.table), change.readings, () => this.#origin)
-      case 'apply-readings':
-        this.#checkKind(change.table, 'series')
-        return checkSeries(this.#database.table(change.table), change.readings, reading => reading.origin)
-      case 'put':
-        this.#checkKind(change.table, 'records')
-        return checkRow(change.table, change.key, change.value)
-      case 'delete':
-        this.#checkKind(change.table, 'records')
-        return checkRow(change.table, change.key, null)
-      case 'apply-records':
-        this.#checkKind(change.table, 'records')
-        for (const { key, value } of change.records) checkRow(change.table, key, value ?? null)
-        return
-      case 'repeat':
-      case 'forget':
-        return this.#checkKind(change.table, 'records')
-      case 'trim':
-        return void this.#database.table(change.table)
-      case 'cursor':
-      case 'state':
-      case 'keep':
-    }
-  }
-
-  #checkKind(name: string, kind: Table['kind']): void {
-    const table = this.#database.table(name)
-    if (table.kind === kind) return
-    const hint = kind === 'series' ? 'readings go into series tables' : 'rows with keys go into records tables'
-    throw new HoldfastError('TABLE_KIND', `the table "${name}" is a ${table.kind} table`, hint)
   }
 
   #resolve(change: Change, receipt: Mutable<Receipt>, begun: Set<Table>): void {
@@ -211,6 +159,8 @@ export class Group {
         return this.#forget(this.#database.table(change.table), change)
       case 'trim':
         return this.#trim(this.#database.table(change.table), change)
+      case 'chunks':
+        return this.#chunks(this.#database.table(change.table), change)
       case 'cursor':
         return this.#cursor(change.name, change.seq)
       case 'state':
@@ -299,7 +249,27 @@ export class Group {
   }
 
   #trim(table: Table, trim: TrimChange): void {
-    if (trim.first === table.first && trim.through < table.head && !this.#trims.has(table)) this.#trims.set(table, trim)
+    if (trim.first !== table.first || trim.revision !== table.revision || trim.through >= table.head) return
+    if (this.#trims.has(table)) return
+    this.#trims.set(table, trim)
+    table.revision++
+  }
+
+  #chunks(table: Table, { puts, revision, grown, packed, done }: ChunksChange): void {
+    if (revision !== undefined) {
+      if (revision !== table.revision) return
+      table.revision++
+    }
+    for (const put of puts) this.puts.push(put)
+    if (grown) this.#growth.add(table, grown)
+    if (packed !== undefined) {
+      this.#cleared.set(table, packed)
+      table.revision++
+    }
+    this.#after.push(() => {
+      if (packed !== undefined) this.#database.packedThrough(table, packed)
+      done?.()
+    })
   }
 
   #applyRecords(table: Table, via: string, records: readonly PeerRecord[], receipt: Mutable<Receipt>): void {

@@ -7,15 +7,21 @@
  *   L table(2) last(6)                     the log: one commit group of one table, entries up to `last`
  *   G table(2) last(6)                     a gap: entries up to `last` that were trimmed
  *   R table(2) key                         the latest row of a records table, or its tombstone
- *   S table(2) series(4) hour(4) first(6)  packed readings of one series and one hour of their own time
+ *   P table(2) last(6)                     a packed range of the log: where its readings are
+ *   H table(2) hour(4) series(4) first(6)  a chunk: packed readings of one series and one hour of their own time
+ *   S table(2) series(4) hour(4) first(6)  the same in format 1; a migration moves them
  *   I table(2) series(4) id                a reading known by its id alone (no device time): stored once
  *   C name                                 a cursor
  *   A owner NUL key                        state of a follower
  *   Q owner NUL key                        bytes kept for a room that holds them in mind itself: read once, at its start
  *
- * The log has no hole: the block after one that ends at n starts at n + 1, so a read after n is a seek to n + 1.
- * A reading stands in the log until it is packed; both stay until retention takes them. Every value ends in a checksum
- * of its key and itself (seal.ts), because LevelDB's own does not catch what its repair brings back [L4].
+ * The log has no hole: the block after one that ends at n starts at n + 1, so a read after n is a seek to n + 1. The same
+ * holds for packed ranges. A reading stands in the log until it is packed, then in a chunk until retention takes it. The
+ * hour comes before the series, so that chunks are written in the order of their keys (LevelDB then moves files instead
+ * of writing them again) and an hour that has become too old is one stretch of keys.
+ *
+ * Every value ends in a checksum of its key and itself (seal.ts), because LevelDB's own does not catch what its repair
+ * brings back [L4].
  */
 import type { Seq } from './types.ts'
 
@@ -26,7 +32,9 @@ const letters = {
   log: 0x4c,
   gap: 0x47,
   row: 0x52,
-  packed: 0x53,
+  range: 0x50,
+  chunk: 0x48,
+  packedInFormat1: 0x53,
   id: 0x49,
   cursor: 0x43,
   state: 0x41,
@@ -63,10 +71,16 @@ export function gapKey(table: number, last: number): Buffer {
   return key
 }
 
-export function packedKey(table: number, series: number, hour: number, first: Seq | 0): Buffer {
-  const key = fixed(letters.packed, table, 17)
-  key.writeUInt32BE(series, 3)
-  key.writeUInt32BE(hour, 7)
+export function rangeKey(table: number, last: number): Buffer {
+  const key = fixed(letters.range, table, 9)
+  key.writeUIntBE(last, 3, 6)
+  return key
+}
+
+export function chunkKey(table: number, hour: number, series: number, first: Seq | 0): Buffer {
+  const key = fixed(letters.chunk, table, 17)
+  key.writeUInt32BE(hour, 3)
+  key.writeUInt32BE(series, 7)
   key.writeUIntBE(first, 11, 6)
   return key
 }
@@ -79,7 +93,11 @@ export function idKey(table: number, series: number, id: string): Buffer {
 }
 
 export const logKeyLast = (key: Buffer): Seq => key.readUIntBE(3, 6) as Seq
-export const packedKeyHour = (key: Buffer): number => key.readUInt32BE(7)
+/** Of a packed range, as of a log block. */
+export const rangeKeyLast = logKeyLast
+export const chunkKeyHour = (key: Buffer): number => key.readUInt32BE(3)
+export const chunkKeySeries = (key: Buffer): number => key.readUInt32BE(7)
+export const chunkKeyFirst = (key: Buffer): Seq => key.readUIntBE(11, 6) as Seq
 export const seriesKeyId = (key: Buffer): number => key.readUInt32BE(3)
 export const rowKeyName = (key: Buffer): string => key.toString('utf8', 3)
 export const nameOf = (key: Buffer): string => key.toString('utf8', 1)

@@ -1,6 +1,7 @@
 /** From a folder to a database whose tables are known: at the start, and after every failed write. */
-import { Database } from './database.ts'
+import type { Database } from './database.ts'
 import type { Home } from './home.ts'
+import { loadDatabase } from './load.ts'
 import type { StoreOptions } from './options.ts'
 
 /** Opens the database and reads it. A handle that cannot be read is closed again: two at once would share a lock [L8]. */
@@ -10,7 +11,7 @@ export async function openDatabase(
 ): Promise<{ database: Database; repaired: boolean }> {
   const { level, repaired } = await home.open()
   try {
-    const database = await Database.load(level, tables, log, randomId, repaired)
+    const database = await loadDatabase(level, tables, log, randomId, repaired)
     home.settle()
     return { database, repaired }
   } catch (error) {

@@ -43,7 +43,10 @@ export type StoreStatus = {
     readonly first: Seq
     readonly head: Seq
     readonly series: number
-    /** Of its log, on disk. */
+    /** Of a series table, the readings stored; of records, the entries of its log. */
+    readonly rows: number
+    /** On disk, in all; and those of its log alone, which are not packed. */
+    readonly bytes: number
     readonly logBytes: number
   }[]
 }

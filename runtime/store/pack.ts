@@ -1,77 +1,138 @@
 /**
- * Packing: readings leave the order of the log for the order of queries. What has gathered in memory is written once
- * more, per series and hour, so that a question about one device reads a few neighbouring blocks. The log keeps the
- * readings for its followers; a restart reads them from there again if the pack was not written.
+ * Packing: readings leave the order of the log for the order of queries. What has gathered in memory is written into
+ * chunks, one for each series and hour, and goes from the log. In steps that ride in ordinary commits: no commit of
+ * readings waits for more than one of them.
+ *
+ * Until its last step a run changes nothing that anybody sees: readers pass over what chunks hold of positions that are
+ * not packed. The last one makes it true: the range, the position, the sizes, in one batch. A run that a crash cut off is
+ * known by its fact, and the next opening removes its chunks.
  */
-import { ByteWriter } from './bytes.ts'
-import { type Database, type Put, encodeSeq, encodeSeries, packedCursor } from './database.ts'
-import { cursorKey, packedKey, seriesKey } from './keys.ts'
-import { writeReadings } from './readings.ts'
+import { stampZero } from '../stamp.ts'
+import { chunkReadingsMax, encodeChunk } from './chunk.ts'
+import { encodeSeq, packedCursor } from './database.ts'
+import * as keys from './keys.ts'
+import type { Put } from './put.ts'
+import { encodeRange } from './ranges.ts'
 import { type Repeats, hourOf } from './repeats.ts'
+import { sealBytes } from './seal.ts'
+import { encodeSeries } from './series-value.ts'
 import type { KnownSeries, Table } from './table.ts'
-import { type ReadingEntry, type Seq, timeOf } from './types.ts'
+import { type ChunksChange, type ReadingEntry, type Seq, asSeq, timeOf } from './types.ts'
 
-/** Unpacked readings are held in memory: of all tables together not more than this, or the largest is packed [I6]. */
-const unpackedBytesMax = 16 << 20
-/** A quiet table is packed this often, so that a restart has little to read again. */
-export const packEveryMs = 600_000
+/** While this stands, chunks may hold readings that are not packed yet. */
+export const packingFact = (table: Table): string => `packing/${table.id}`
 
-/** How many readings of a table wait to be packed. */
-const unpackedCount = (table: Table): number => table.head - Math.max(table.packed, table.first - 1)
+export class PackRun {
+  readonly table: Table
+  readonly #repeats: Repeats
+  readonly #first: Seq
+  readonly #upTo: Seq
+  readonly #logBytes: number
+  readonly #memoryBytes: number
+  readonly #series: readonly KnownSeries[]
+  readonly #hours = new Map<number, number[]>()
+  readonly #written: Buffer[] = []
+  #at = 0
+  #steps = 0
+  #count = 0
+  #bytes = 0
+  #newest = stampZero
 
-export type Pack = { readonly puts: readonly Put[]; readonly done: () => void }
-
-/**
- * The packs of all tables that have gathered enough, or of all that have anything once it is time; and of those that
- * must be packed now, because their log is about to be trimmed.
- */
-export function duePacks(database: Database, repeats: Repeats, isTime: boolean, musts: ReadonlySet<Table>): Pack[] {
-  const due: Table[] = [...musts]
-  const tables = [...database.tables.values()].filter(table => table.kind === 'series' && unpackedCount(table) > 0)
-  let bytes = tables.reduce((sum, table) => sum + table.unpackedBytes, 0)
-  for (const table of tables.toSorted((a, b) => b.unpackedBytes - a.unpackedBytes)) {
-    if (!isTime && bytes < unpackedBytesMax) break
-    bytes -= table.unpackedBytes
-    if (!musts.has(table)) due.push(table)
+  /** Of everything that is stored in a table now. */
+  constructor(table: Table, repeats: Repeats) {
+    this.table = table
+    this.#repeats = repeats
+    this.#first = asSeq(Math.max(table.packed + 1, table.first))
+    this.#upTo = table.head
+    this.#logBytes = table.logBytes
+    this.#memoryBytes = table.unpackedBytes
+    this.#series = [...table.series.all()].filter(series => series.unpacked.length > 0)
   }
-  return due.map(table => packTable(database, repeats, table))
-}
 
-/** Everything stored up to now, as blocks to write. `done` is called once they are on disk. */
-function packTable(database: Database, repeats: Repeats, table: Table): Pack {
-  const upTo: Seq = table.head
-  const bytes = table.unpackedBytes
-  const puts: Put[] = []
-  const hours: [KnownSeries, number][] = []
-  const packed: KnownSeries[] = []
-  const out = new ByteWriter(64 * 1024)
-  for (const series of table.series.all()) {
-    const entries = series.unpacked
-    if (entries.length === 0) continue
-    for (const [hour, ofHour] of byHour(entries)) {
-      writeReadings(out, 'packed', ofHour)
-      puts.push({ key: packedKey(table.id, series.id, hour, (ofHour[0] as ReadingEntry).seq), value: out.take() })
-      hours.push([series, hour])
+  /** False once the log has been trimmed into what it packs: then another run must begin. */
+  get isValid(): boolean {
+    return this.#first === asSeq(Math.max(this.table.packed + 1, this.table.first))
+  }
+
+  /** Takes back what its steps have written. */
+  abandon(): ChunksChange {
+    const puts = this.#written.map(key => ({ key, value: undefined }))
+    return { kind: 'chunks', table: this.table.name, puts: [...puts, this.#mark(false)] }
+  }
+
+  /** The next step, of about so many readings, and whether it was the last. */
+  step(readingsMax: number): { readonly change: ChunksChange; readonly isLast: boolean } {
+    const puts: Put[] = []
+    const before = this.#count
+    while (this.#at < this.#series.length && this.#count - before < readingsMax)
+      puts.push(...this.#pack(this.#series[this.#at++] as KnownSeries))
+    const isLast = this.#at === this.#series.length
+    this.#steps++
+    if (isLast) return { change: this.#last(puts), isLast }
+    if (this.#steps === 1) puts.push(this.#mark(true))
+    return { change: { kind: 'chunks', table: this.table.name, puts }, isLast }
+  }
+
+  *#pack(series: KnownSeries): Generator<Put> {
+    for (const [hour, ofHour] of byHour(series.unpacked, this.#upTo)) {
+      for (let from = 0; from < ofHour.length; from += chunkReadingsMax)
+        yield this.#chunk(series, hour, ofHour.slice(from, from + chunkReadingsMax))
+      const ids = this.#hours.get(hour)
+      if (ids) ids.push(series.id)
+      else this.#hours.set(hour, [series.id])
     }
-    puts.push({ key: seriesKey(table.id, series.id), value: encodeSeries(series) })
-    packed.push(series)
+    yield { key: keys.seriesKey(this.table.id, series.id), value: encodeSeries(series) }
   }
-  puts.push({ key: cursorKey(packedCursor(table.name)), value: encodeSeq(upTo) })
-  const done = (): void => {
-    table.packed = upTo
-    table.unpackedBytes -= bytes
-    database.cursors.set(packedCursor(table.name), upTo)
-    for (const [series, hour] of hours) repeats.forget(table, series, hour)
-    for (const series of packed) series.dropPacked(upTo)
+
+  #chunk(series: KnownSeries, hour: number, entries: readonly ReadingEntry[]): Put {
+    const key = keys.chunkKey(this.table.id, hour, series.id, (entries[0] as ReadingEntry).seq)
+    const value = encodeChunk(entries)
+    for (const { stamp } of entries) if (stamp > this.#newest) this.#newest = stamp
+    this.#written.push(key)
+    this.#count += entries.length
+    this.#bytes += key.length + value.length + sealBytes
+    return { key, value }
   }
-  return { puts, done }
+
+  #last(puts: Put[]): ChunksChange {
+    const { table } = this
+    const [last, first, count] = [this.#upTo, this.#first, this.#count]
+    const hole = count < last - first + 1 ? 'damaged on disk' : ''
+    const value = encodeRange({ first, last, count, newest: this.#newest, hole, hours: this.#hours })
+    const range = { key: keys.rangeKey(table.id, last), value }
+    puts.push(range, { key: keys.cursorKey(packedCursor(table.name)), value: encodeSeq(last) })
+    if (this.#steps > 1) puts.push(this.#mark(false))
+    const packed = this.#bytes + range.key.length + value.length + sealBytes
+    return {
+      kind: 'chunks',
+      table: table.name,
+      puts,
+      grown: { log: -this.#logBytes, packed, rows: count },
+      packed: last,
+      done: () => this.#forget(),
+    }
+  }
+
+  #mark(isCut: boolean): Put {
+    return { key: keys.factKey(packingFact(this.table)), value: isCut ? Buffer.alloc(0) : undefined }
+  }
+
+  /** Everything is on disk in its new place. */
+  #forget(): void {
+    const { table } = this
+    table.unpackedBytes = Math.max(0, table.unpackedBytes - this.#memoryBytes)
+    for (const series of this.#series) series.dropPacked(this.#upTo)
+    for (const [hour, ids] of this.#hours) for (const id of ids) this.#repeats.forget(table, id, hour)
+  }
 }
 
-function byHour(entries: readonly ReadingEntry[]): Map<number, ReadingEntry[]> {
+/** Readings up to a position, in the order in which they came, by the hour of their own time. */
+function byHour(entries: readonly ReadingEntry[], upTo: Seq): Map<number, ReadingEntry[]> {
   const hours = new Map<number, ReadingEntry[]>()
   let ofLast: ReadingEntry[] = []
   let last: number | undefined
   for (const entry of entries) {
+    if (entry.seq > upTo) break
     const hour = hourOf(timeOf(entry))
     if (hour !== last) {
       ofLast = hours.get(hour) ?? []

@@ -6,13 +6,12 @@
  * was corrected later are looked for where they were filed, and told in the hour that it really was: to the query, each
  * corrected boot is one more place for a series to have readings in, shifted by that boot's offset.
  */
+import { chunksOf, nearestHour } from './chunks.ts'
 import { type Corrections, type Shift, shifted } from './corrections.ts'
 import type { Database } from './database.ts'
-import { packedKey, packedKeyHour } from './keys.ts'
-import { readPackedReadings } from './readings.ts'
 import { hourMs, hourOf } from './repeats.ts'
 import type { KnownSeries, Table } from './table.ts'
-import { type ReadingEntry, type ReadingQuery, type Seq, asSeq, timeOf } from './types.ts'
+import { type ReadingEntry, type ReadingQuery, type Seq, timeOf } from './types.ts'
 
 /** The last hour that a key can hold: year 491,000. */
 const hourMax = 0xfffffffe
@@ -23,7 +22,7 @@ export async function* queryReadings(
   query: ReadingQuery,
 ): AsyncGenerator<ReadingEntry> {
   const { device = '*', metric = '*', fromMs = 0, toMs = Number.POSITIVE_INFINITY, limit } = query
-  const range: Range = { fromMs, toMs, packed: table.packed }
+  const range: Range = { fromMs, toMs, packed: table.packed, first: table.first }
   const { corrections } = database
   const sources = table.series.matching(device, metric).map(series => sourceOf(series, corrections, range))
   const hours = await hoursOf(database, table, sources, range)
@@ -34,7 +33,8 @@ export async function* queryReadings(
   yield* await newest(limit, hours, hour => readHour(database, table, sources, hour, range))
 }
 
-type Range = { readonly fromMs: number; readonly toMs: number; readonly packed: Seq }
+/** Chunks may hold what is not packed yet, and what has been trimmed: neither is told from there. */
+type Range = { readonly fromMs: number; readonly toMs: number; readonly packed: Seq; readonly first: Seq }
 type Source = {
   readonly series: KnownSeries
   /** With their times corrected. */
@@ -62,60 +62,33 @@ function inRange({ fromMs, toMs }: Range): (entry: ReadingEntry) => boolean {
   }
 }
 
-/** The hours in which any of the series has readings, in order. */
+/** The hours in which the table has readings in the range, in order: of the series, or of others. */
 async function hoursOf(database: Database, table: Table, sources: readonly Source[], range: Range): Promise<number[]> {
   const hours = new Set<number>()
-  for (const { series, unpacked, shiftsInRange } of sources) {
+  const { fromMs, toMs } = range
+  for await (const hour of filedHours(database, table, fromMs, toMs)) hours.add(hour)
+  const shifts = new Set<Shift>()
+  for (const { unpacked, shiftsInRange } of sources) {
     for (const entry of unpacked) hours.add(hourOf(timeOf(entry)))
-    for await (const hour of filedHours(database, table, series, range.fromMs, range.toMs)) hours.add(hour)
-    for (const { offsetMs, fromMs, toMs } of shiftsInRange) {
-      const [from, to] = [Math.max(range.fromMs, fromMs) - offsetMs, Math.min(range.toMs, toMs) - offsetMs]
-      for await (const hour of filedHours(database, table, series, from, to)) {
-        hours.add(hourOf(hour * hourMs + offsetMs))
-        hours.add(hourOf((hour + 1) * hourMs - 1 + offsetMs))
-      }
+    for (const shift of shiftsInRange) shifts.add(shift)
+  }
+  for (const { offsetMs, fromMs: firstMs, toMs: lastMs } of shifts) {
+    const [from, to] = [Math.max(fromMs, firstMs) - offsetMs, Math.min(toMs, lastMs) - offsetMs]
+    for await (const hour of filedHours(database, table, from, to)) {
+      hours.add(hourOf(hour * hourMs + offsetMs))
+      hours.add(hourOf((hour + 1) * hourMs - 1 + offsetMs))
     }
   }
   return [...hours].toSorted((a, b) => a - b)
 }
 
-/** The hours between two times under which readings of a series are filed. */
-async function* filedHours(
-  database: Database,
-  table: Table,
-  series: KnownSeries,
-  fromMs: number,
-  toMs: number,
-): AsyncGenerator<number> {
+/** The hours between two times under which readings are filed. */
+async function* filedHours(database: Database, table: Table, fromMs: number, toMs: number): AsyncGenerator<number> {
   const last = Math.min(hourMax, hourOf(toMs))
-  let hour = hourOf(fromMs)
-  while (hour <= last) {
-    const found = await firstHour(database, table, series, hour, last)
-    if (found === undefined) return
-    yield found
-    hour = found + 1
-  }
-}
-
-async function firstHour(
-  database: Database,
-  table: Table,
-  series: KnownSeries,
-  from: number,
-  to: number,
-): Promise<number | undefined> {
-  const range = {
-    gte: packedKey(table.id, series.id, from, 0),
-    lt: packedKey(table.id, series.id, to + 1, 0),
-    limit: 1,
-    values: false,
-  }
-  const iterator = database.level.iterator(range)
-  try {
-    const entry = await iterator.next()
-    return entry ? packedKeyHour(entry[0]) : undefined
-  } finally {
-    await iterator.close()
+  for (let hour: number | undefined = hourOf(fromMs); hour !== undefined; hour++) {
+    hour = await nearestHour(database, table, hour, last)
+    if (hour === undefined) return
+    yield hour
   }
 }
 
@@ -133,7 +106,7 @@ async function readHour(
     for (const entry of unpacked) if (hourOf(timeOf(entry)) === hour) found.push(entry)
     // What was packed after this query began is in its `unpacked` already.
     const take = (entry: ReadingEntry): void => {
-      if (entry.seq <= range.packed && within(entry)) found.push(entry)
+      if (entry.seq <= range.packed && entry.seq >= range.first && within(entry)) found.push(entry)
     }
     for await (const entry of filed(database, table, series, hour, hour)) {
       const shift = entry.boot === undefined ? undefined : shifts.get(entry.boot)
@@ -161,10 +134,8 @@ async function* filed(
   first: number,
   last: number,
 ): AsyncGenerator<ReadingEntry> {
-  const keys = { gte: packedKey(table.id, series.id, first, 0), lt: packedKey(table.id, series.id, last + 1, 0) }
-  for await (const [key, block] of database.scan(keys)) {
-    yield* readPackedReadings(block, asSeq(key.readUIntBE(11, 6)), series)
-  }
+  for (let hour = first; hour <= last; hour++)
+    for await (const { chunk } of chunksOf(database, table, hour, [series.id])) yield* chunk.entries()
 }
 
 /** The newest `limit` readings, oldest first: hours are read from the end until there are enough. */

@@ -4,11 +4,11 @@
  * Most readings are later than anything their series holds and need no look. One that is not is compared with the
  * readings in memory, and with the packed ones of its hour, whose identities are read once and kept for a while.
  */
+import { chunksOf } from './chunks.ts'
 import type { Database } from './database.ts'
-import { idKey, packedKey } from './keys.ts'
-import { readPackedReadings } from './readings.ts'
+import { idKey } from './keys.ts'
 import { type Identity, type KnownSeries, type Table, identitiesOf, identityOf } from './table.ts'
-import { type Arrival, type Change, asSeq } from './types.ts'
+import type { Arrival, Change } from './types.ts'
 
 export const hourMs = 3_600_000
 export const hourOf = (ms: number): number => Math.max(0, Math.floor(ms / hourMs))
@@ -63,8 +63,8 @@ export class Repeats {
   }
 
   /** Readings of this hour were packed: what is kept of it is out of date. */
-  forget(table: Table, series: KnownSeries, hour: number): void {
-    this.#drop(`${table.id}/${series.id}/${hour}`)
+  forget(table: Table, series: number, hour: number): void {
+    this.#drop(`${table.id}/${series}/${hour}`)
   }
 
   /** A group is resolved: what was prepared for it is not needed any more. */
@@ -90,10 +90,8 @@ export class Repeats {
 
   async #load(table: Table, series: KnownSeries, hour: number): Promise<Set<Identity>> {
     const identities = new Set<Identity>()
-    const range = { gte: packedKey(table.id, series.id, hour, 0), lt: packedKey(table.id, series.id, hour + 1, 0) }
-    for await (const [, block] of this.#database.scan(range)) {
-      for (const identity of identitiesOf(readPackedReadings(block, asSeq(0), series))) identities.add(identity)
-    }
+    for await (const { chunk } of chunksOf(this.#database, table, hour, [series.id]))
+      for (const identity of identitiesOf(chunk.entries())) identities.add(identity)
     return identities
   }
 }

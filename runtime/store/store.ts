@@ -10,23 +10,25 @@
  */
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { Json } from '../reading.ts'
-import type { Database, Put } from './database.ts'
+import type { Database } from './database.ts'
 import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
 import { type Home, openHome } from './home.ts'
 import * as keys from './keys.ts'
+import { clearBlocks } from './log-blocks.ts'
+import { LogReader } from './log-reader.ts'
 import { LostEnds } from './lost-ends.ts'
-import { type Pack, duePacks, packEveryMs } from './pack.ts'
 import { openDatabase } from './opening.ts'
+import { Packer } from './packer.ts'
+import type { Put } from './put.ts'
 import { queryReadings } from './query.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
 import { type StoreState, refusalOf, writeFailed } from './refusal.ts'
 import { type Timers, systemTimers } from './timers.ts'
 import { type Pairs, snapshotOf } from './snapshot.ts'
-import { StandingRows } from './standing.ts'
-import { type LogLimits, planTrim, planTrimThrough } from './trim.ts'
+import { type TableLimits, planTrim, planTrimThrough } from './trim.ts'
 import { Repeats } from './repeats.ts'
-import { type Table, hasRoom, tableStatus } from './table.ts'
+import { hasRoom, tableStatus } from './table.ts'
 import {
   type Change,
   type Entry,
@@ -55,10 +57,10 @@ export class Store {
   readonly #home: Home
   #database: Database
   #repeats: Repeats
-  #standing: StandingRows
+  #logs: LogReader
+  #packer: Packer
   #state: StoreState = 'open'
   #reason: string | undefined
-  #packedAtMs: number
   #reopening: Promise<void> | undefined
   readonly #committer: Committer
   readonly #timers: Timers
@@ -92,9 +94,9 @@ export class Store {
     this.#home = home
     this.#database = database
     this.#repeats = new Repeats(database)
-    this.#standing = new StandingRows(database)
+    this.#logs = new LogReader(database)
+    this.#packer = new Packer(database, this.#repeats, options.monotonicMs)
     this.#counts.repairs = repaired ? 1 : 0
-    this.#packedAtMs = options.monotonicMs()
     const { commitIntervalMs, monotonicMs, timers = systemTimers } = options
     this.#timers = timers
     this.#committer = new Committer(commitIntervalMs, monotonicMs, timers, taken => this.#writeGroup(taken))
@@ -170,11 +172,7 @@ export class Store {
    */
   async read(table: string, after: Seq, limit: number): Promise<readonly Entry[]> {
     await this.#reopening
-    const known = this.#database.table(table)
-    if (after >= known.head) return []
-    if (known.kind === 'records' && after < known.first - 1) return this.#standing.read(known, after, limit)
-    const entries = known.tail.read(after, limit) ?? (await this.#database.readLog(known, after, limit))
-    return known.kind === 'series' ? this.#database.corrections.correctAll(entries) : entries
+    return this.#logs.read(this.#database.table(table), after, limit)
   }
 
   /** Resolves when the table's log is longer than `seq`, or the signal aborts: only then, once the store is closed. */
@@ -240,21 +238,26 @@ export class Store {
     return snapshotOf(this.ready().then(() => this.#database.level))
   }
 
-  /** How large a table's log is on disk. */
-  logBytes(table: string): number {
-    return this.#database.table(table).logBytes
+  /** How large a table is on disk: its log, and what is packed. */
+  bytes(table: string): number {
+    return this.#database.table(table).bytes
+  }
+
+  /** Entries of a table; of a series table the readings stored. */
+  rowCount(table: string): number {
+    return this.#database.table(table).rows
   }
 
   /**
-   * The next change that brings a log within its limits, or undefined if it is; committed, readers who had not come so
-   * far find a gap with the reason. What is not packed yet is packed with it, because only the log has those readings.
+   * The next change that brings a table within its limits, or undefined if it is; committed, readers who had not come so
+   * far find a gap with the reason.
    */
-  async planTrim(table: string, limits: LogLimits): Promise<TrimChange | undefined> {
+  async planTrim(table: string, limits: TableLimits): Promise<TrimChange | undefined> {
     await this.#reopening
     return planTrim(this.#database, this.#database.table(table), limits)
   }
 
-  /** Drops the log up to a position; packed readings and latest rows stay. */
+  /** Drops the entries up to a position; latest rows stay. */
   async trim(table: string, through: Seq, reason: string): Promise<void> {
     await this.#reopening
     const trim = await planTrimThrough(this.#database, this.#database.table(table), through, reason)
@@ -287,18 +290,19 @@ export class Store {
     const accepted: { readonly pending: Pending; readonly receipt: Receipt }[] = []
     try {
       const group = await this.#resolveGroup(taken, accepted)
-      const packs = this.#duePacks(group.unpacked)
-      const puts = [...group.seal(), ...packs.flatMap(pack => pack.puts)]
+      // A trim moves what a packing would count: one at a time.
+      const packing = group.cleared.size === 0 ? this.#packer.next(group.readings) : undefined
+      if (packing) group.add([packing])
+      const puts = group.seal()
       if (puts.length > 0) {
         await this.#database.write(puts)
         this.#home.settle()
       }
       const grown = group.publish()
-      for (const pack of packs) pack.done()
       this.#count(puts, accepted)
       for (const { pending, receipt } of accepted) pending.resolve(receipt)
       for (const table of grown) this.#waiters.wake(table)
-      for (const [table, through] of group.trimmed) await this.#database.clearLog(table, through)
+      for (const [table, through] of group.cleared) await clearBlocks(this.#database, table, through)
     } catch (error) {
       this.#fail(error, [
         ...accepted.map(({ pending }) => pending),
@@ -324,13 +328,6 @@ export class Store {
     }
     this.#repeats.endGroup()
     return group
-  }
-
-  #duePacks(musts: ReadonlySet<Table>): readonly Pack[] {
-    const nowMs = this.#options.monotonicMs()
-    const isTime = nowMs - this.#packedAtMs >= packEveryMs
-    if (isTime) this.#packedAtMs = nowMs
-    return duePacks(this.#database, this.#repeats, isTime, musts)
   }
 
   #count(puts: readonly Put[], accepted: readonly { readonly receipt: Receipt }[]): void {
@@ -366,7 +363,8 @@ export class Store {
         this.lostEnds.note(this.#database.tables, database.tables)
         this.#database = database
         this.#repeats = new Repeats(database)
-        this.#standing = new StandingRows(database)
+        this.#logs = new LogReader(database)
+        this.#packer = new Packer(database, this.#repeats, this.#options.monotonicMs)
         this.#options.stamps.observe(this.#database.floor)
         // Closing meanwhile, it stays so: `close` waits for this, and closes what was opened.
         if (this.#state === 'failed') this.#state = 'open'

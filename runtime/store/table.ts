@@ -35,12 +35,17 @@ export class Table {
   reserved: Seq = seqZero
   /** The first position that is still in the log. */
   first: Seq = asSeq(1)
-  /** Up to here readings are packed. */
+  /** Up to here readings are packed: they stand in chunks, and no more in the log's blocks. */
   packed: Seq = seqZero
   gaps: GapEntry[] = []
   /** What the log's blocks take on disk, with their keys; and how much of it came since the number was last written. */
   logBytes = 0
   uncountedBytes = 0
+  /** What chunks and ranges take, and how many readings they hold. */
+  packedBytes = 0
+  packedRows = 0
+  /** Changes when anything before `packed` is written in another way or goes: what was planned by then is void. */
+  revision = 0
   #oldest: { readonly first: Seq; readonly ms: number } | undefined
   /** About how much memory the readings take that wait to be packed. */
   unpackedBytes = 0
@@ -58,7 +63,16 @@ export class Table {
     return this.reserved
   }
 
-  /** When the block at the log's beginning was written, if somebody has looked. */
+  get bytes(): number {
+    return this.logBytes + this.packedBytes
+  }
+
+  /** Entries of the log; of a series table the readings stored. */
+  get rows(): number {
+    return this.packedRows + this.head - Math.max(this.packed, this.first - 1)
+  }
+
+  /** When the block or range at the beginning was written, if somebody has looked. */
   oldestMs(first: Seq): number | undefined {
     return this.#oldest?.first === first ? this.#oldest.ms : undefined
   }
@@ -72,15 +86,29 @@ export class Table {
     ;(entry.series as KnownSeries).add(entry)
     this.unpackedBytes += entryBytes + valueBytes(entry.value)
   }
+
+  /** Forgets what was trimmed, so that memory and disk tell the same. */
+  dropThrough(seq: Seq): void {
+    this.first = asSeq(seq + 1)
+    this.tail.dropThrough(seq)
+    if (seq <= this.packed || this.kind === 'records') return
+    this.unpackedBytes = 0
+    for (const series of this.series.all()) {
+      series.dropPacked(seq)
+      for (const { value } of series.unpacked) this.unpackedBytes += entryBytes + valueBytes(value)
+    }
+  }
 }
 
 /** What the store's status tells of a table. */
-export const tableStatus = ({ name, kind, first, head, series, logBytes }: Table) => ({
+export const tableStatus = ({ name, kind, first, head, series, rows, bytes, logBytes }: Table) => ({
   name,
   kind,
   first,
   head,
   series: series.size,
+  rows,
+  bytes,
   logBytes,
 })
 
@@ -128,6 +156,8 @@ export class KnownSeries implements Series {
   readonly unit: string | undefined
   /** The latest time of any reading, stored or about to be: a reading later than this cannot be a repetition. */
   newestMs: number
+  /** The reading with the latest time, of all that were ever stored: retention may have taken it. */
+  latest: ReadingEntry | undefined
   /** Stored, not packed yet, in log order. */
   unpacked: ReadingEntry[] = []
   /** The identities of `unpacked`, made when a reading first comes out of order. */
@@ -155,6 +185,7 @@ export class KnownSeries implements Series {
     this.unpacked.push(entry)
     const timeMs = timeOf(entry)
     if (timeMs > this.newestMs) this.newestMs = timeMs
+    if (this.latest === undefined || timeMs >= timeOf(this.latest)) this.latest = entry
     const identity = this.#identities && identityOf(entry)
     if (identity !== undefined) this.#identities?.add(identity)
   }
@@ -164,8 +195,9 @@ export class KnownSeries implements Series {
     return this.#identities.has(identity)
   }
 
-  /** Forgets the readings up to a position, which are packed now. */
+  /** Forgets the readings up to a position, which are packed now or gone. */
   dropPacked(upTo: Seq): void {
+    if ((this.unpacked[0]?.seq ?? upTo + 1) > upTo) return
     this.unpacked = this.unpacked.filter(entry => entry.seq > upTo)
     this.#identities = undefined
   }

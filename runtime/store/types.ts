@@ -3,6 +3,7 @@
  */
 import type { Json, Reading, Value } from '../reading.ts'
 import type { Stamp } from '../stamp.ts'
+import type { Put } from './put.ts'
 
 declare const seqBrand: unique symbol
 /** A place in one table's log: 1, 2, 3 … without holes. 0 is "before the first". */
@@ -118,6 +119,7 @@ export type Change =
       readonly records: readonly PeerRecord[]
     }
   | TrimChange
+  | ChunksChange
   /**
    * Writes the row or tombstone of a key at a new position as it is, stamp and all: its followers see it once more. With
    * `restamp` under another stamp, if it still has the old one and is our own: the old one was of a clock that was wrong.
@@ -148,16 +150,39 @@ export type KeepChange = {
 }
 
 /**
- * Drops the log's beginning, as the store has planned it; one that was planned before another is passed over. Packed
- * readings and rows stay.
+ * Drops a table's oldest entries, as the store has planned it; one that was planned before another such change is passed
+ * over. Of a series table the readings go for good; rows of records tables stay.
  */
 export type TrimChange = {
   readonly kind: 'trim'
   readonly table: string
   readonly first: Seq
   readonly through: Seq
+  /** Of the log. */
   readonly bytes: number
+  /** Of what is packed: chunks and ranges, the readings in them, and the keys that go. */
+  readonly packedBytes: number
+  readonly packedRows: number
+  readonly keys: readonly Buffer[]
+  readonly revision: number
   readonly reason: string
+}
+
+/**
+ * Writes packed readings in another way, as the store has planned it: packs what is new, joins small chunks, thins old
+ * ones. With a `revision`, one that was planned before another such change is passed over.
+ */
+export type ChunksChange = {
+  readonly kind: 'chunks'
+  readonly table: string
+  readonly puts: readonly Put[]
+  readonly revision?: number
+  /** By how much the table becomes larger or smaller. */
+  readonly grown?: { readonly log: number; readonly packed: number; readonly rows: number }
+  /** Up to here everything is packed now. */
+  readonly packed?: Seq
+  /** Called once it is on disk. */
+  readonly done?: () => void
 }
 
 /**

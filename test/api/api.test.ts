@@ -33,9 +33,10 @@ test('status is what the gateway tells', async () => {
 
 test('tables are listed with kind and positions', async () => {
   const { json } = await surface.call('GET', '/api/v1/tables/readings')
-  const { log_bytes: logBytes, ...rest } = json as Record<string, unknown>
-  assert.deepEqual(rest, { name: 'readings', kind: 'series', first: 1, head: 3, series: 2 })
-  assert.ok(Number(logBytes) > 0)
+  const { bytes, log_bytes: logBytes, ...rest } = json as Record<string, unknown>
+  assert.deepEqual(rest, { name: 'readings', kind: 'series', first: 1, head: 3, series: 2, rows: 3 })
+  assert.ok(Number(bytes) > 0)
+  assert.equal(logBytes, bytes, 'nothing is packed yet')
   const all = await surface.call('GET', '/api/v1/tables')
   assert.deepEqual(
     (all.json as { name: string }[]).map(({ name }) => name),

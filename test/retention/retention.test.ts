@@ -81,7 +81,7 @@ describe('retention', () => {
     assert.equal(store.firstSeq('readings'), 1)
     await retention.close()
     await open([{ bytesMax: 500_000 }]).sweep()
-    assert.ok(store.logBytes('readings') <= 500_000 && store.logBytes('readings') > 480_000)
+    assert.ok(store.bytes('readings') <= 500_000 && store.bytes('readings') > 480_000)
   })
 
   it('tells nobody what every durable cursor has passed', async () => {
@@ -171,7 +171,7 @@ describe('retention', () => {
       await store.commit([{ kind: 'put', table: gapsTable, key: `${count % 3}`, value }])
     }
     await open([{ table: gapsTable }, { table: 'thresholds' }]).sweep()
-    assert.ok(store.logBytes(gapsTable) <= 1 << 20 && store.firstSeq(gapsTable) > 1)
+    assert.ok(store.bytes(gapsTable) <= 1 << 20 && store.firstSeq(gapsTable) > 1)
     assert.deepEqual(
       retention.status().map(({ table }) => table),
       [gapsTable],
@@ -210,7 +210,7 @@ function spread(store: Store): RetentionDoors['store'] {
     tables: store.tables,
     cursors: store.cursors,
     state: (owner, key) => store.state(owner, key),
-    logBytes: table => store.logBytes(table),
+    bytes: table => store.bytes(table),
     firstSeq: table => store.firstSeq(table),
     planTrim: (table, limits) => store.planTrim(table, limits),
     commit: (changes, urgency) => store.commit(changes, urgency),

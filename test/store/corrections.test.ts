@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { packEveryMs } from '../../runtime/store/pack.ts'
+import { packEveryMs } from '../../runtime/store/packer.ts'
 import { type Arrival, type ReadingEntry, seqZero, timeOf } from '../../runtime/store/types.ts'
 import { memoryPlace, specs } from './homes.ts'
 import { arrival, collect, startMs } from './suite.ts'

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import { packEveryMs } from '../../runtime/store/pack.ts'
+import { packEveryMs } from '../../runtime/store/packer.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { type ReadingEntry, seqZero, timeOf } from '../../runtime/store/types.ts'
 import { type Place, diskPlace, memoryPlace } from './homes.ts'

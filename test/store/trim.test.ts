@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Store } from '../../runtime/store/store.ts'
+import type { TableLimits } from '../../runtime/store/trim.ts'
+import { packEveryMs } from '../../runtime/store/packer.ts'
 import { type Entry, asSeq, seqZero } from '../../runtime/store/types.ts'
 import { stampAt } from '../../runtime/stamp.ts'
 import { type Place, memoryPlace, testStamps } from './homes.ts'
@@ -25,10 +27,16 @@ async function follow(store: Store, table: string, limit: number): Promise<Entry
   return found
 }
 
-/** Steps until the log is within its limits; returns how many. */
-async function trimTo(store: Store, table: string, bytesMax: number, keepFromMs?: number): Promise<number> {
+async function values(store: Store): Promise<unknown[]> {
+  const found: unknown[] = []
+  for await (const { value } of store.query('readings', {})) found.push(value)
+  return found
+}
+
+/** Steps until the table is within its limits; returns how many. */
+async function trimTo(store: Store, table: string, limits: Partial<TableLimits>): Promise<number> {
   for (let steps = 0; ; steps++) {
-    const trim = await store.planTrim(table, { bytesMax, keepFromMs })
+    const trim = await store.planTrim(table, { bytesMax: 1e12, keepFromMs: undefined, ...limits })
     if (trim === undefined) return steps
     await store.commit([trim], 'now')
   }
@@ -45,17 +53,17 @@ describe('a log with limits', () => {
   it('knows its bytes, exactly the same after a restart, and when the number was never written', async () => {
     await withStore(async (store, place) => {
       for (let value = 0; value < 50; value++) await append(store, `${value}`.repeat(40_000))
-      const bytes = store.logBytes('readings')
+      const bytes = store.bytes('readings')
       assert.ok(bytes > 50 * 40_000)
       await store.close()
       const again = await place.open()
-      assert.equal(again.logBytes('readings'), bytes)
-      assert.ok((await trimTo(again, 'readings', bytes / 2)) > 1, 'in more steps than one')
-      const less = again.logBytes('readings')
+      assert.equal(again.bytes('readings'), bytes)
+      assert.ok((await trimTo(again, 'readings', { bytesMax: bytes / 2 })) > 1, 'in more steps than one')
+      const less = again.bytes('readings')
       assert.ok(less <= bytes / 2 && less > bytes / 2 - 90_000, `${less} of ${bytes}`)
       await again.close()
       const last = await place.open()
-      assert.equal(last.logBytes('readings'), less)
+      assert.equal(last.bytes('readings'), less)
       await last.close()
     })
   })
@@ -63,25 +71,33 @@ describe('a log with limits', () => {
   it('drops nothing while it is within its limits, and never its last block', async () => {
     await withStore(async store => {
       for (let value = 0; value < 10; value++) await append(store, value)
-      assert.equal(await trimTo(store, 'readings', store.logBytes('readings')), 0)
+      assert.equal(await trimTo(store, 'readings', { bytesMax: store.bytes('readings') }), 0)
       assert.equal(store.firstSeq('readings'), 1)
-      await trimTo(store, 'readings', 0)
+      await trimTo(store, 'readings', { bytesMax: 0 })
       assert.equal(store.firstSeq('readings'), 10)
       await store.close()
     })
   })
 
-  it('keeps readings that go from the log before they are packed, in the same commit', async () => {
-    await withStore(async (store, place) => {
-      for (let value = 0; value < 10; value++) await append(store, value)
-      await trimTo(store, 'readings', 0)
+  it('takes from queries what it takes from the log, packed or not, and counts both', async () => {
+    for (const isPacked of [false, true]) {
+      let nowMs = 0
+      const place = memoryPlace()
+      const store = await place.open({ monotonicMs: () => nowMs })
+      for (let value = 0; value < 10; value++) {
+        if (isPacked) nowMs += packEveryMs
+        await append(store, value)
+      }
+      assert.equal(store.rowCount('readings'), 10)
+      await trimTo(store, 'readings', { rowsMax: 4 })
+      assert.equal(store.rowCount('readings'), 4)
+      const bytes = store.bytes('readings')
       await store.close()
       const again = await place.open()
-      const found: unknown[] = []
-      for await (const { value } of again.query('readings', {})) found.push(value)
-      assert.deepEqual(found, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+      assert.deepEqual(await values(again), [6, 7, 8, 9])
+      assert.deepEqual([again.rowCount('readings'), again.bytes('readings')], [4, bytes])
       await again.close()
-    })
+    }
   })
 
   it('goes by age where an age is asked for, and says which limit it was', async () => {
@@ -89,10 +105,10 @@ describe('a log with limits', () => {
     await withStore(
       async store => {
         for (let value = 0; value < 10; value++, nowMs += 1_000) await append(store, value)
-        assert.equal(await trimTo(store, 'readings', 1e9, startMs), 0)
-        await trimTo(store, 'readings', 1e9, startMs + 3_000)
+        assert.equal(await trimTo(store, 'readings', { keepFromMs: startMs }), 0)
+        await trimTo(store, 'readings', { keepFromMs: startMs + 3_000 })
         assert.equal(store.firstSeq('readings'), 4)
-        await trimTo(store, 'readings', store.logBytes('readings') - 1)
+        await trimTo(store, 'readings', { bytesMax: store.bytes('readings') - 1 })
         const gaps = (await follow(store, 'readings', 100)).filter(entry => entry.kind === 'gap')
         assert.deepEqual(
           gaps.map(({ firstSeq, seq, count, reason }) => [firstSeq, seq, count, reason]),
