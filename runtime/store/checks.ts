@@ -68,7 +68,7 @@ function checkSeries<R extends Arrival>(table: Table, readings: readonly R[], or
   )
 }
 
-function checkRow(table: string, key: string, value: RecordEntry['value']): void {
+export function checkRow(table: string, key: string, value: RecordEntry['value']): void {
   if (key === '' || Buffer.byteLength(key) > keyBytesMax) {
     throw new HoldfastError('BAD_ARGUMENT', `a key of table "${table}" must have 1 to ${keyBytesMax} bytes`)
   }
