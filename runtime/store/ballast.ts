@@ -37,6 +37,8 @@ export class Ballast {
   /** Fills the file to its size with real blocks. False if the disk has no room for it. */
   take(): boolean {
     if (this.#held() === this.#bytes) return true
+    // Somebody has put something else in its place: it is ours.
+    if (!(statSync(this.#path, { throwIfNoEntry: false })?.isFile() ?? true)) this.drop()
     const descriptor = openSync(this.#path, 'w', 0o640)
     try {
       for (let written = 0; written < this.#bytes; ) {
@@ -56,10 +58,11 @@ export class Ballast {
 
   /** Gives the space back. */
   drop(): void {
-    rmSync(this.#path, { force: true })
+    rmSync(this.#path, { force: true, recursive: true })
   }
 
   #held(): number {
-    return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
+    const stat = statSync(this.#path, { throwIfNoEntry: false })
+    return stat?.isFile() ? stat.size : 0
   }
 }

@@ -3,12 +3,15 @@
  *
  *   <path>/db           the database
  *   <path>/db.new       one being created; renamed to `db` only when it is durable as a whole [L2]; stray ones are dropped
- *   <path>/db.damaged-N a copy taken before a repair [L4]; the newest two are kept
+ *   <path>/quarantine   what was damaged, with a report each (mending/quarantine.ts) [L4]
  *   <path>/ballast      space held for bad days [L7]
+ *
+ * The files are looked at before LevelDB is (mending/): it does not check its own sums, and a garbled block makes it end
+ * the whole process.
  *
  * What it must never do: open a path that another owner has [L8], or hand out a database whose names are not durable [L3].
  */
-import { cpSync, existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ChainedBatch, ClassicLevel } from 'classic-level'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
@@ -16,16 +19,26 @@ import type { Log } from '../log.ts'
 import { Ballast } from './ballast.ts'
 import { FolderWatch, makeFolder, syncFolder, syncPath } from './folder.ts'
 import { type Lock, takeLock } from './lock.ts'
+import type { Damage } from './mending/folder-mend.ts'
+import { Infirmary } from './mending/infirmary.ts'
 
 /** What the store asks of LevelDB; memory-level offers the same. */
 export type Level = Pick<ClassicLevel<Buffer, Buffer>, 'getSync' | 'iterator' | 'clear' | 'close'> & {
   batch(): ChainedBatch<ClassicLevel<Buffer, Buffer>, Buffer, Buffer>
 }
 
+export type Opened = {
+  readonly level: Level
+  /** True if files had to be mended: what is kept beside the data is counted anew. */
+  readonly repaired: boolean
+  /** What was wrong with them. */
+  readonly damages?: readonly Damage[]
+}
+
 /** The door to the disk: the store sees a database, whether space is short, and nothing of the files. */
 export type Home = {
   /** Opens the database, creating or repairing it; `repaired` tells that the second was needed. */
-  open(): Promise<{ level: Level; repaired: boolean }>
+  open(): Promise<Opened>
   /** Makes the names of new files durable: called after each write, before anyone is told of it. */
   settle(): void
   /** True while new readings must be refused because the disk is nearly full. */
@@ -41,7 +54,6 @@ export const levelOptions = {
   writeBufferSize: 4 << 20,
   cacheSize: 16 << 20,
 } as const
-const damagedKept = 2
 
 export async function openHome(path: string, ballastBytes: number, now: () => number, log: Log): Promise<Home> {
   const folder = claimFolder(path)
@@ -84,12 +96,11 @@ class DiskHome implements Home {
     this.#log = log
   }
 
-  async open(): Promise<{ level: Level; repaired: boolean }> {
+  async open(): Promise<Opened> {
     this.#watch?.close()
     this.#watch = undefined
     if (this.#ballast.isScarce()) this.#giveWay()
     try {
-      if (!existsSync(this.#database)) await this.#create()
       const opened = await this.#openOrRepair()
       try {
         this.#settleIn(opened.repaired)
@@ -154,37 +165,22 @@ class DiskHome implements Home {
     syncPath(this.#folder)
   }
 
-  async #openOrRepair(): Promise<{ level: Level; repaired: boolean }> {
-    const level = new ClassicLevel<Buffer, Buffer>(this.#database, levelOptions)
-    try {
-      await level.open({ createIfMissing: false })
-      return { level, repaired: false }
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      this.#log.error({ reason: causeOf(error) }, 'the database cannot be opened; repairing a copy of it')
-    }
-    this.#keepCopy()
-    await ClassicLevel.repair(this.#database)
-    await level.open({ createIfMissing: false })
-    return { level, repaired: true }
-  }
-
-  #keepCopy(): void {
-    const copies = readdirSync(this.#folder)
-      .filter(name => name.startsWith('db.damaged-'))
-      .map(name => Number(name.slice('db.damaged-'.length)))
-      .toSorted((a, b) => a - b)
-    for (const old of copies.slice(0, Math.max(0, copies.length + 1 - damagedKept))) {
-      rmSync(join(this.#folder, `db.damaged-${old}`), { recursive: true, force: true })
-    }
-    const copy = join(this.#folder, `db.damaged-${(copies.at(-1) ?? 0) + 1}`)
-    try {
-      cpSync(this.#database, copy, { recursive: true })
-    } catch (error) {
-      rmSync(copy, { recursive: true, force: true })
-      if (systemCode(error) !== 'ENOSPC') throw error
-      // A repair without a copy loses less than a gateway that never opens again.
-      this.#log.error('there is no room for a copy of the damaged database: it is repaired without one')
+  /** Whatever is wrong with the files, this opens: with what is whole of them, at the worst with nothing. */
+  async #openOrRepair(): Promise<Opened> {
+    const infirmary = new Infirmary(this.#database, this.#now, this.#log)
+    const damages = [...(await infirmary.look())]
+    for (;;) {
+      if (!existsSync(this.#database)) await this.#create()
+      const level = new ClassicLevel<Buffer, Buffer>(this.#database, levelOptions)
+      try {
+        await level.open({ createIfMissing: false })
+        return { level, repaired: damages.length > 0, damages }
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        const more = await infirmary.treat(causeOf(error))
+        if (more === undefined) throw error
+        damages.push(...more)
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 /** Bugs of the store that escaped once, each as one sentence of what must hold. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -161,10 +161,19 @@ describe('the folder of a store', () => {
 
   it('lets go of the database when what comes after its opening fails, so that the next try can have it', async () => {
     const home = await openPath(path)
-    mkdirSync(join(path, 'ballast'))
-    await assert.rejects(home.open(), { code: 'EISDIR' })
-    rmdirSync(join(path, 'ballast'))
+    symlinkSync(join(path, 'nowhere', 'ballast'), join(path, 'ballast'))
+    await assert.rejects(home.open(), { code: 'ENOENT' })
+    rmSync(join(path, 'ballast'))
     const { level } = await home.open()
+    await level.close()
+    await home.close()
+  })
+
+  it('takes the place of its ballast back from whatever stands there', async () => {
+    const home = await openPath(path)
+    mkdirSync(join(path, 'ballast', 'of', 'something'), { recursive: true })
+    const { level } = await home.open()
+    assert.equal(statSync(join(path, 'ballast')).size, 1 << 20)
     await level.close()
     await home.close()
   })
