@@ -31,6 +31,7 @@ import { systemTime } from './replication/time.ts'
 import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
 import { acceptedTables, offeredTables, tableRead, tablesToShare } from './streams.ts'
+import { machineDisk } from './store/machine-disk.ts'
 import { Store } from './store/store.ts'
 import { type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
@@ -122,6 +123,7 @@ async function openStore({ config, log, closers, time }: House): Promise<Store> 
     ballastBytes: config.store.ballastBytes,
     monotonicMs,
     now: time.clock.now,
+    disk: machineDisk(config.store.path),
     log: log.child({ room: 'store' }),
   })
   closers.push(() => store.close())
@@ -283,6 +285,7 @@ async function openControl({ config, log, closers, time }: House, parts: Parts, 
     socket: config.api.socket,
     store: parts.store,
     status: () => statusOf(parts),
+    metrics: () => statusOf(parts),
     parked,
     alerts: new AlertDesk(parts.store, time.clock.now),
     rules: new RulesTold(

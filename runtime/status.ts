@@ -13,6 +13,7 @@ import {
   type TableSection,
   storeSection,
 } from './api/status.ts'
+import { diskSection } from './api/disk.ts'
 import type { Broker } from './broker/broker.ts'
 import type { BrokerTransport } from './cloud/broker-transport.ts'
 import type { Hub } from './cloud/hub.ts'
@@ -68,6 +69,7 @@ export function statusOf({
   monotonicMs,
   now,
 }: Parts): GatewayStatus {
+  const stored = store.status()
   const uptimeMs = Math.round(monotonicMs() - startedAtMs)
   return {
     gateway: {
@@ -77,7 +79,8 @@ export function statusOf({
       uptime_ms: uptimeMs,
     },
     clock: clockSection(keeper),
-    store: storeSection(store.status(), tableFacts(retention, rollups)),
+    store: storeSection(stored, tableFacts(retention, rollups)),
+    disk: diskSection(stored),
     broker: lan && {
       listen: lan.broker.addresses().map(hostAndPort),
       clients: lan.broker.connected().length,

@@ -25,6 +25,7 @@ import { Readers } from './readers.ts'
 import { apiRoutes } from './routes.ts'
 import type { RulesDoor } from './rules.ts'
 import { listenOnSocket } from './socket.ts'
+import type { GatewayStatus } from './status.ts'
 
 export type ApiOptions = {
   /** Path of the socket; its folder exists. */
@@ -32,6 +33,8 @@ export type ApiOptions = {
   readonly store: Store
   /** A `GatewayStatus` (status.ts). */
   readonly status: () => object | Promise<object>
+  /** What metrics are read from; without it there is no such endpoint. */
+  readonly metrics?: () => GatewayStatus
   /** What POST /api/v1/reload does; it answers with what this gives. */
   readonly reload?: () => object | Promise<object>
   /** What is done about parked rows; without it there are no such endpoints. */
@@ -59,6 +62,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
   const backups = options.backup && new Backups(options.backup, backupStuckMs)
   const routes = apiRoutes({
     ...options,
+    metrics: options.metrics,
     reload: options.reload,
     parked: options.parked,
     alerts: options.alerts,

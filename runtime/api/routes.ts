@@ -3,6 +3,7 @@
  *
  *   GET    status                       what the gateway tells about itself
  *   GET    backup                       everything that is stored, of one moment (backup.ts)
+ *   GET    metrics, /metrics            the same as numbers, in the text format of Prometheus (metrics.ts)
  *   POST   reload                       read the files again that may change while it runs
  *   GET    rules, rules/NAME            the rules in force, in plain words (rules.ts)
  *   POST   parked/retry, parked/drop    what to do about parked rows (parked.ts)
@@ -41,14 +42,16 @@ import { historyQuery, parseLimit, readParameters, readingQuery, shown } from '.
 import { readingsNotation, rowsNotation, takeFormat } from './notation.ts'
 import { type ParkedDoor, parkedRoutes } from './parked.ts'
 import { breakingOff, inBatches, type Readers } from './readers.ts'
+import { metricsRoutes } from './metrics.ts'
 import { type RulesDoor, rulesRoutes } from './rules.ts'
-import { tableSection } from './status.ts'
+import { type GatewayStatus, tableSection } from './status.ts'
 
 export type RoutesOptions = {
   readonly store: Store
   readonly status: () => object | Promise<object>
   /** Reads again what may change while the gateway runs; answers with what is in force now. */
   readonly reload: (() => object | Promise<object>) | undefined
+  readonly metrics: (() => GatewayStatus) | undefined
   readonly parked: ParkedDoor | undefined
   readonly alerts: AlertsDoor | undefined
   readonly rules: RulesDoor | undefined
@@ -61,7 +64,7 @@ export type RoutesOptions = {
 }
 
 export function apiRoutes(options: RoutesOptions): Hono {
-  const { store, status, reload, parked, alerts, rules, backups, readers, now, boot, log } = options
+  const { store, status, metrics, reload, parked, alerts, rules, backups, readers, now, boot, log } = options
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -79,6 +82,7 @@ export function apiRoutes(options: RoutesOptions): Hono {
     return jsonResponse(await reload())
   })
 
+  if (metrics !== undefined) metricsRoutes(app, base, metrics)
   if (parked !== undefined) parkedRoutes(app, base, parked, log)
   if (alerts !== undefined) alertsRoutes(app, base, alerts, now, log)
   if (rules !== undefined) rulesRoutes(app, base, rules)

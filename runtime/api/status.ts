@@ -6,6 +6,7 @@
  * is left to send [I9]. Keys may be added; a reader ignores those it does not know. Pure.
  */
 import type { StoreStatus } from '../store/options.ts'
+import type { DiskSection } from './disk.ts'
 
 export type GatewayStatus = {
   readonly gateway: {
@@ -18,6 +19,8 @@ export type GatewayStatus = {
   /** Missing from a gateway of an earlier version. */
   readonly clock?: ClockSection | undefined
   readonly store: StoreSection
+  /** What is written to the disk. */
+  readonly disk?: DiskSection | undefined
   /** Missing where there is no broker. */
   readonly broker?: BrokerSection | undefined
   readonly ingest?: IngestSection | undefined
@@ -239,11 +242,32 @@ export type HubSection = {
 }
 
 export function storeSection(
-  { damagedValues, bytesWritten, tables, ...rest }: StoreStatus,
+  {
+    state,
+    reason,
+    epoch,
+    commits,
+    readings,
+    duplicates,
+    failures,
+    repairs,
+    damagedValues,
+    bytesWritten,
+    tables,
+  }: StoreStatus,
   more: (table: string) => Partial<TableSection> = () => ({}),
 ): StoreSection {
   const sections = tables.map(table => ({ ...tableSection(table), ...more(table.name) }))
-  return { ...rest, damaged_values: damagedValues, bytes_written: bytesWritten, tables: sections }
+  const counts = { commits, readings, duplicates, failures, repairs }
+  return {
+    state,
+    reason,
+    epoch,
+    ...counts,
+    damaged_values: damagedValues,
+    bytes_written: bytesWritten,
+    tables: sections,
+  }
 }
 
 export function tableSection({ logBytes, ...rest }: StoreStatus['tables'][number]): TableSection {

@@ -13,6 +13,8 @@ export type Query = Readonly<Record<string, string | undefined>>
 
 export type GatewayClient = {
   get<Form>(path: string, query?: Query): Promise<Form>
+  /** An answer that is not JSON. */
+  text(path: string): Promise<string>
   /** JSON lines as they come. */
   lines<Form>(path: string, query?: Query): AsyncGenerator<Form>
   /** The bytes of a list as they come. What goes wrong in the middle throws, and was not part of the list. */
@@ -32,6 +34,7 @@ export function gatewayClient(socket: string): GatewayClient {
     return parse(socket, text) as Form
   }
   return {
+    text: async path => readWhole(socket, await send(socket, 'GET', path)),
     get: (path, query) => whole('GET', withQuery(path, query)),
     put: (path, value) => whole('PUT', path, JSON.stringify(value)),
     post: (path, value) => whole('POST', path, JSON.stringify(value)),

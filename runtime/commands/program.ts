@@ -12,6 +12,7 @@ import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
 import { exportCommand } from './export.ts'
 import { exitCodeOf, exitCodes, failureText } from './failure.ts'
+import { metricsCommand } from './metrics.ts'
 import { parkedCommand } from './parked.ts'
 import { putCommand } from './put.ts'
 import { queryCommand } from './query.ts'
@@ -64,6 +65,7 @@ function createProgram(): Command {
     runCommand(),
     checkCommand(),
     statusCommand(),
+    metricsCommand(),
     tailCommand(),
     queryCommand(),
     exportCommand(),

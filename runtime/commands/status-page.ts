@@ -5,6 +5,7 @@
 import type { BridgeSection, GatewayStatus, HubSection, StreamSection, TableSection } from '../api/status.ts'
 import { formatSize } from '../units.ts'
 import { concernsOf, nowOf, type Told } from './concerns.ts'
+import { diskTexts } from './status-disk.ts'
 import { age, type Cell, grouped, printable, table, type Terminal } from './terminal.ts'
 
 type Gateway = Told<GatewayStatus>['gateway']
@@ -34,11 +35,12 @@ function verdict(status: Told<GatewayStatus>, terminal: Terminal): string {
 
 /** One line for each room, and below it what is wrong there. */
 function overview(status: Told<GatewayStatus>, terminal: Terminal): string {
-  const { gateway, clock, store, broker, ingest, rules, notifications } = status
+  const { gateway, clock, store, disk, broker, ingest, rules, notifications } = status
   const lines = [
     ...(gateway ? [gatewayLine(gateway, terminal)] : []),
     ...(clock ? [clockLine(clock, terminal)] : []),
     ...(store ? [storeLine(store, terminal), ...faults([store.reason], terminal)] : []),
+    ...(disk ? diskTexts(disk).map((text, index) => line(index === 0 ? 'disk' : '', text)) : []),
     ...(broker ? [brokerLine(broker), ...brokerCounts(broker)] : []),
     ...(ingest ? [ingestLine(ingest, terminal)] : []),
     ...(rules ? [rulesLine(rules, terminal), ...rulesCounts(rules), ...faults(rules.problems ?? [], terminal)] : []),

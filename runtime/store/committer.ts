@@ -15,6 +15,12 @@ export type Pending = {
 /** A cursor that waits for company gets its own commit after this long. */
 const lazyMs = 5_000
 
+/** What a group was written for. */
+export function mostUrgent(group: readonly Pending[]): Urgency {
+  const urgencies = new Set(group.map(({ urgency }) => urgency))
+  return urgencies.has('now') ? 'now' : urgencies.has('interval') ? 'interval' : 'lazy'
+}
+
 export class Committer {
   readonly #intervalMs: number
   readonly #monotonicMs: () => number

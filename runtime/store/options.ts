@@ -1,8 +1,10 @@
 /** What opening a store takes, and what it tells about itself. Types only. */
 import type { Log } from '../log.ts'
 import type { Home } from './home.ts'
+import type { MachineDisk } from './machine-disk.ts'
 import type { Timers } from './timers.ts'
 import type { Seq, Stamps, TableSpec } from './types.ts'
+import type { WearStatus } from './wear.ts'
 
 export type StoreOptions = {
   /** The folder; made if missing. */
@@ -16,6 +18,8 @@ export type StoreOptions = {
   readonly monotonicMs: () => number
   readonly now: () => number
   readonly log: Log
+  /** What the machine says of its disk; left out, the account of wear knows the store's own count alone. */
+  readonly disk?: MachineDisk
   /** Tests pass a home in memory. */
   readonly home?: Home
   /** A simulator passes its own; left out, the system's. */
@@ -37,6 +41,9 @@ export type StoreStatus = {
   readonly damagedValues: number
   /** Bytes given to the database since the start (before compaction). */
   readonly bytesWritten: number
+  readonly wear: WearStatus
+  /** Of the disk; null where the machine does not say. */
+  readonly freeBytes: number | null
   readonly tables: readonly {
     readonly name: string
     readonly kind: TableSpec['kind']

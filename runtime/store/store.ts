@@ -10,6 +10,7 @@
  */
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { Json } from '../reading.ts'
+import { Accounts } from './accounts.ts'
 import type { Database } from './database.ts'
 import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
@@ -20,7 +21,6 @@ import { LogReader } from './log-reader.ts'
 import { LostEnds } from './lost-ends.ts'
 import { openDatabase } from './opening.ts'
 import { Packer } from './packer.ts'
-import type { Put } from './put.ts'
 import { queryReadings } from './query.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
 import { type StoreState, refusalOf, writeFailed } from './refusal.ts'
@@ -66,15 +66,7 @@ export class Store {
   readonly #timers: Timers
   readonly #stopWatch: () => void
   readonly #waiters = new Waiters()
-  readonly #counts = {
-    commits: 0,
-    readings: 0,
-    duplicates: 0,
-    failures: 0,
-    repairs: 0,
-    damagedValues: 0,
-    bytesWritten: 0,
-  }
+  readonly #accounts: Accounts
 
   /** Opens the folder, creating or repairing the database. Throws STORE_LOCKED, FOLDER_UNWRITABLE, STORE_NEWER, TABLE_KIND. */
   static async open(options: StoreOptions): Promise<Store> {
@@ -96,7 +88,8 @@ export class Store {
     this.#repeats = new Repeats(database)
     this.#logs = new LogReader(database)
     this.#packer = new Packer(database, this.#repeats, options.monotonicMs)
-    this.#counts.repairs = repaired ? 1 : 0
+    this.#accounts = new Accounts(database, options)
+    this.#accounts.repairs = repaired ? 1 : 0
     const { commitIntervalMs, monotonicMs, timers = systemTimers } = options
     this.#timers = timers
     this.#committer = new Committer(commitIntervalMs, monotonicMs, timers, taken => this.#writeGroup(taken))
@@ -267,8 +260,10 @@ export class Store {
   status(): StoreStatus {
     const tables = [...this.#database.tables.values()].map(tableStatus)
     const state = this.#state === 'closing' ? 'open' : this.#state
-    const damagedValues = this.#counts.damagedValues + this.#database.damaged
-    return { ...this.#counts, damagedValues, state, reason: this.#reason, epoch: this.epoch, tables }
+    const counts = this.#accounts.status()
+    const damagedValues = counts.damagedValues + this.#database.damaged
+    const freeBytes = this.#options.disk?.freeBytes() ?? null
+    return { ...counts, freeBytes, damagedValues, state, reason: this.#reason, epoch: this.epoch, tables }
   }
 
   /** Commits what waits, then closes. */
@@ -279,6 +274,7 @@ export class Store {
     await this.#reopening
     await this.#committer.drain()
     try {
+      await this.#accounts.save(this.#database)
       await this.#database.level.close()
     } finally {
       await this.#home.close()
@@ -293,13 +289,14 @@ export class Store {
       // A trim moves what a packing would count: one at a time.
       const packing = group.cleared.size === 0 ? this.#packer.next(group.readings) : undefined
       if (packing) group.add([packing])
-      const puts = group.seal()
+      const puts = this.#accounts.withOwn(group.seal())
+      const beganMs = this.#options.monotonicMs()
       if (puts.length > 0) {
         await this.#database.write(puts)
         this.#home.settle()
       }
       const grown = group.publish()
-      this.#count(puts, accepted)
+      this.#accounts.wrote(puts, accepted, this.#options.monotonicMs() - beganMs)
       for (const { pending, receipt } of accepted) pending.resolve(receipt)
       for (const table of grown) this.#waiters.wake(table)
       for (const [table, through] of group.cleared) await clearBlocks(this.#database, table, through)
@@ -330,19 +327,10 @@ export class Store {
     return group
   }
 
-  #count(puts: readonly Put[], accepted: readonly { readonly receipt: Receipt }[]): void {
-    if (puts.length > 0) this.#counts.commits++
-    for (const { key, value } of puts) this.#counts.bytesWritten += key.length + (value?.length ?? 0)
-    for (const { receipt } of accepted) {
-      this.#counts.readings += receipt.stored
-      this.#counts.duplicates += receipt.duplicates
-    }
-  }
-
   /** [L1, L6] Nobody who waits is acknowledged, and not one more write goes to the old handle. */
   #fail(error: unknown, waiting: readonly Pending[]): void {
     this.#reason = messageOf((error as { cause?: unknown }).cause ?? error)
-    this.#counts.failures++
+    this.#accounts.failures++
     this.#options.log.error({ reason: this.#reason }, 'a write failed: opening the database again')
     const wasClosing = this.#state === 'closing'
     if (!wasClosing) this.#state = 'failed'
@@ -358,8 +346,8 @@ export class Store {
     for (let waitMs = reopenMs.first; this.#state === 'failed'; waitMs = Math.min(waitMs * 2, reopenMs.most)) {
       try {
         const { database, repaired } = await openDatabase(this.#home, this.#options)
-        if (repaired) this.#counts.repairs++
-        this.#counts.damagedValues += this.#database.damaged
+        if (repaired) this.#accounts.repairs++
+        this.#accounts.damagedValues += this.#database.damaged
         this.lostEnds.note(this.#database.tables, database.tables)
         this.#database = database
         this.#repeats = new Repeats(database)

@@ -94,7 +94,8 @@ async function call(
     sent.end(body)
   })
   const text = Buffer.concat(await response.toArray()).toString()
-  const values = text
+  // Metrics are no JSON.
+  const values = (text.startsWith('#') ? '' : text)
     .split('\n')
     .filter(line => line !== '')
     .map(line => JSON.parse(line) as Json)

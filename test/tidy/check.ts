@@ -130,6 +130,7 @@ export const house = {
     zod: ['runtime/document.ts', 'runtime/config', 'rules', 'adapters', 'firmware-sim'],
     pino: ['runtime/log.ts'],
     hono: ['runtime/api'],
+    'prom-client': ['runtime/api'],
     '@hono/node-server': ['runtime/api'],
     commander: ['runtime/commands', 'runtime/main.ts'],
     chokidar: ['runtime/alerting', 'runtime/gateway.ts'],
