@@ -28,8 +28,8 @@ import { readNames, readTexts, writeNames, writeTexts } from './columns-texts.ts
 import { type Values, listOf, readValues, writeValues } from './columns-values.ts'
 import { type ReadingEntry, type Seq, type Series, asSeq, timeOf } from './types.ts'
 
-/** 18 readings a second for an hour. More of one hour go into several chunks. */
-export const chunkReadingsMax = 65_536
+/** More of one series and hour go into several chunks: larger ones are no smaller by the reading, and hold up the loop. */
+export const chunkReadingsMax = 8192
 
 const version = 1
 const flagTimed = 1

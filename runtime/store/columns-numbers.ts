@@ -1,96 +1,134 @@
 /**
  * A column of numbers, as it lies in a chunk (chunk.ts). Every double comes back bit for bit.
  *
- *   column   byte form: bits 0-3 decimal places (15: halves), 4 delta, 5 has a divisor, 6 all are the first
- *            signed first, [varint divisor], blocks of up to 128 of the rest
- *   block    byte width, signed base - the base of the block before, the numbers less base in `width` bits each
+ *   column   byte form: bits 0-3 decimal places (15: halves), 4 steps, 5 has a divisor, 6 all are the first, 7 has strangers
+ *            [varint how many strangers, of each: varint its distance from the one before, double]
+ *            signed first, [varint divisor], the rest in blocks (columns-blocks.ts)
  *   halves   two columns: the upper and the lower 32 bits of each double
  *
  * Decimals are kept as whole numbers: value × 10^places; division gives back exactly the double that was, which is
- * proved for each when it is written. What is no such decimal (thirds, NaN, -0) goes into halves. The whole numbers, less
- * the first and through their greatest common divisor, are kept themselves or as steps, whichever is smaller.
+ * proved for each when it is written. A few that are no such decimal (-0, thirds, NaN) stand by themselves as strangers;
+ * of too many the column is written in halves. The whole numbers, less the first and through their greatest common
+ * divisor, are kept themselves or as the steps between them, whichever is smaller.
  */
-import { packBits, packedBytes, unpackBits } from './bits.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
+import { blocksCost, readBlocks, writeBlocks } from './columns-blocks.ts'
 
-const blockLength = 128
 const formPlaces = 15
 const formHalves = 15
-const formDelta = 16
+const formSteps = 16
 const formDivisor = 32
 const formConstant = 64
-const widthMax = 32
+const formStrangers = 128
 /** Scales of decimals. Nine places are a tenth of a millimetre in degrees. */
 const scales = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const
 /** Below it a decimal's product with its scale is off by less than a half, so that rounding finds it. */
 const scaledMax = 2 ** 50
-const wholeMax = Number.MAX_SAFE_INTEGER
+/** Numbers so near to the first have exact distances, steps, and distances of steps. */
+const distanceMax = 2 ** 51
+/** A stranger takes nine bytes or more. One in so many costs as much as the halves of all would. */
+const strangersShare = 8
 /** Where the upper half of a double lies in memory on this machine. */
 const upper = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 1 : 0
 
 /** Writes a column; `values` is not empty. */
 export function writeNumbers(out: ByteWriter, values: Float64Array): void {
-  const places = placesOf(values)
-  if (places !== undefined) {
-    const wholes = places === 0 ? values : new Float64Array(values.length)
-    const scale = scales[places] as number
-    if (places > 0)
-      for (let index = 0; index < values.length; index++) wholes[index] = Math.round((values[index] as number) * scale)
-    if (writeWholes(out, wholes, places)) return
-  }
+  if (writeDecimals(out, values)) return
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2)
+  const wholes = new Float64Array(values.length)
   out.byte(formHalves)
   for (const half of [upper, 1 - upper]) {
-    const wholes = new Float64Array(values.length)
     for (let index = 0; index < values.length; index++) wholes[index] = words[index * 2 + half] as number
-    writeWholes(out, wholes, 0)
+    writeWholes(out, wholes, 0, values, [])
   }
 }
 
-/** The fewest decimal places that all values have, or undefined if one of them is no decimal. */
-function placesOf(values: Float64Array): number | undefined {
+/** Writes nothing and returns false if too many are strangers, or too far apart. */
+function writeDecimals(out: ByteWriter, values: Float64Array): boolean {
+  const strangers: number[] = []
+  const places = placesOf(values, strangers)
+  if (places === undefined) return false
+  if (places === 0 && strangers.length === 0) return writeWholes(out, values, 0, values, strangers)
+  const wholes = new Float64Array(values.length)
+  const scale = scales[places] as number
+  let stranger = 0
+  let last: number | undefined
+  for (let index = 0; index < values.length; index++) {
+    if (strangers[stranger] === index) {
+      wholes[index] = last ?? 0
+      stranger++
+    } else {
+      // Before the first of its kind a stranger stands for that.
+      const whole = Math.round((values[index] as number) * scale)
+      if (last === undefined) wholes.fill(whole, 0, index)
+      wholes[index] = last = whole
+    }
+  }
+  return writeWholes(out, wholes, places, values, strangers)
+}
+
+/** The fewest decimal places that all values but the strangers have; undefined if those are too many. */
+function placesOf(values: Float64Array, strangers: number[]): number | undefined {
+  const strangersMax = values.length / strangersShare
   let places = 0
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as number
-    while (!isDecimal(value, places)) if (++places >= scales.length) return undefined
+    if (isDecimal(value, places)) continue
+    let more = places + 1
+    while (more < scales.length && !isDecimal(value, more)) more++
+    if (more < scales.length) places = more
+    else if (strangers.push(index) > strangersMax) return undefined
   }
   if (places === 0) return 0
-  for (let index = 0; index < values.length; index++) if (!isDecimal(values[index] as number, places)) return undefined
+  // Those that came before the place that was found last: a whole number may be too large for it.
+  let stranger = 0
+  for (let index = 0; index < values.length; index++) {
+    if (strangers[stranger] === index) stranger++
+    else if (!isDecimal(values[index] as number, places)) return undefined
+  }
   return places
 }
 
 function isDecimal(value: number, places: number): boolean {
   const scale = scales[places] as number
   const scaled = Math.round(value * scale)
-  if (scaled / scale !== value || Math.abs(scaled) > (places === 0 ? wholeMax : scaledMax)) return false
+  if (scaled / scale !== value || Math.abs(scaled) > (places === 0 ? Number.MAX_SAFE_INTEGER : scaledMax)) return false
   return value !== 0 || 1 / value > 0
 }
 
-/** Writes nothing and returns false if they are too far apart. */
-function writeWholes(out: ByteWriter, wholes: Float64Array, places: number): boolean {
-  const count = wholes.length
+function writeWholes(
+  out: ByteWriter,
+  wholes: Float64Array,
+  places: number,
+  values: Float64Array,
+  strangers: readonly number[],
+): boolean {
   const first = wholes[0] as number
   const divisor = divisorOf(wholes)
-  if (divisor === 0) {
-    out.byte(places | formConstant)
-    out.signed(first)
-    return true
+  const numbers = distancesOf(wholes, divisor)
+  if (numbers === undefined) return false
+  const steps = stepsOf(numbers)
+  const stepsBits = blocksCost(steps, 1)
+  const bits = blocksCost(numbers, 1)
+  if (Math.min(bits, stepsBits) === Number.POSITIVE_INFINITY) return false
+  const isSteps = stepsBits < bits
+  out.byte(
+    places |
+      (isSteps ? formSteps : 0) |
+      (divisor > 1 ? formDivisor : 0) |
+      (divisor === 0 ? formConstant : 0) |
+      (strangers.length > 0 ? formStrangers : 0),
+  )
+  if (strangers.length > 0) {
+    out.varint(strangers.length)
+    strangers.forEach((place, index) => {
+      out.varint(place - (strangers[index - 1] ?? 0))
+      out.double(values[place] as number)
+    })
   }
-  const numbers = new Float64Array(count)
-  for (let index = 0; index < count; index++) {
-    const distance = (wholes[index] as number) - first
-    if (Math.abs(distance) > wholeMax) return false
-    numbers[index] = divisor === 1 ? distance : distance / divisor
-  }
-  const isDelta = chooseDelta(numbers)
-  if (isDelta === undefined) return false
-  out.byte(places | (isDelta ? formDelta : 0) | (divisor === 1 ? 0 : formDivisor))
   out.signed(first)
-  if (divisor !== 1) out.varint(divisor)
-  if (isDelta)
-    for (let index = count - 1; index > 0; index--)
-      numbers[index] = (numbers[index] as number) - (numbers[index - 1] as number)
-  writeBlocks(out, numbers)
+  if (divisor > 1) out.varint(divisor)
+  if (divisor > 0) writeBlocks(out, isSteps ? steps : numbers, 1)
   return true
 }
 
@@ -114,102 +152,78 @@ function divisorOf(wholes: Float64Array): number {
   return divisor
 }
 
-/** Are the steps between them smaller than they are? Undefined if neither fits into blocks. */
-function chooseDelta(numbers: Float64Array): boolean | undefined {
-  let plain = 0
-  let delta = 0
-  let before = numbers[0] as number
-  for (let start = 1; start < numbers.length; start += blockLength) {
-    const end = Math.min(start + blockLength, numbers.length)
-    let least = Number.POSITIVE_INFINITY
-    let most = Number.NEGATIVE_INFINITY
-    let leastStep = Number.POSITIVE_INFINITY
-    let mostStep = Number.NEGATIVE_INFINITY
-    for (let index = start; index < end; index++) {
-      const number = numbers[index] as number
-      const step = number - before
-      before = number
-      if (number < least) least = number
-      if (number > most) most = number
-      if (step < leastStep) leastStep = step
-      if (step > mostStep) mostStep = step
-    }
-    plain += widthOf(most - least) * (end - start)
-    delta += widthOf(mostStep - leastStep) * (end - start)
-    if (Math.max(Math.abs(leastStep), Math.abs(mostStep)) > wholeMax) delta = Number.POSITIVE_INFINITY
+/** How far each is from the first, in divisors; undefined if one is too far. */
+function distancesOf(wholes: Float64Array, divisor: number): Float64Array | undefined {
+  const first = wholes[0] as number
+  const distances = new Float64Array(wholes.length)
+  if (divisor === 0) return distances
+  for (let index = 0; index < wholes.length; index++) {
+    const distance = (wholes[index] as number) - first
+    if (Math.abs(distance) > distanceMax) return undefined
+    distances[index] = divisor === 1 ? distance : distance / divisor
   }
-  if (plain === Number.POSITIVE_INFINITY && delta === plain) return undefined
-  return delta < plain || (delta === plain && numbers.length > blockLength)
+  return distances
 }
 
-const widthOf = (range: number): number => (range > 0xffffffff ? Number.POSITIVE_INFINITY : 32 - Math.clz32(range))
-
-function writeBlocks(out: ByteWriter, numbers: Float64Array): void {
-  const packed = new Uint8Array(blockLength * 4)
-  const residuals = new Uint32Array(blockLength)
-  let base = 0
-  for (let start = 1; start < numbers.length; start += blockLength) {
-    const end = Math.min(start + blockLength, numbers.length)
-    let least = Number.POSITIVE_INFINITY
-    let most = Number.NEGATIVE_INFINITY
-    for (let index = start; index < end; index++) {
-      const number = numbers[index] as number
-      if (number < least) least = number
-      if (number > most) most = number
-    }
-    const width = widthOf(most - least)
-    for (let index = start; index < end; index++) residuals[index - start] = (numbers[index] as number) - least
-    out.byte(width)
-    out.signed(least - base)
-    base = least
-    packBits(packed, 0, residuals, end - start, width)
-    out.raw(packed.subarray(0, packedBytes(end - start, width)))
-  }
+function stepsOf(numbers: Float64Array): Float64Array {
+  const steps = new Float64Array(numbers.length)
+  for (let index = 1; index < numbers.length; index++)
+    steps[index] = (numbers[index] as number) - (numbers[index - 1] as number)
+  return steps
 }
 
 /** Reads a column of `count` numbers, which the caller has bounded. Throws `RangeError` if it is not whole. */
 export function readNumbers(read: ByteReader, count: number): Float64Array {
   const values = new Float64Array(count)
   const form = read.byte()
-  if ((form & formPlaces) !== formHalves) {
-    readWholes(read, values, form)
+  if (form !== formHalves) {
+    readDecimals(read, values, form)
     return values
   }
   const words = new Uint32Array(values.buffer)
   const wholes = new Float64Array(count)
   for (const half of [upper, 1 - upper]) {
-    readWholes(read, wholes, read.byte())
+    readDecimals(read, wholes, read.byte())
     for (let index = 0; index < count; index++) words[index * 2 + half] = wholes[index] as number
   }
   return values
 }
 
-function readWholes(read: ByteReader, values: Float64Array, form: number): void {
+function readDecimals(read: ByteReader, values: Float64Array, form: number): void {
   const scale = scales[form & formPlaces]
-  if (scale === undefined || form >= formConstant * 2) throw new RangeError('unknown form of numbers')
+  if (scale === undefined) throw new RangeError('unknown form of numbers')
+  const strangers = form & formStrangers ? readStrangers(read, values.length) : undefined
   const first = read.signed()
-  if (form & formConstant) {
-    values.fill(first / scale)
-    return
+  if (form & formConstant) values.fill(first / scale)
+  else {
+    const divisor = form & formDivisor ? read.varint() : 1
+    readBlocks(read, values, 1)
+    values[0] = 0
+    if (form & formSteps) sum(values, first, divisor, scale)
+    else
+      for (let index = 0; index < values.length; index++)
+        values[index] = (first + (values[index] as number) * divisor) / scale
   }
-  const divisor = form & formDivisor ? read.varint() : 1
-  values[0] = first
-  let base = 0
-  let last = first
-  for (let start = 1; start < values.length; start += blockLength) {
-    const end = Math.min(start + blockLength, values.length)
-    const width = read.byte()
-    if (width > widthMax) throw new RangeError('number too wide')
-    base += read.signed()
-    unpackBits(read.raw(packedBytes(end - start, width)), values, start, end - start, width)
-    if (form & formDelta) {
-      for (let index = start; index < end; index++) {
-        last += (base + (values[index] as number)) * divisor
-        values[index] = last
-      }
-    } else {
-      for (let index = start; index < end; index++) values[index] = first + (base + (values[index] as number)) * divisor
-    }
+  strangers?.forEach((value, place) => (values[place] = value))
+}
+
+function sum(steps: Float64Array, first: number, divisor: number, scale: number): void {
+  let whole = first
+  for (let index = 0; index < steps.length; index++) {
+    whole += (steps[index] as number) * divisor
+    steps[index] = whole / scale
   }
-  if (scale !== 1) for (let index = 0; index < values.length; index++) values[index] = (values[index] as number) / scale
+}
+
+function readStrangers(read: ByteReader, count: number): Map<number, number> {
+  const size = read.varint()
+  if (size > count) throw new RangeError('more strangers than numbers')
+  const strangers = new Map<number, number>()
+  let place = 0
+  for (let index = 0; index < size; index++) {
+    place += read.varint()
+    if (place >= count) throw new RangeError('stranger out of its column')
+    strangers.set(place, read.double())
+  }
+  return strangers
 }
