@@ -7,6 +7,10 @@
  *
  * The reader throws `RangeError` on anything that runs past the end: a block is whole or it is damaged.
  */
+
+/** A writer that is used again keeps so much. */
+const keptBytesMax = 1 << 20
+
 export class ByteWriter {
   #buffer: Buffer
   #length = 0
@@ -25,6 +29,19 @@ export class ByteWriter {
     this.#buffer.copy(taken, 0, 0, this.#length)
     this.#length = 0
     return taken
+  }
+
+  /** The same without a copy: good until something is written again. */
+  lend(): Buffer {
+    const lent = this.#buffer.subarray(0, this.#length)
+    this.#length = 0
+    return lent
+  }
+
+  /** Forgets what was written, after something went wrong too; and memory that one large block took. */
+  clear(): void {
+    this.#length = 0
+    if (this.#buffer.length > keptBytesMax) this.#buffer = Buffer.allocUnsafeSlow(1024)
   }
 
   byte(value: number): void {

@@ -26,6 +26,7 @@ import { readNumbers, writeNumbers } from './columns-numbers.ts'
 import { readArrivals, readStamps, writeArrivals, writeStamps } from './columns-moments.ts'
 import { readNames, readTexts, writeNames, writeTexts } from './columns-texts.ts'
 import { type Values, listOf, readValues, writeValues } from './columns-values.ts'
+import { Scratch } from './scratch.ts'
 import { type ReadingEntry, type Seq, type Series, asSeq, timeOf } from './types.ts'
 
 /** More of one series and hour go into several chunks: larger ones are no smaller by the reading, and hold up the loop. */
@@ -60,6 +61,19 @@ export type Chunk = {
   entriesBetween(afterSeq: Seq, throughSeq: Seq): ReadingEntry[]
 }
 
+/** Where chunks are put together, one after another. */
+const out = new ByteWriter()
+const part = new ByteWriter()
+const scratch = {
+  times: new Scratch(),
+  arrivals: new Scratch(),
+  seqs: new Scratch(),
+  stamps: new Scratch(),
+  timed: new Scratch(),
+  joined: new Scratch(),
+}
+const end = (): void => out.bytes(part.lend())
+
 /** Writes a chunk. `entries` are of one series, at most `chunkReadingsMax`, at least one, and in the order of the log. */
 export function encodeChunk(entries: readonly ReadingEntry[]): Buffer {
   const count = entries.length
@@ -67,14 +81,12 @@ export function encodeChunk(entries: readonly ReadingEntry[]): Buffer {
   const columns = gather(entries)
   const first = entries[0] as ReadingEntry
   const last = entries[count - 1] as ReadingEntry
-  const out = new ByteWriter(256 + count * 6)
+  out.clear()
+  part.clear()
   out.byte(version)
   out.byte(columns.flags)
   out.varint(count)
   out.varint(last.seq - first.seq)
-  const part = new ByteWriter(256 + count * 3)
-  const end = (): void => out.bytes(part.take())
-
   writeNumbers(part, columns.times)
   end()
   writeValues(part, columns.values)
@@ -129,12 +141,12 @@ type Columns = {
 
 function gather(entries: readonly ReadingEntry[]): Columns {
   const count = entries.length
-  const times = new Float64Array(count)
-  const arrivals = new Float64Array(count)
-  const seqs = new Float64Array(count)
-  const stamps = new Float64Array(count)
-  const timed = new Float64Array(count)
-  const joined = new Float64Array(count)
+  const times = scratch.times.of(count)
+  const arrivals = scratch.arrivals.of(count)
+  const seqs = scratch.seqs.of(count)
+  const stamps = scratch.stamps.of(count)
+  const timed = scratch.timed.of(count).fill(0)
+  const joined = scratch.joined.of(count).fill(0)
   const values: Value[] = []
   const first = (entries[0] as ReadingEntry).seq
   let flags = flagAllTimed

@@ -11,12 +11,16 @@
 import { type Stamp, stampAt, stampMs } from '../stamp.ts'
 import { type ByteReader, ByteWriter } from './bytes.ts'
 import { readNumbers, writeNumbers } from './columns-numbers.ts'
+import { Scratch } from './scratch.ts'
 
 const stampsSplit = 0
 const stampsByPosition = 1
 const stampsPlain = 2
 const arrivalsLate = 0
 const arrivalsPlain = 1
+
+const scratch = { lags: new Scratch(), counts: new Scratch(), rest: new Scratch() }
+const trial = { split: new ByteWriter(), byPosition: new ByteWriter() }
 
 /** `distances` are those of the positions from the first. */
 export function writeStamps(
@@ -26,7 +30,7 @@ export function writeStamps(
   distances: Float64Array,
 ): void {
   const split = splitForm(stamps, arrivals)
-  const byPosition = positionForm(stamps, distances)
+  const byPosition = positionForm(stamps, distances, split === undefined)
   if (split && (!byPosition || split.length <= byPosition.length)) {
     out.byte(stampsSplit)
     out.raw(split)
@@ -40,8 +44,8 @@ export function writeStamps(
 }
 
 function splitForm(stamps: Float64Array, arrivals: Float64Array): Buffer | undefined {
-  const lags = new Float64Array(stamps.length)
-  const counts = new Float64Array(stamps.length)
+  const lags = scratch.lags.of(stamps.length)
+  const counts = scratch.counts.of(stamps.length)
   for (let index = 0; index < stamps.length; index++) {
     const stamp = stamps[index] as Stamp
     const arrivalMs = Math.floor(arrivals[index] as number)
@@ -52,21 +56,25 @@ function splitForm(stamps: Float64Array, arrivals: Float64Array): Buffer | undef
     lags[index] = lag
     counts[index] = count
   }
-  const out = new ByteWriter(64 + stamps.length * 2)
-  writeNumbers(out, lags)
-  writeNumbers(out, counts)
-  return out.take()
+  trial.split.clear()
+  writeNumbers(trial.split, lags)
+  writeNumbers(trial.split, counts)
+  return trial.split.lend()
 }
 
-function positionForm(stamps: Float64Array, distances: Float64Array): Buffer | undefined {
-  const rest = new Float64Array(stamps.length)
+/** Unless it is the only form, it is tried only where many neighbours came in one commit. */
+function positionForm(stamps: Float64Array, distances: Float64Array, isOnly: boolean): Buffer | undefined {
+  const rest = scratch.rest.of(stamps.length)
+  let alike = 0
   for (let index = 0; index < stamps.length; index++) {
     rest[index] = (stamps[index] as number) - (distances[index] as number)
     if ((rest[index] as number) + (distances[index] as number) !== stamps[index]) return undefined
+    if (index > 0 && rest[index] === rest[index - 1]) alike++
   }
-  const out = new ByteWriter(64 + stamps.length * 2)
-  writeNumbers(out, rest)
-  return out.take()
+  if (!isOnly && alike * 4 < stamps.length) return undefined
+  trial.byPosition.clear()
+  writeNumbers(trial.byPosition, rest)
+  return trial.byPosition.lend()
 }
 
 export function readStamps(
@@ -94,7 +102,7 @@ export function readStamps(
 
 /** `timed` is 1 where `times` are the device's; else they are the arrivals themselves. */
 export function writeArrivals(out: ByteWriter, arrivals: Float64Array, times: Float64Array, timed: Float64Array): void {
-  const lags = new Float64Array(times.length)
+  const lags = scratch.lags.of(times.length)
   let lag = 0
   let isExact = true
   for (let index = 0; index < times.length; index++) {

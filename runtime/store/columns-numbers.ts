@@ -13,6 +13,7 @@
  */
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { blocksCost, readBlocks, writeBlocks } from './columns-blocks.ts'
+import { Scratch } from './scratch.ts'
 
 const formPlaces = 15
 const formHalves = 15
@@ -31,11 +32,13 @@ const strangersShare = 8
 /** Where the upper half of a double lies in memory on this machine. */
 const upper = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 1 : 0
 
+const scratch = { wholes: new Scratch(), distances: new Scratch(), steps: new Scratch() }
+
 /** Writes a column; `values` is not empty. */
 export function writeNumbers(out: ByteWriter, values: Float64Array): void {
   if (writeDecimals(out, values)) return
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2)
-  const wholes = new Float64Array(values.length)
+  const wholes = scratch.wholes.of(values.length)
   out.byte(formHalves)
   for (const half of [upper, 1 - upper]) {
     for (let index = 0; index < values.length; index++) wholes[index] = words[index * 2 + half] as number
@@ -49,7 +52,7 @@ function writeDecimals(out: ByteWriter, values: Float64Array): boolean {
   const places = placesOf(values, strangers)
   if (places === undefined) return false
   if (places === 0 && strangers.length === 0) return writeWholes(out, values, 0, values, strangers)
-  const wholes = new Float64Array(values.length)
+  const wholes = scratch.wholes.of(values.length)
   const scale = scales[places] as number
   let stranger = 0
   let last: number | undefined
@@ -155,8 +158,8 @@ function divisorOf(wholes: Float64Array): number {
 /** How far each is from the first, in divisors; undefined if one is too far. */
 function distancesOf(wholes: Float64Array, divisor: number): Float64Array | undefined {
   const first = wholes[0] as number
-  const distances = new Float64Array(wholes.length)
-  if (divisor === 0) return distances
+  const distances = scratch.distances.of(wholes.length)
+  if (divisor === 0) return distances.fill(0)
   for (let index = 0; index < wholes.length; index++) {
     const distance = (wholes[index] as number) - first
     if (Math.abs(distance) > distanceMax) return undefined
@@ -166,7 +169,8 @@ function distancesOf(wholes: Float64Array, divisor: number): Float64Array | unde
 }
 
 function stepsOf(numbers: Float64Array): Float64Array {
-  const steps = new Float64Array(numbers.length)
+  const steps = scratch.steps.of(numbers.length)
+  steps[0] = 0
   for (let index = 1; index < numbers.length; index++)
     steps[index] = (numbers[index] as number) - (numbers[index - 1] as number)
   return steps

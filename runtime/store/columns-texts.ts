@@ -20,6 +20,8 @@ const formNumbered = 2
 const deflateBytesMin = 64
 /** What is left of a text when zlib does its best. */
 const deflateRatioMax = 1040
+/** What many texts begin with is told once and read many times: it must not make much of little. */
+const prefixMax = 256
 
 /** Writes a list of `texts`; who reads it knows how many. */
 export function writeTexts(out: ByteWriter, texts: readonly string[]): void {
@@ -37,6 +39,7 @@ export function readTexts(read: ByteReader, count: number): string[] {
   const form = read.byte()
   if (form === formNumbered) {
     const prefix = read.text()
+    if (prefix.length > prefixMax) throw new RangeError('a text too long')
     return Array.from(readNumbers(read, count), number => `${prefix}${number}`)
   }
   const texts = parse(read, form, count)
@@ -93,7 +96,7 @@ export function at<T>(known: readonly T[], place: number): T {
 /** What all texts begin with if each of them is that and a whole number, written as JavaScript writes it. */
 function commonPrefix(texts: readonly string[]): string | undefined {
   const prefix = (texts[0] as string).replace(/\d+$/, '')
-  if (Buffer.from(prefix, 'utf8').toString('utf8') !== prefix) return undefined
+  if (prefix.length > prefixMax || Buffer.from(prefix, 'utf8').toString('utf8') !== prefix) return undefined
   for (const text of texts) {
     const number = Number(text.slice(prefix.length))
     if (!Number.isSafeInteger(number) || number < 0 || `${prefix}${number}` !== text) return undefined

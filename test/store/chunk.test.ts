@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Json, Value } from '../../runtime/reading.ts'
-import type { Stamp } from '../../runtime/stamp.ts'
+import { type Stamp, stampAt, stampPlus } from '../../runtime/stamp.ts'
 import { type Chunk, chunkReadingsMax, encodeChunk, openChunk } from '../../runtime/store/chunk.ts'
 import { type ReadingEntry, type Seq, type Series, asSeq, timeOf } from '../../runtime/store/types.ts'
+import { logEntries } from '../bench/fleet.ts'
 
 const series: Series = { id: 7, table: 'readings', origin: 'gw-1', device: 'd1', metric: 'temperature', unit: '°C' }
 const hourStartMs = Date.UTC(2026, 4, 1, 10)
@@ -50,6 +51,12 @@ function holds(entries: readonly ReadingEntry[]): void {
     entries.map(({ seq }) => seq),
   )
   assert.deepEqual(chunk.entries(), entries)
+}
+
+function take<T>(from: Iterable<T>, count: number): T[] {
+  const taken: T[] = []
+  for (const one of from) if (taken.push(one) === count) break
+  return taken
 }
 
 const double = fc.double({ noNaN: false })
@@ -183,4 +190,62 @@ test('a block that was cut off anywhere, or goes on after its end, is told by a 
 test('a chunk is refused that is empty or too large', () => {
   assert.throws(() => encodeChunk([]), RangeError)
   assert.throws(() => encodeChunk(Array.from({ length: chunkReadingsMax + 1 }, (_, index) => entry(index))), RangeError)
+})
+
+test('a chunk after one that could not be written is whole', () => {
+  const cyclic: { self?: unknown } = {}
+  cyclic.self = cyclic
+  assert.throws(() => encodeChunk([entry(1), entry(2, { value: cyclic as Value })]), TypeError)
+  holds([entry(1), entry(2)])
+})
+
+test('a reading a second of a fleet takes less than three and a half bytes, with a time of its own less than four', () => {
+  const bytesOf = (deviceTimes: boolean): number => {
+    const entries = take(logEntries({ devices: 12, seed: 1, deviceTimes }), 12 * 4 * 600)
+    const ofSeries = new Map<Series, ReadingEntry[]>()
+    for (const one of entries) ofSeries.set(one.series, [...(ofSeries.get(one.series) ?? []), one])
+    let bytes = 0
+    for (const own of ofSeries.values()) bytes += encodeChunk(own).length
+    return bytes / entries.length
+  }
+  assert.ok(bytesOf(false) < 3.5, `${bytesOf(false)}`)
+  assert.ok(bytesOf(true) < 4, `${bytesOf(true)}`)
+})
+
+test('a few readings take few bytes', () => {
+  const bytesOf = (count: number): number =>
+    encodeChunk(
+      Array.from({ length: count }, (_, index) => {
+        const arrivalMs = hourStartMs + index * 600_000 + (index % 5)
+        const stamp = stampPlus(stampAt(arrivalMs + 37 + index), index)
+        return entry(1000 + index * 733, { arrivalMs, stamp, value: 20 + index / 100 })
+      }),
+    ).length
+  assert.ok(bytesOf(1) <= 32, `${bytesOf(1)}`)
+  assert.ok(bytesOf(6) <= 32 + 6 * 8, `${bytesOf(6)}`)
+})
+
+test('a spike, a missed reading and a -0 cost what they are, not what they are among', () => {
+  const calm = Array.from({ length: 3600 }, (_, index) => entry(index + 1, { value: (index % 17) / 10 }))
+  const rough = calm.map((one, index) => {
+    const arrivalMs = one.arrivalMs + (index >= 1000 ? 50_000 : 0)
+    return { ...one, arrivalMs, value: index === 500 ? -32_768 : index === 700 ? -0 : one.value }
+  })
+  holds(rough)
+  const extra = encodeChunk(rough).length - encodeChunk(calm).length
+  assert.ok(extra < 64, `${extra}`)
+})
+
+test('texts, switches, numbered ids and fixes that go on alike take little', () => {
+  const bytesOf = (fields: (index: number) => Partial<ReadingEntry>): number => {
+    const entries = Array.from({ length: 3600 }, (_, index) => entry(index + 1, fields(index)))
+    holds(entries)
+    return encodeChunk(entries).length
+  }
+  const plain = bytesOf(() => ({}))
+  assert.ok(bytesOf(index => ({ value: index < 1800 })) - plain < 100)
+  assert.ok(bytesOf(index => ({ value: index % 60 < 30 ? 'running' : 'idle' })) - plain < 3600 / 4)
+  assert.ok(bytesOf(index => ({ id: `m-${index}` })) - plain < 128)
+  assert.ok(bytesOf(() => ({ boot: 'b1', via: 'hub' })) - plain < 64)
+  assert.ok(bytesOf(index => ({ value: { lat: 48 + index / 1e6, lon: 11 - index / 1e6 } })) - plain < 300)
 })
