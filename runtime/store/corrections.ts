@@ -10,7 +10,7 @@
  * origin is believed about its own boots alone. Must never change a reading without a boot, or the device's own time.
  */
 import type { Json } from '../reading.ts'
-import type { Entry, ReadingEntry } from './types.ts'
+import { type Entry, type ReadingEntry, type Seq, seqZero } from './types.ts'
 
 /** The built-in table that tells of boots. */
 export const clockTable = 'clock'
@@ -32,7 +32,14 @@ export type Shift = {
   readonly offsetMs: number
   readonly fromMs: number
   readonly toMs: number
+  /** The position in the table `clock` at which this offset came to be known. */
+  readonly seq: Seq
+  /** What was known before, as long as this process lives: queries that have begun with it go on with it. */
+  readonly before: Shift | undefined
 }
+
+/** More often nobody corrects one boot while a table is walked. */
+const beforeMax = 8
 
 export const bootKey = (origin: string, boot: string): string => `${origin}/${boot}`
 
@@ -46,19 +53,19 @@ export class Corrections {
   readonly #shifts = new Map<string, Map<string, Shift>>()
 
   /** Takes in what a row says now; `undefined` for one that is gone. */
-  note(key: string, origin: string, value: Json | undefined): void {
+  note(key: string, origin: string, value: Json | undefined, seq = seqZero): void {
     const slash = key.lastIndexOf('/')
     const boot = key.slice(slash + 1)
     // Nobody corrects the times of another.
     if (slash < 0 || key.slice(0, slash) !== origin) return
-    const shift = value === undefined ? undefined : shiftOf(boot, value)
+    const shift = value === undefined ? undefined : shiftOf(boot, value, seq)
     if (shift === undefined) {
       this.#shifts.get(origin)?.delete(boot)
       return
     }
     let ofOrigin = this.#shifts.get(origin)
     if (ofOrigin === undefined) this.#shifts.set(origin, (ofOrigin = new Map()))
-    ofOrigin.set(boot, shift)
+    ofOrigin.set(boot, after(ofOrigin.get(boot), shift))
   }
 
   /** The boots of an origin that are known by now. */
@@ -81,16 +88,50 @@ export class Corrections {
   }
 }
 
+/** The shift of a boot that was known when the table `clock` stood at `through`. */
+function shiftAt(shift: Shift, through: Seq): Shift | undefined {
+  let known: Shift | undefined = shift
+  while (known !== undefined && known.seq > through) known = known.before
+  return known
+}
+
+function after(known: Shift | undefined, shift: Shift): Shift {
+  if (known === undefined) return shift
+  // A row that is written again says nothing new.
+  if (known.offsetMs === shift.offsetMs) return { ...shift, seq: known.seq, before: known.before }
+  return { ...shift, before: cut(known, beforeMax) }
+}
+
+function cut(shift: Shift, depth: number): Shift {
+  if (shift.before === undefined) return shift
+  return { ...shift, before: depth > 1 ? cut(shift.before, depth - 1) : undefined }
+}
+
+/** Offsets of the corrected boots of one origin, by boot. */
+export type Shifts = ReadonlyMap<string, Shift>
+
+/** The boots of an origin that were corrected when the table `clock` stood at `through`. */
+export function shiftsOf(corrections: Corrections, origin: string, through: Seq | undefined): Shifts {
+  const known = corrections.of(origin)
+  if (through === undefined) return new Map(known)
+  const then = new Map<string, Shift>()
+  for (const [boot, latest] of known) {
+    const shift = shiftAt(latest, through)
+    if (shift !== undefined) then.set(boot, shift)
+  }
+  return then
+}
+
 export function shifted(entry: ReadingEntry, { offsetMs }: Shift): ReadingEntry {
   return { ...entry, arrivalMs: entry.arrivalMs + offsetMs, boot: undefined }
 }
 
-function shiftOf(boot: string, value: Json): Shift | undefined {
+function shiftOf(boot: string, value: Json, seq: Seq): Shift | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { offset_ms: offset, base_ms: base, at_ms: at } = value as Partial<Record<keyof BootRow, unknown>>
   if (!isTime(offset) || !isTime(base) || !isTime(at)) return undefined
   const offsetMs = Math.round(offset)
-  return { boot, offsetMs, fromMs: base + offsetMs, toMs: at + slackMs }
+  return { boot, offsetMs, fromMs: base + offsetMs, toMs: at + slackMs, seq, before: undefined }
 }
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && Math.abs(value) < 8.64e15

@@ -105,7 +105,7 @@ export class Database {
 
   /** Called once a new row is durable. */
   rowWritten(table: Table, key: string, row: StoredRow, bytes: number): void {
-    if (table.name === clockTable) this.corrections.note(key, row.origin, row.value)
+    if (table.name === clockTable) this.corrections.note(key, row.origin, row.value, row.seq)
     const kept = this.#rowsOf(table)
     kept.delete(key)
     if (bytes <= cachedRowBytesMax) remember(kept, key, row)

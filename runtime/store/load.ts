@@ -132,7 +132,7 @@ async function loadCorrections(database: Database): Promise<void> {
   const table = database.tables.get(clockTable)
   if (table?.kind !== 'records') return
   for await (const { key, row } of database.scanRows(keys.rangeOf('row', table.id)))
-    database.corrections.note(key, row.origin, row.value)
+    database.corrections.note(key, row.origin, row.value, row.seq)
 }
 
 async function lastKey(database: Database, range: keys.KeyRange): Promise<Buffer | undefined> {

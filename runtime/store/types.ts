@@ -205,12 +205,44 @@ export type Receipt = {
 
 export type ReadingQuery = {
   /** Names with `*` (any run of characters). Default: all. */
-  readonly device?: string
-  readonly metric?: string
-  readonly fromMs?: number
-  readonly toMs?: number
-  /** At most so many readings: the newest ones, told oldest first. */
-  readonly limit?: number
+  readonly device?: string | undefined
+  readonly metric?: string | undefined
+  readonly origin?: string | undefined
+  /** Exactly this unit; empty for readings without one. */
+  readonly unit?: string | undefined
+  readonly fromMs?: number | undefined
+  readonly toMs?: number | undefined
+  readonly where?: ReadingTest | undefined
+  /** By time, and of one time by position. Default: `asc`, but then `limit` means the newest. */
+  readonly order?: Order | undefined
+  /** At most so many readings: the first in the order asked for; where none is, the newest, told oldest first. */
+  readonly limit?: number | undefined
+  /** Only readings that were stored after this position, and up to that one. */
+  readonly afterSeq?: Seq | undefined
+  readonly throughSeq?: Seq | undefined
+  /** Only what comes after this place in the order asked for. */
+  readonly beyond?: Place | undefined
+  /** Corrections of boots count that were known at this position of the table `clock`. Default: all. */
+  readonly correctedThrough?: Seq | undefined
+  /** Once it aborts nothing more is read. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export type Order = 'asc' | 'desc'
+
+/** Where a reading stands in the order of a query. */
+export type Place = { readonly timeMs: number; readonly seq: Seq }
+
+/** What a test may look at. */
+export type TestedReading = Pick<Series, 'device' | 'metric' | 'unit' | 'origin'> & {
+  readonly value: Value
+  readonly timeMs: number
+}
+/** Chooses readings; undefined (no answer) chooses none. */
+export type ReadingTest = {
+  readonly chooses: (reading: TestedReading) => boolean | undefined
+  /** It looks at nothing but who measured what: asked once for each series. */
+  readonly isOfSeries: boolean
 }
 
 /** The door to time and stamps: `runtime/clock` has the real one, tests pass their own. */
