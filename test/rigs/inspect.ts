@@ -80,7 +80,7 @@ async function judge(store: Store, options: InspectOptions): Promise<Verdict> {
   return { opened: true, repaired: store.status().repairs > 0, missing, lastStep, problems }
 }
 
-/** Each reading once, with its own value. Returns how many acknowledged ones are missing. */
+/** Each reading that was not trimmed once, with its own value. Returns how many acknowledged ones are missing. */
 async function judgeReadings(
   store: Store,
   acknowledged: number,
@@ -96,10 +96,13 @@ async function judgeReadings(
     else if (seen.has(number)) problems.push(`reading ${number} is there twice`)
     else seen.add(number)
   }
+  const first = store.firstSeq('readings')
   let missing = 0
-  for (let number = 1; number <= acknowledged; number++) if (!seen.has(number)) missing++
+  for (let number: number = first; number <= acknowledged; number++) if (!seen.has(number)) missing++
   if (missing > 0) problems.push(`${missing} of ${acknowledged} acknowledged readings are missing`)
-  else if (seen.size !== count) problems.push(`a query finds ${seen.size} readings, not ${count}`)
+  else if (seen.size !== count - first + 1)
+    problems.push(`a query finds ${seen.size} readings, not ${first} to ${count}`)
+  if (store.rowCount('readings') !== seen.size) problems.push(`it counts ${store.rowCount('readings')} readings`)
   return missing
 }
 

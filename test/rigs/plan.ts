@@ -53,7 +53,17 @@ function readingOf(number: number, paddingBytes: number): Arrival {
 }
 
 function valueOf(number: number, paddingBytes: number): Value {
-  return number % 5 === 0 ? `${number} ${'x'.repeat(paddingBytes)}` : number
+  return number % 5 === 0 ? `${number} ${padding(number, paddingBytes)}` : number
+}
+
+/** Text that no compression makes much smaller. */
+function padding(seed: number, bytes: number): string {
+  let text = ''
+  for (let state = seed * 2_654_435_761; text.length < bytes; ) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    text += state.toString(36)
+  }
+  return text.slice(0, bytes)
 }
 
 /** The number of the reading that this value belongs to; undefined if no reading has it. */

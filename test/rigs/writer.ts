@@ -11,6 +11,7 @@ import { openSync } from 'node:fs'
 import { silentLog } from '../../runtime/log.ts'
 import { Store } from '../../runtime/store/store.ts'
 import { systemCode } from '../../runtime/errors.ts'
+import { asSeq } from '../../runtime/store/types.ts'
 import { clearFault, type Fault, setFault } from './iorec.ts'
 import { changesOf, CountingStamps, tables } from './plan.ts'
 import { writeNote } from './recording.ts'
@@ -24,7 +25,7 @@ export type WriterOptions = {
   readonly recording?: string
   readonly paddingBytes?: number
   readonly ballastBytes?: number
-  /** Readings are packed every so many steps, and the log is trimmed to there at every second time. 0: never. */
+  /** Readings are packed every so many steps, and half of them are dropped at every second time. 0: never. */
   readonly packEvery?: number
   readonly pauseMs?: number
   /** How it ends: closes the store, or is killed as it stands. */
@@ -100,13 +101,13 @@ async function commitUntilTaken(store: Store, step: number, options: WriterOptio
   }
 }
 
-/** A refused trim may be left for the next time; what is packed must stay whatever happens to the log. */
+/** Drops the older half of what is packed. A refused trim may be left for the next time. */
 async function trim(store: Store, step: number, faults: Faults): Promise<void> {
   const through = store.cursor('pack/readings')
   if (through === undefined) throw new Error(`nothing is packed at step ${step}`)
   faults.reached('trim', step)
   try {
-    await store.trim('readings', through, 'old')
+    await store.trim('readings', asSeq(Math.floor(through / 2)), 'old')
   } catch (error) {
     tell({ kind: 'refused', step, code: systemCode(error) ?? String(error) })
     faults.refused()
