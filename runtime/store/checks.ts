@@ -35,7 +35,9 @@ export function checkChange(database: Database, ownOrigin: string, change: Chang
     case 'forget':
       return void tableOfKind(database, change.table, 'records')
     case 'chunks':
-      return void tableOfKind(database, change.table, 'series')
+      tableOfKind(database, change.table, 'series')
+      for (const other of change.along ?? []) checkChange(database, ownOrigin, other)
+      return
     case 'trim':
       return void database.table(change.table)
     case 'cursor':

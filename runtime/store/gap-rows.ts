@@ -19,7 +19,13 @@ export const gapsTable = 'gaps'
 export const gapRowsMax = 64
 
 /** Entries that are lost: positions from `first` to `last`. */
-export type LostRange = { readonly first: number; readonly last: number; readonly reason: string }
+export type LostRange = {
+  readonly first: number
+  readonly last: number
+  /** Where only some of the positions are lost: how many, and none of them was told before. */
+  readonly count?: number | undefined
+  readonly reason: string
+}
 
 export type LogName = { readonly who: string; readonly table: string; readonly epoch: string }
 
@@ -57,12 +63,9 @@ export async function tellGaps(
 }
 
 /** Adds a range: what is told already is not told again, what touches a range of the same reason extends it. */
-function withGap(rows: readonly GapRow[], { first, last, reason }: LostRange): GapRow[] {
-  const positions = last - first + 1
-  const known = rows.reduce(
-    (sum, row) => sum + Math.max(0, Math.min(row.last, last) - Math.max(row.first, first) + 1),
-    0,
-  )
+function withGap(rows: readonly GapRow[], { first, last, count, reason }: LostRange): GapRow[] {
+  const positions = count ?? last - first + 1
+  const known = count === undefined ? rows.reduce((sum, row) => sum + overlap(row, first, last), 0) : 0
   if (known >= positions) return [...rows]
   const isNear = (row: GapRow): boolean => row.reason === reason && row.first <= last + 1 && row.last >= first - 1
   const near = rows.filter(isNear)
@@ -75,9 +78,12 @@ function withGap(rows: readonly GapRow[], { first, last, reason }: LostRange): G
   return [...rows.filter(row => !isNear(row)), joined]
 }
 
+const overlap = (row: GapRow, first: number, last: number): number =>
+  Math.max(0, Math.min(row.last, last) - Math.max(row.first, first) + 1)
+
 /** Too many: the two of one reason that are nearest to each other become one, or else the oldest two. */
 function bounded(rows: readonly GapRow[]): readonly GapRow[] {
-  let kept = rows.toSorted((a, b) => a.first - b.first)
+  let kept = apart(rows.toSorted((a, b) => a.first - b.first))
   while (kept.length > gapRowsMax) {
     let at = 0
     let nearest = Number.POSITIVE_INFINITY
@@ -88,12 +94,28 @@ function bounded(rows: readonly GapRow[]): readonly GapRow[] {
       at = index
     }
     const [one, next] = [kept[at] as GapRow, kept[at + 1] as GapRow]
-    const reason = one.reason === next.reason ? one.reason : 'several'
-    const joined = { first: one.first, last: Math.max(one.last, next.last), count: one.count + next.count, reason }
-    kept = [...kept.slice(0, at), joined, ...kept.slice(at + 2)]
+    kept = [...kept.slice(0, at), together(one, next), ...kept.slice(at + 2)]
   }
   return kept
 }
+
+/** Two that begin at one position have one key: what was thinned and has gone now is one row. */
+function apart(rows: readonly GapRow[]): GapRow[] {
+  const kept: GapRow[] = []
+  for (const row of rows) {
+    const before = kept.at(-1)
+    if (before?.first === row.first) kept[kept.length - 1] = together(before, row)
+    else kept.push(row)
+  }
+  return kept
+}
+
+const together = (one: GapRow, next: GapRow): GapRow => ({
+  first: one.first,
+  last: Math.max(one.last, next.last),
+  count: one.count + next.count,
+  reason: one.reason === next.reason ? one.reason : 'several',
+})
 
 /** A peer or a person may have put anything there. */
 function asGapRow(value: Json): GapRow | undefined {

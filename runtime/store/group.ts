@@ -160,7 +160,7 @@ export class Group {
       case 'trim':
         return this.#trim(this.#database.table(change.table), change)
       case 'chunks':
-        return this.#chunks(this.#database.table(change.table), change)
+        return this.#chunks(this.#database.table(change.table), change, receipt, begun)
       case 'cursor':
         return this.#cursor(change.name, change.seq)
       case 'state':
@@ -255,12 +255,14 @@ export class Group {
     table.revision++
   }
 
-  #chunks(table: Table, { puts, revision, grown, packed, done }: ChunksChange): void {
+  #chunks(table: Table, change: ChunksChange, receipt: Mutable<Receipt>, begun: Set<Table>): void {
+    const { puts, revision, grown, packed, along = [], done } = change
     if (revision !== undefined) {
       if (revision !== table.revision) return
       table.revision++
     }
     for (const put of puts) this.puts.push(put)
+    for (const other of along) this.#resolve(other, receipt, begun)
     if (grown) this.#growth.add(table, grown)
     if (packed !== undefined) {
       this.#cleared.set(table, packed)

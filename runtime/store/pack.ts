@@ -98,7 +98,7 @@ export class PackRun {
     const { table } = this
     const [last, first, count] = [this.#upTo, this.#first, this.#count]
     const hole = count < last - first + 1 ? 'damaged on disk' : ''
-    const value = encodeRange({ first, last, count, newest: this.#newest, hole, hours: this.#hours })
+    const value = encodeRange({ first, last, count, newest: this.#newest, level: 0, hole, hours: this.#hours })
     const range = { key: keys.rangeKey(table.id, last), value }
     puts.push(range, { key: keys.cursorKey(packedCursor(table.name)), value: encodeSeq(last) })
     if (this.#steps > 1) puts.push(this.#mark(false))

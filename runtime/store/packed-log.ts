@@ -59,6 +59,7 @@ export class PackedLog {
       last: table.packed,
       count: 0,
       newest: 0 as never,
+      level: 0,
       hole: '',
       hours: new Map(),
     }
@@ -73,7 +74,8 @@ function withGaps(readings: readonly Entry[], first: Seq, last: Seq, reason: str
   let next: number = first
   for (const reading of readings) {
     if (reading.seq > next) entries.push(gapEntry(asSeq(next), asSeq(reading.seq - 1), reason))
-    entries.push(reading)
+    // Behind a hole nothing is joined to what stood there.
+    entries.push(reading.seq > next && reading.joined ? { ...reading, joined: false } : reading)
     next = reading.seq + 1
   }
   if (next <= last) entries.push(gapEntry(asSeq(next), last, reason))

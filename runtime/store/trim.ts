@@ -72,9 +72,8 @@ async function planPieces(
 ): Promise<TrimChange | undefined> {
   const { first, revision, name } = table
   let plan: TrimChange | undefined
-  let rows = 0
   for await (const piece of piecesOf(database, table)) {
-    const reason = reasonOf(piece, { bytes: plan ? plan.bytes + plan.packedBytes : 0, rows })
+    const reason = reasonOf(piece, { bytes: plan ? plan.bytes + plan.packedBytes : 0, rows: plan?.rows ?? 0 })
     if (reason === undefined || (plan !== undefined && plan.reason !== reason)) break
     const cost = await piece.cost()
     plan = {
@@ -85,14 +84,25 @@ async function planPieces(
       bytes: (plan?.bytes ?? 0) + cost.bytes,
       packedBytes: (plan?.packedBytes ?? 0) + cost.packedBytes,
       packedRows: (plan?.packedRows ?? 0) + cost.packedRows,
+      rows: (plan?.rows ?? 0) + piece.rows,
       keys: [...(plan?.keys ?? []), ...cost.keys],
       revision,
       reason,
     }
-    rows += piece.rows
     if (plan.bytes + plan.packedBytes >= bytesMax) break
   }
   return plan
+}
+
+/** The oldest packed ranges, about so many bytes of them. What is not packed yet stays. */
+export function planDrop(
+  database: Database,
+  table: Table,
+  bytesMax: number,
+  reason: string,
+): Promise<TrimChange | undefined> {
+  const { packed } = table
+  return planPieces(database, table, piece => (piece.through <= packed ? reason : undefined), bytesMax)
 }
 
 async function* piecesOf(database: Database, table: Table): AsyncGenerator<Piece> {
@@ -142,7 +152,7 @@ async function costOf(database: Database, table: Table, range: PackedRange, key:
 }
 
 /** The mark by which a reading without a time of its own is known. */
-const idKeyOf = (table: Table, { id, deviceTimeMs, series }: ReadingEntry): Buffer[] =>
+export const idKeyOf = (table: Table, { id, deviceTimeMs, series }: ReadingEntry): Buffer[] =>
   id === undefined || deviceTimeMs !== undefined ? [] : [idKey(table.id, series.id, id)]
 
 /** When the newest entry of a block was written, by its stamp; a block that cannot be read is as old as can be. */

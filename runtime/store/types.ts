@@ -163,6 +163,8 @@ export type TrimChange = {
   /** Of what is packed: chunks and ranges, the readings in them, and the keys that go. */
   readonly packedBytes: number
   readonly packedRows: number
+  /** Entries that go, of the log and packed. */
+  readonly rows: number
   readonly keys: readonly Buffer[]
   readonly revision: number
   readonly reason: string
@@ -181,6 +183,8 @@ export type ChunksChange = {
   readonly grown?: { readonly log: number; readonly packed: number; readonly rows: number }
   /** Up to here everything is packed now. */
   readonly packed?: Seq
+  /** What is true only with it: the rows that tell of what it takes. */
+  readonly along?: readonly Change[]
   /** Called once it is on disk. */
   readonly done?: () => void
 }

@@ -93,6 +93,22 @@ describe('rows of gaps', () => {
     )
   })
 
+  it('count what was thinned apart from where it was, and once more what has gone since', async () => {
+    const store = await memoryPlace().open({ tables })
+    await tell(store, { first: 1, last: 99, count: 50, reason: 'thinned' })
+    await tell(store, { first: 2, last: 98, count: 25, reason: 'thinned' })
+    assert.deepEqual(
+      (await rowsOf(store)).map(({ first, last, count, reason }) => [first, last, count, reason]),
+      [[1, 99, 75, 'thinned']],
+    )
+    await tell(store, { first: 1, last: 120, count: 45, reason: 'disk' })
+    assert.deepEqual(
+      (await rowsOf(store)).map(({ first, last, count, reason }) => [first, last, count, reason]),
+      [[1, 120, 120, 'several']],
+    )
+    await store.close()
+  })
+
   it('are not written where there is no table for them', async () => {
     const store = await memoryPlace().open()
     assert.deepEqual(await tellGaps(store, log, [{ first: 1, last: 1, reason: 'missing' }], 0), [])
