@@ -4,12 +4,12 @@
  * Promises: a file appears under its name only when it is whole and durable; an older one of that name is replaced at that
  * moment and not before. As much is in memory as the slower side lets wait.
  */
-import { createWriteStream, renameSync, rmSync } from 'node:fs'
+import { createWriteStream, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { HoldfastError, messageOf, systemCode } from '../errors.ts'
+import { HoldfastError, messageOf } from '../errors.ts'
 import { syncPath } from '../store/folder.ts'
 import { type BackupHead, type BackupRecord, BackupWriter, type Counts } from './container.ts'
 import { pieceBytesMax } from './limits.ts'
@@ -42,13 +42,14 @@ export async function writeBackup(
     return told()
   }
   try {
-    await pipeline(pieces(writer, head, records), zip, createWriteStream(aside, { mode: 0o600 }))
+    // Opened here and now: a stream that opens it later could do so when it has been removed.
+    await pipeline(pieces(writer, head, records), zip, createWriteStream(aside, { fd: openSync(aside, 'w', 0o600) }))
     syncPath(aside)
     renameSync(aside, file)
     syncPath(dirname(file))
   } catch (error) {
     rmSync(aside, { force: true })
-    if (systemCode(error)?.startsWith('E') !== true || error instanceof HoldfastError) throw error
+    if (!isOfDisk(error)) throw error
     throw new HoldfastError(
       'FILE_UNWRITABLE',
       `${file} cannot be written: ${messageOf(error)}`,
@@ -58,6 +59,8 @@ export async function writeBackup(
   }
   return told()
 }
+
+const isOfDisk = (error: unknown): boolean => (error as { syscall?: unknown } | null)?.syscall !== undefined
 
 /** Records in pieces that are worth a write. */
 async function* pieces(
