@@ -20,7 +20,14 @@ import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
 import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, RouteConfig, TableChoice } from './config/config.ts'
 import { messageOf } from './errors.ts'
-import { keepOrigin, openClientSecrets, openGatewayPasswords, openServerTls, withOrigin } from './identities.ts'
+import {
+  keepOrigin,
+  openClientSecrets,
+  openGatewayPasswords,
+  openServerTls,
+  settleRestored,
+  withOrigin,
+} from './identities.ts'
 import type { House } from './house.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
@@ -62,6 +69,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       await closeAll(house)
       return await openGateway(withOrigin(config, id), doors)
     }
+    await settleRestored(store, doors.log)
     // Before anything else looks at the time, or writes.
     const keeper = await openKeeper(house, store)
     const retention = openRetention(house, store)

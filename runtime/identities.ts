@@ -2,6 +2,7 @@
  * Who we are and whom we know, at each end of a link: takes the files of the configuration to the identity room, and
  * hands the rooms that connect and listen the doors that they ask for. Part of the composition root.
  */
+import { randomUUID } from 'node:crypto'
 import type { BrokerTls } from './broker/listen.ts'
 import { wallMs } from './clock/wall.ts'
 import type { GatewayPasswords } from './cloud/access.ts'
@@ -9,6 +10,7 @@ import type { ClientTlsConfig, Config, HubConfig } from './config/config.ts'
 import { HoldfastError } from './errors.ts'
 import { expiryWarning, Identity, type IdentityDoors, type IdentityFiles } from './identity/identity.ts'
 import type { Log } from './log.ts'
+import { restoredChanges } from './replication/restored.ts'
 import type { LinkSecrets } from './replication/link/link.ts'
 import { systemTime } from './replication/time.ts'
 import type { Store } from './store/store.ts'
@@ -117,6 +119,14 @@ export async function keepOrigin(store: Store, { id, isNamed }: Config['gateway'
     `this database is that of "${known}", and the configuration names this gateway "${id}"`,
     `set gateway.id: ${known}, or give the new gateway a folder of its own with store.path`,
   )
+}
+
+/** The streams of a database that was restored go on as they must, from the first opening on. */
+export async function settleRestored(store: Store, log: Log): Promise<void> {
+  const changes = restoredChanges(store, () => randomUUID().slice(0, 8))
+  if (changes.length === 0) return
+  await store.commit(changes, 'now')
+  log.info({ gateway: store.origin }, 'the database was restored from a backup: its streams go on from there')
 }
 
 /** The configuration of a gateway whose database knows it under another id. */

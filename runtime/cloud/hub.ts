@@ -28,7 +28,7 @@ import { Sender } from '../replication/send/sender.ts'
 import type { Doors, Session, StreamStatus } from '../replication/stream.ts'
 import { ourTakes, through, tooNarrow } from '../replication/wire/takes.ts'
 import type { Seq } from '../store/types.ts'
-import { Gateway, type Refusal } from './known-gateway.ts'
+import { Gateway, type Refusal, continuedIn } from './known-gateway.ts'
 
 export type HubOptions = {
   readonly id: string
@@ -249,6 +249,7 @@ export class Hub {
       session,
       positions: new Map(),
       epochs: new Map(hello.publish.map(({ table, epoch }) => [table, epoch])),
+      ...continuedIn(hello),
       believedMs: this.#doors.time.wallMs,
     })
     gateway.hello = hello
@@ -259,7 +260,8 @@ export class Hub {
   /** The streams with this gateway; kept from one conversation to the next while the tables are the same. */
   async #exchangeFor(gateway: Gateway, hello: UpHello): Promise<Exchange> {
     const narrow = tooNarrow(this.#payloadBytesMax(gateway.id))
-    const tables = JSON.stringify([hello.publish.map(({ table, kind }) => [table, kind]), hello.subscribe, narrow])
+    const wishes = hello.subscribe.map(({ table, kind }) => [table, kind])
+    const tables = JSON.stringify([hello.publish.map(({ table, kind }) => [table, kind]), wishes, narrow])
     if (gateway.exchange !== undefined && gateway.tables === tables) return gateway.exchange
     const refusals: Refusal[] = []
     const isTaken = (direction: Direction, table: string, kind: string): boolean => {
@@ -327,13 +329,18 @@ export class Hub {
     const { exchange } = gateway
     if (exchange === undefined) return
     const { store, time } = this.#doors
-    const positions = hello.publish.flatMap(({ table }) => {
+    const positions = hello.publish.flatMap(({ table, continues }) => {
       const seq = exchange.position(table)
-      return seq === undefined ? [] : [{ table, seq, ahead: exchange.ahead(table) }]
+      if (seq === undefined) return []
+      const back = exchange.wantsBack(table) && { back: true }
+      return [
+        { table, seq, ahead: exchange.ahead(table), ...(continues !== undefined && { continued: true }), ...back },
+      ]
     })
     const streams = hello.subscribe.flatMap(({ table }) => {
       const epoch = exchange.epoch(table)
-      return epoch === undefined ? [] : [{ table, epoch }]
+      const continues = exchange.continues(table)
+      return epoch === undefined ? [] : [{ table, epoch, ...(continues !== undefined && { continues }) }]
     })
     const answer = {
       session: hello.session,

@@ -6,6 +6,12 @@ import type { DownHello, UpHello } from '../replication/wire/protocol.ts'
 /** A bridge that is there says hello this often, and somewhat later on a bad link. */
 const presenceMs = 1.1 * helloRefreshMs
 
+/** What a database that was restored has to say. */
+export const continuedIn = ({ publish, subscribe }: UpHello) => ({
+  continues: new Map(publish.flatMap(({ table, continues }) => (continues === undefined ? [] : [[table, continues]]))),
+  back: new Set(subscribe.filter(({ back }) => back === true).map(({ table }) => table)),
+})
+
 export type Refusal = DownHello['refused'][number]
 
 /** What the hub knows of one gateway while it runs. */

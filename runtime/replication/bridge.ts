@@ -17,7 +17,7 @@ import { unanswered, withAccess } from './link/kept-from-us.ts'
 import { frameBytesDefault, hellosInSilence, helloRefreshMs, helloRetryMs, provenMs, waitsAgainMs } from './limits.ts'
 import { type BridgeLink, Link, type LinkOptions, type MakeLink, type TlsOptions } from './link/link.ts'
 import { decodeAgain, decodeDownHello, decodeRefused, encodeUpHello } from './wire/messages.ts'
-import { type DownHello, filterOf, longestTopic, parseTopic, topicOf } from './wire/protocol.ts'
+import { type Continues, type DownHello, filterOf, longestTopic, parseTopic, topicOf } from './wire/protocol.ts'
 import { HubTime } from './receive/hub-time.ts'
 import { Receiver } from './receive/receiver.ts'
 import { Sender } from './send/sender.ts'
@@ -192,10 +192,12 @@ export class Bridge implements FarSide {
     const { gateway } = this.#options
     const pending = this.#exchange.pending()
     const publish = this.#senders.map(({ options: { table, kind }, epoch }) => {
-      return { table, kind, epoch, ...pending.get(table) }
+      return { table, kind, epoch, ...pending.get(table), ...continuing(this.#exchange.continues(table)) }
     })
     this.#toldWaits = waitsText(this.#exchange.waits())
-    const subscribe = this.#receivers.map(({ options: { table, kind } }) => ({ table, kind }))
+    const subscribe = this.#receivers.map(({ options: { table, kind }, wantsBack }) => {
+      return { table, kind, ...(wantsBack && { back: true }) }
+    })
     const clockTrusted = this.#doors.clock?.isTrusted() ?? false
     const own = {
       session,
@@ -306,6 +308,7 @@ export class Bridge implements FarSide {
       positions: new Map(hello.positions.map(({ table, seq }) => [table, seq])),
       ahead: new Map(hello.positions.flatMap(({ table, ahead }) => (ahead === undefined ? [] : [[table, ahead]]))),
       epochs: new Map(hello.streams.map(({ table, epoch }) => [table, epoch])),
+      ...continuedIn(hello),
       believedMs: this.#hubTime.believedMs(hello),
     })
     for (const { table, direction, reason } of hello.refused) {
@@ -367,6 +370,15 @@ export class Bridge implements FarSide {
     this.#cancelIdleLook = this.#doors.time.after(10_000, () => this.#lookWhileIdle())
   }
 }
+
+const continuing = (continues: Continues | undefined) => (continues === undefined ? {} : { continues })
+
+/** What databases that were restored have to say, on either end. */
+const continuedIn = ({ positions, streams }: DownHello) => ({
+  continues: new Map(streams.flatMap(({ table, continues }) => (continues === undefined ? [] : [[table, continues]]))),
+  continued: new Set(positions.filter(({ continued }) => continued === true).map(({ table }) => table)),
+  back: new Set(positions.filter(({ back }) => back === true).map(({ table }) => table)),
+})
 
 const waitsText = (waits: ReadonlyMap<string, string>): string => JSON.stringify([...waits])
 

@@ -17,7 +17,7 @@ import {
 } from './limits.ts'
 import { isNeverHeld, rankOf } from './lanes/lanes.ts'
 import { decodeAsk, decodePosition } from './wire/messages.ts'
-import type { StreamMessage, StreamPending } from './wire/protocol.ts'
+import type { Continues, StreamMessage, StreamPending } from './wire/protocol.ts'
 import type { Range } from './wire/place.ts'
 import type { Receiver } from './receive/receiver.ts'
 import type { Sender } from './send/sender.ts'
@@ -35,9 +35,17 @@ export type ExchangeStart = {
   readonly ahead?: ReadonlyMap<string, readonly Range[]>
   /** The epoch of each table that the far side sends. */
   readonly epochs: ReadonlyMap<string, string>
+  /** Of those of them that go on with another stream, that one. */
+  readonly continues?: ReadonlyMap<string, Continues> | undefined
+  /** The tables that we send of which the far side knows what they continue; and those of which it wants all back. */
+  readonly continued?: ReadonlySet<string> | undefined
+  readonly back?: ReadonlySet<string> | undefined
   /** The latest wall time that can be believed. */
   readonly believedMs: () => number
 }
+
+/** No peer has this name: nothing came from it. */
+const nobody = '\0'
 
 export class Exchange {
   readonly #senders: readonly Sender[]
@@ -94,8 +102,19 @@ export class Exchange {
     return this.#senders.find(sender => sender.options.table === table)?.epoch
   }
 
+  /** The stream that a table goes on with that we send. */
+  continues(table: string): Continues | undefined {
+    return this.#senders.find(sender => sender.options.table === table)?.bookmark.continues
+  }
+
+  /** Shall the far side send back what came from here? */
+  wantsBack(table: string): boolean {
+    return this.#receivers.get(table)?.wantsBack === true
+  }
+
   /** A conversation starts; the one before must have ended. */
-  begin({ session: given, positions, ahead, epochs, believedMs }: ExchangeStart): void {
+  begin(start: ExchangeStart): void {
+    const { session: given, positions, ahead, epochs, believedMs } = start
     const session = this.#counted(given)
     this.#session = session
     this.#traffic = new Traffic(session.quietMs, this.#doors.time.monotonicMs)
@@ -103,11 +122,13 @@ export class Exchange {
     this.#heardAtMs = this.#doors.time.monotonicMs()
     for (const [table, receiver] of this.#receivers) {
       const epoch = epochs.get(table)
-      if (epoch !== undefined) receiver.begin(session, epoch, believedMs)
+      if (epoch !== undefined) receiver.begin(session, epoch, believedMs, start.continues?.get(table))
     }
     for (const sender of this.#senders) {
       const { table } = sender.options
-      sender.begin(session, positions.get(table), ahead?.get(table))
+      sender.bookmark.isContinued = start.continued?.has(table) === true
+      const toAll = start.back?.has(table) === true ? { ...session, peer: nobody } : session
+      sender.begin(toAll, positions.get(table), ahead?.get(table))
     }
     this.#pump(this.#stop.signal).catch((error: unknown) => {
       this.#doors.log.error({ reason: messageOf(error) }, 'nothing more is sent in this conversation')

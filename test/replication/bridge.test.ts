@@ -327,7 +327,7 @@ describe('a bridge', () => {
       const second = await Edge.open(cloud, 'gw-1', {}, { ...older, open: async () => restored.store })
       await append(second.store, 1_000)
       await until('the new reading at the hub', async () => (await values(cloud.store)).includes(1_000))
-      assert.deepEqual(await values(cloud.store), [...range(100), ...range(10, 50), 1_000])
+      assert.deepEqual(await values(cloud.store), [...range(100), 1_000], 'what both have is not sent again')
       await second.close()
       await restored.proxy.close()
     })

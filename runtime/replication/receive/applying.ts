@@ -12,6 +12,7 @@ import type { FrameReading, FrameRecord, FrameRow, Gap } from '../wire/frames.ts
 import { groupRows } from '../limits.ts'
 import { outdatedBy, park, vet, withoutOutdated } from '../parked/parked.ts'
 import { type Piece, type Place, holds, step, union } from '../wire/place.ts'
+import type { Continues } from '../wire/protocol.ts'
 import { StoredPlace, countOf } from './stored-place.ts'
 import type { Doors } from '../stream.ts'
 import { isAboutRows, transactionsOf } from '../wire/unfit.ts'
@@ -21,6 +22,8 @@ type ApplyingOptions = { readonly table: string; readonly kind: TableKind; reado
 type From = {
   readonly peer: string
   readonly epoch: string
+  /** The stream that this one goes on with. */
+  readonly continues?: Continues | undefined
   /** The latest wall time that can be believed: ours, or the far side's if ours is behind. */
   readonly believedMs: () => number
   readonly onParked: (rows: number) => void
@@ -58,7 +61,7 @@ export class Applying {
     this.#options = options
     this.#doors = doors
     this.#from = from
-    this.#kept = new StoredPlace(doors.store, from.peer, options.table, from.epoch)
+    this.#kept = new StoredPlace(doors.store, from.peer, options.table, from.epoch, from.continues)
     this.#reached = this.position
   }
 

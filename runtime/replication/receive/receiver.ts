@@ -13,6 +13,7 @@ import { type Seq, type TableKind, seqZero } from '../../store/types.ts'
 import { Applying, type Waiting } from './applying.ts'
 import type { Frame } from '../wire/frames.ts'
 import { Assembly } from './assembly.ts'
+import { Back } from './back.ts'
 import {
   commitRetryMaxMs,
   commitRetryMs,
@@ -24,7 +25,7 @@ import {
 import { encodePosition } from '../wire/messages.ts'
 import { type Place, aheadCount, endOf, holds, lacking, nowhere, step } from '../wire/place.ts'
 import { decodePayload } from '../wire/payload.ts'
-import type { Ask, PositionAnswer, StreamPending } from '../wire/protocol.ts'
+import type { Ask, Continues, PositionAnswer, StreamPending } from '../wire/protocol.ts'
 import type { Doors, Session, StreamStatus } from '../stream.ts'
 
 export type ReceiverOptions = {
@@ -36,6 +37,7 @@ export type ReceiverOptions = {
 export class Receiver {
   readonly options: ReceiverOptions
   readonly #doors: Doors
+  readonly #back: Back
   #session: Session | undefined
   #applying: Applying | undefined
   /** Taken in so far; what is beyond the stored position waits for its commit. */
@@ -60,10 +62,16 @@ export class Receiver {
   constructor(options: ReceiverOptions, doors: Doors) {
     this.options = options
     this.#doors = doors
+    this.#back = new Back(options, doors)
+  }
+
+  /** What came from here shall come back too: our database was set back. */
+  get wantsBack(): boolean {
+    return this.#back.isWanted
   }
 
   /** A conversation starts. The one before must have ended, wholly: a late commit would move the position. */
-  begin(session: Session, epoch: string, believedMs: () => number): void {
+  begin(session: Session, epoch: string, believedMs: () => number, continues?: Continues): void {
     this.#session = session
     // What an older conversation told may be of another epoch, or of entries that were none for us.
     this.#head = seqZero
@@ -71,12 +79,14 @@ export class Receiver {
     this.#applying = new Applying(this.options, this.#doors, {
       peer: session.peer,
       epoch,
+      continues,
       believedMs,
       onParked: rows => {
         this.#counts.parked += rows
       },
     })
     this.#refusal = undefined
+    this.#back.begin()
     this.#run = 0
     this.#live = undefined
     this.#accepted = this.place
@@ -138,6 +148,7 @@ export class Receiver {
     if (frame.session !== session.id) return this.#refuse('stale-session', frame.session)
     this.#heard(frame)
     this.told({ head: frame.head })
+    this.#back.heard(frame.head)
     this.#counts.bytes += payload.length
     if (session.tellsHeard === true && payload.length >= heardBytesMin) this.#answer({ heard: crc32(payload) })
     this.#admit(frame, payload.length)
@@ -186,6 +197,7 @@ export class Receiver {
         await this.#applying?.commit(batch)
         this.#failures = 0
         this.#lastConfirmedAtMs = this.#doors.time.wallMs()
+        this.#back.reached(this.position)
         this.#answer({})
       } catch (error) {
         await this.#commitFailed(error)

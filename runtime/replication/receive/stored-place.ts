@@ -3,10 +3,11 @@
  * the peer's database, because the same numbers mean other entries in another. Changes ride in the caller's commit [I3].
  */
 import type { Json } from '../../reading.ts'
-import { type Change, type Seq, seqZero } from '../../store/types.ts'
+import type { Change, Seq } from '../../store/types.ts'
 import type { Gap } from '../wire/frames.ts'
 import { epochsPerPeerMax } from '../limits.ts'
-import { type Place, type Range, nowhere } from '../wire/place.ts'
+import { type Place, type Range, nowhere, upTo } from '../wire/place.ts'
+import type { Continues } from '../wire/protocol.ts'
 import type { StoreDoor } from '../store-door.ts'
 
 /** With how many entries will never come, and why the last of them will not. */
@@ -22,20 +23,26 @@ export class StoredPlace {
   readonly #store: StoreDoor
   readonly #owner: string
   readonly #epoch: string
+  /** Where the stream stands that this one continues; asked for only until this one has moved. */
+  readonly #before: (() => Place) | undefined
 
-  constructor(store: StoreDoor, peer: string, table: string, epoch: string) {
+  constructor(store: StoreDoor, peer: string, table: string, epoch: string, continues?: Continues) {
     this.#store = store
     this.#owner = `position/${peer}/${table}`
     this.#epoch = epoch
+    if (continues === undefined || continues.gateway === peer) return
+    const before = new StoredPlace(store, continues.gateway, table, continues.epoch)
+    this.#before = () => upTo(before.place, continues.seq)
   }
 
   get position(): Seq {
-    return this.#stored()?.seq ?? seqZero
+    return this.place.seq
   }
 
   get place(): Place {
     const stored = this.#stored()
-    return stored === undefined ? nowhere : { seq: stored.seq, ahead: stored.ahead ?? [] }
+    if (stored === undefined) return this.#before?.() ?? nowhere
+    return { seq: stored.seq, ahead: stored.ahead ?? [] }
   }
 
   get gaps(): { readonly gaps: number; readonly lastGap: string | undefined } {

@@ -4,10 +4,12 @@
  * side knows better.
  */
 import { messageOf } from '../../errors.ts'
+import type { Json } from '../../reading.ts'
 import { stampMs } from '../../stamp.ts'
 import { aheadChange, aheadOf } from '../../store/ahead.ts'
 import { type Change, type ReadingEntry, type RecordEntry, type Seq, asSeq, seqZero } from '../../store/types.ts'
-import type { Range } from '../wire/place.ts'
+import type { Place, Range } from '../wire/place.ts'
+import type { Continues } from '../wire/protocol.ts'
 import type { Doors } from '../stream.ts'
 
 /** Where a stream that is new begins; a number is a time, in milliseconds since 1970. */
@@ -19,7 +21,14 @@ export type BookmarkOptions = {
   readonly start: StreamStart
 }
 
-type StreamRecord = { readonly epoch: string; readonly floor: Seq }
+export type StreamRecord = {
+  readonly epoch: string
+  readonly floor: Seq
+  /** What the far side has beyond the floor, though it does not know it under this epoch. */
+  readonly there?: readonly Range[]
+  /** The stream that this one continues, and what of that was known to be confirmed. */
+  readonly continues?: Continues & { readonly confirmed: Seq }
+}
 /** The state under which streams remember their epoch and their beginning. */
 export const streamsOwner = 'streams'
 
@@ -35,6 +44,8 @@ export class Bookmark {
   #record: StreamRecord | undefined
   #isSaving = false
   #isRestarting = false
+  /** True if the far side starts us from where the stream stood that we continue. */
+  isContinued = false
 
   constructor(options: BookmarkOptions, doors: Doors) {
     this.#options = options
@@ -47,7 +58,20 @@ export class Bookmark {
 
   /** Where a stream that started late begins: what is before it is nobody's to send. */
   get floor(): Seq {
-    return this.#record?.floor ?? seqZero
+    const { floor = seqZero, continues } = this.#record ?? {}
+    return continues === undefined || this.isContinued ? floor : asSeq(Math.max(floor, continues.confirmed))
+  }
+
+  /** To be left out: the far side has it. */
+  get there(): readonly Range[] {
+    return this.#record?.there ?? []
+  }
+
+  /** To be told to the far side, until it has gone past it. */
+  get continues(): Continues | undefined {
+    const continues = this.#record?.continues
+    if (continues === undefined || this.cursor >= continues.seq) return undefined
+    return { gateway: continues.gateway, epoch: continues.epoch, seq: continues.seq }
   }
 
   get cursor(): Seq {
@@ -86,10 +110,10 @@ export class Bookmark {
   }
 
   /** The stream begins anew after `floor`: the numbers from there on mean other entries than they did. */
-  restart(floor: Seq, then: () => void): void {
+  restart({ seq: floor, ahead: there }: Place, then: () => void): void {
     const { log, randomId } = this.#doors
     this.#isRestarting = true
-    this.#remember({ epoch: randomId(), floor })
+    this.#remember({ epoch: randomId(), floor, ...(there.length > 0 && { there }) })
       .then(then)
       .catch((error: unknown) =>
         log.warn({ table: this.#options.table, reason: messageOf(error) }, 'could not start the stream anew'),
@@ -106,7 +130,7 @@ export class Bookmark {
   async #remember(record: StreamRecord): Promise<void> {
     const { cursor } = this.#options
     const changes: Change[] = [
-      { kind: 'state', owner: streamsOwner, key: cursor, value: record },
+      { kind: 'state', owner: streamsOwner, key: cursor, value: record as unknown as Json },
       { kind: 'cursor', name: cursor, seq: record.floor },
       aheadChange(cursor, []),
     ]

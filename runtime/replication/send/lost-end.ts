@@ -2,12 +2,14 @@
  * A database that is an older copy of itself, or has lost its end: the far side has more of us than we have. Numbers that
  * it knows would be given again to new entries, and it would drop those.
  *
- * Promises: the stream then gets a new epoch and goes on after what our own cursor knows to be confirmed: rather a few
+ * Promises: the stream then gets a new epoch. If the far side has told what it has, it goes on after what of that is ours:
+ * nothing twice, nothing lost. If nobody could ask it, after what our own cursor knows to be confirmed: rather a few
  * readings twice than new ones lost [I1].
  */
-import { type Seq, asSeq } from '../../store/types.ts'
+import type { Seq } from '../../store/types.ts'
 import type { Bookmark } from './bookmark.ts'
 import { LogEnd } from './log-end.ts'
+import { type Place, upTo } from '../wire/place.ts'
 import type { Reach } from './reach.ts'
 import type { Doors } from '../stream.ts'
 
@@ -36,18 +38,20 @@ export class LostEnd {
     const lost = this.#reach.most
     if (head >= lost) return
     this.#reach.cutBackTo(head)
-    if (scanned > head) this.startAnew(lost)
+    if (scanned > head) this.startAnew(lost, undefined)
   }
 
   /** The far side, or what we have read ourselves, is at a position that this database does not reach. */
-  startAnew(position: Seq): void {
+  startAnew(position: Seq, far: Place | undefined): void {
     if (this.#bookmark.isRestarting) return
     const { table, label } = this.#stream
-    const floor = asSeq(Math.min(this.#bookmark.cursor, this.#reach.most))
+    const ours = this.#reach.most
+    const kept = far ?? { seq: this.#bookmark.cursor, ahead: [] }
+    const there = upTo(kept, ours)
     this.#doors.log.error(
-      { table, stream: label, theirs: position, ours: this.#reach.most, from: floor },
-      'the far side has entries that this database lost or never had: the stream starts anew after the last position known to be confirmed',
+      { table, stream: label, theirs: position, ours, from: there.seq },
+      'the far side has entries that this database lost or never had: the stream starts anew after those that both have',
     )
-    this.#bookmark.restart(floor, this.#onRestart)
+    this.#bookmark.restart(there, this.#onRestart)
   }
 }

@@ -13,6 +13,8 @@ import type { StoreDoor } from '../store-door.ts'
 import type { Doors } from '../stream.ts'
 
 const reachOwner = 'reach'
+/** Of streams of a restored database: how far they reach is known, not guessed. */
+const restoredOwner = 'reach-restored'
 
 type Stream = { readonly cursor: string; readonly head: Seq }
 
@@ -21,6 +23,26 @@ export const marksAtStart = (store: StoreDoor, streams: readonly Stream[]): Chan
   streams
     .filter(({ cursor }) => store.state(reachOwner, cursor) === undefined)
     .map(({ cursor, head }) => ({ kind: 'state', owner: reachOwner, key: cursor, value: head }))
+
+/** How far a stream of a restored database reached: to the head, unless it was restored before and has met nobody since. */
+export function reachOf(store: StoreDoor, cursor: string, head: Seq): Seq {
+  const kept = store.state(reachOwner, cursor)
+  const isKnown = store.state(restoredOwner, cursor) === true && typeof kept === 'number'
+  return isKnown && kept < head ? asSeq(kept) : head
+}
+
+/** The far side was met, or the stream is another one now: nothing is known of its reach. */
+const forgetReach = (cursor: string): Change[] =>
+  [reachOwner, restoredOwner].map(owner => ({ kind: 'state', owner, key: cursor, value: undefined }))
+
+/** `undefined` forgets it. */
+export const reachChanges = (cursor: string, head: Seq | undefined): Change[] =>
+  head === undefined
+    ? forgetReach(cursor)
+    : [
+        { kind: 'state', owner: reachOwner, key: cursor, value: head },
+        { kind: 'state', owner: restoredOwner, key: cursor, value: true },
+      ]
 
 export class Reach {
   readonly #cursor: string
@@ -57,7 +79,7 @@ export class Reach {
   meet(then: () => void): void {
     if (this.#isMet) return then()
     const { store, log } = this.#doors
-    store.commit([{ kind: 'state', owner: reachOwner, key: this.#cursor, value: undefined }], 'now').then(
+    store.commit(forgetReach(this.#cursor), 'now').then(
       () => {
         this.#isMet = true
         then()

@@ -6,6 +6,7 @@
  * silence, a new connection) the position is the one the far side names. It never holds more than a window of frames,
  * never sends back where something came from, and never stops without its status saying so [I9].
  */
+import { withoutThere } from './already.ts'
 import { type Entry, type Seq, type TableKind, seqZero } from '../../store/types.ts'
 import { Bookmark, type StreamStart } from './bookmark.ts'
 import { Doubt } from './doubt.ts'
@@ -56,7 +57,7 @@ export type SenderOptions = {
 export class Sender {
   readonly options: SenderOptions
   readonly #doors: Doors
-  readonly #bookmark: Bookmark
+  readonly bookmark: Bookmark
   readonly #oldest: OldestUnsent
   readonly #gaps: SentGaps
   readonly #lostEnd: LostEnd
@@ -80,25 +81,25 @@ export class Sender {
   onReady: () => void = () => {}
 
   constructor(options: SenderOptions, doors: Doors) {
-    this.options = options
     this.#doors = doors
-    this.#bookmark = new Bookmark(options, doors)
+    this.bookmark = new Bookmark(options, doors)
+    this.options = { ...options, selection: withoutThere(options.selection, () => this.bookmark.there) }
     this.#oldest = new OldestUnsent(options.table, doors)
     this.#gaps = new SentGaps(options, doors)
     this.#unsendable = new Unsendable(options, doors)
-    this.#parts = new Parts(options, doors)
+    this.#parts = new Parts(this.options, doors)
     this.#reach = new Reach(options.cursor, options.headAtStart ?? doors.store.head(options.table), doors)
-    this.#lostEnd = new LostEnd(options, this.#bookmark, this.#reach, doors, () => this.onRestart())
+    this.#lostEnd = new LostEnd(options, this.bookmark, this.#reach, doors, () => this.onRestart())
   }
 
   get epoch(): string {
-    return this.#bookmark.epoch
+    return this.bookmark.epoch
   }
 
   /** Makes the stream's beginning durable, once. */
   async prepare(): Promise<void> {
     this.#reach.mark()
-    await this.#bookmark.prepare()
+    await this.bookmark.prepare()
   }
 
   /**
@@ -135,7 +136,7 @@ export class Sender {
     // Not our head of now: after a lost end it may have grown past the far side's position before we could ask for it.
     this.#noticeLostEnd()
     const newest = far.ahead.at(-1)?.[1] ?? far.seq
-    if (newest > this.#reach.most) return this.#lostEnd.startAnew(newest)
+    if (newest > this.#reach.most) return this.#lostEnd.startAnew(newest, far)
     const session = this.#session
     this.#reach.meet(() => {
       if (session === this.#session && this.#window === undefined) this.#start(far)
@@ -144,7 +145,7 @@ export class Sender {
 
   #start(far: Place): void {
     const nowMs = this.#doors.time.monotonicMs()
-    this.#window = openWindow(this.#runs + 1, far.seq, this.#bookmark.floor, nowMs)
+    this.#window = openWindow(this.#runs + 1, far.seq, this.bookmark.floor, nowMs)
     this.#parts.begin(far, this.#window, this.#session)
     this.#saveCursor()
     this.onReady()
@@ -337,7 +338,7 @@ export class Sender {
     this.#parts.tick()
     if (this.#window === undefined) {
       // Its first position has not come.
-      if (nowMs - this.#askedAtMs < stallMs || this.#bookmark.isRestarting) return
+      if (nowMs - this.#askedAtMs < stallMs || this.bookmark.isRestarting) return
     } else {
       if (!isStalled(this.#window, stallMs, nowMs)) return
       this.#window = slowed(this.#window, nowMs)
@@ -348,7 +349,7 @@ export class Sender {
   }
 
   #saveCursor(): void {
-    this.#bookmark.save(
+    this.bookmark.save(
       () => this.#window && settled(this.#window),
       () => this.#parts.ahead,
     )
@@ -361,13 +362,13 @@ export class Sender {
   }
 
   #settled(): Seq {
-    return this.#window === undefined ? this.#bookmark.cursor : settled(this.#window)
+    return this.#window === undefined ? this.bookmark.cursor : settled(this.#window)
   }
 
   status(): StreamStatus {
     const { label, table } = this.options
     const after = this.#settled()
-    const ahead = this.#window === undefined ? this.#bookmark.ahead : this.#parts.ahead
+    const ahead = this.#window === undefined ? this.bookmark.ahead : this.#parts.ahead
     const far = { seq: after, ahead }
     const behind = this.#gaps.waiting(far)
     return {
@@ -389,7 +390,7 @@ export class Sender {
 
   #state(behind: number): StreamStatus['state'] {
     if (this.#refusal !== undefined) return 'refused'
-    if (this.#bookmark.isRestarting) return 'restarting'
+    if (this.bookmark.isRestarting) return 'restarting'
     if (this.#window === undefined) return 'offline'
     if (behind === 0) return 'idle'
     return this.#window.framesMax === 1 || isStalled(this.#window, stallMs, this.#doors.time.monotonicMs())

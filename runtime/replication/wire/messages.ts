@@ -21,6 +21,7 @@ import { type Range, rangesMax } from './place.ts'
 import {
   type Again,
   type Ask,
+  type Continues,
   type Direction,
   type DownHello,
   type PositionAnswer,
@@ -72,10 +73,12 @@ export const decodeUpHello = (bytes: Uint8Array): Decoded<UpHello> =>
       epoch: asText(stream['epoch'], 'publish.epoch', 64),
       head: optional(stream['head'], head => asPosition(head, 'publish.head')),
       waits: optional(stream['waits'], waits => asText(waits, 'publish.waits', reasonBytesMax)),
+      ...asContinues(stream['continues']),
     })),
     subscribe: each(fields['subscribe'], 'subscribe', stream => ({
       table: asTable(stream['table'], 'subscribe.table'),
       kind: asKind(stream['kind'], 'subscribe.kind'),
+      ...(stream['back'] === true && { back: true }),
     })),
   }))
 
@@ -92,10 +95,13 @@ export const decodeDownHello = (bytes: Uint8Array): Decoded<DownHello> =>
       table: asTable(stream['table'], 'positions.table'),
       seq: asPosition(stream['seq'], 'positions.seq'),
       ahead: optional(stream['ahead'], asRanges),
+      ...(stream['continued'] === true && { continued: true }),
+      ...(stream['back'] === true && { back: true }),
     })),
     streams: each(fields['streams'], 'streams', stream => ({
       table: asTable(stream['table'], 'streams.table'),
       epoch: asText(stream['epoch'], 'streams.epoch', 64),
+      ...asContinues(stream['continues']),
     })),
     refused: each(fields['refused'], 'refused', stream => ({
       table: asTable(stream['table'], 'refused.table'),
@@ -137,6 +143,18 @@ export const decodeRefused = (bytes: Uint8Array): Decoded<Refused> =>
     reason: asText(fields['reason'], 'reason', reasonBytesMax),
     versions: asList(fields['versions'], 'versions', 16).map(version => asCount(version, 'versions')),
   }))
+
+function asContinues(value: unknown): { readonly continues?: Continues } {
+  if (value === undefined || value === null) return {}
+  const { gateway, epoch, seq } = asFields(value, 'continues')
+  return {
+    continues: {
+      gateway: asPeer(gateway, 'continues.gateway'),
+      epoch: asText(epoch, 'continues.epoch', 64),
+      seq: asPosition(seq, 'continues.seq'),
+    },
+  }
+}
 
 const asRanges = (value: unknown): Range[] =>
   asList(value, 'ahead', rangesMax).map(item => {

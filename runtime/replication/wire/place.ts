@@ -66,6 +66,12 @@ export function step(place: Place, { after, last, base }: Piece): Step {
 /** Both of them: after a commit of which it is not known whether it happened, each may know what the other does not. */
 export const union = (a: Place, b: Place): Place => normal(asSeq(Math.max(a.seq, b.seq)), [...a.ahead, ...b.ahead])
 
+/** What of it is not beyond a position. */
+export function upTo({ seq, ahead }: Place, last: Seq): Place {
+  const within = ahead.filter(([from]) => from < last).map(([from, to]): Range => [from, earlier(to, last)])
+  return { seq: earlier(seq, last), ahead: within }
+}
+
 /** How far the live part that begins at `base` has come. */
 export function endOf({ seq, ahead }: Place, base: Seq): Seq {
   if (base <= seq) return seq
@@ -87,4 +93,5 @@ function normal(seq: Seq, ranges: readonly Range[]): Place {
   return { seq: reached, ahead }
 }
 
+const earlier = (a: Seq, b: Seq): Seq => (a < b ? a : b)
 const later = (a: Seq, b: Seq): Seq => (a > b ? a : b)

@@ -49,8 +49,22 @@ export const protocolVersion = 1
 
 export type Direction = 'up' | 'down'
 
-export type StreamOffer = { readonly table: string; readonly kind: TableKind; readonly epoch: string }
-export type StreamWish = { readonly table: string; readonly kind: TableKind }
+/** The stream of another gateway or hub, up to a position, that this one goes on with under its own name. */
+export type Continues = { readonly gateway: string; readonly epoch: string; readonly seq: Seq }
+
+export type StreamOffer = {
+  readonly table: string
+  readonly kind: TableKind
+  readonly epoch: string
+  /** Of a database that was restored under another id. */
+  readonly continues?: Continues | undefined
+}
+export type StreamWish = {
+  readonly table: string
+  readonly kind: TableKind
+  /** True if what came from here shall be sent back too: our database was set back. */
+  readonly back?: boolean | undefined
+}
 
 /** What an end can read, and how much it lets wait. */
 export type Takes = {
@@ -91,7 +105,15 @@ export type UpHello = {
 }
 
 /** `ahead` is there, though it may be empty, if the receiver takes frames before their turn. */
-export type StreamPosition = { readonly table: string; readonly seq: Seq; readonly ahead: readonly Range[] | undefined }
+export type StreamPosition = {
+  readonly table: string
+  readonly seq: Seq
+  readonly ahead: readonly Range[] | undefined
+  /** The receiver has understood what the stream continues, and `seq` says how far it has that. */
+  readonly continued?: boolean | undefined
+  /** True if what came from there shall be sent back too. */
+  readonly back?: boolean | undefined
+}
 
 export type DownHello = {
   readonly v: typeof protocolVersion
@@ -105,7 +127,11 @@ export type DownHello = {
   /** What the hub has committed of each table that the gateway publishes. A table not listed here is not taken. */
   readonly positions: readonly StreamPosition[]
   /** The tables that the hub will send, each with the epoch that the gateway's positions belong to. */
-  readonly streams: readonly { readonly table: string; readonly epoch: string }[]
+  readonly streams: readonly {
+    readonly table: string
+    readonly epoch: string
+    readonly continues?: Continues | undefined
+  }[]
   readonly refused: readonly { readonly table: string; readonly direction: Direction; readonly reason: string }[]
 }
 
