@@ -179,6 +179,26 @@ describe('a stream', () => {
     sender.end()
   })
 
+  it('leaves out what the far side has before its turn, after the database was set back', async () => {
+    await append(store, 1, 2, 3, 4, 5, 6)
+    const sender = send()
+    await sender.prepare()
+    let restarted = 0
+    sender.onRestart = () => restarted++
+    await append(store, 7, 8) // the far side has seen another seventh
+    sender.begin(session, asSeq(2), [[asSeq(4), asSeq(7)]])
+    await until('the stream starts anew', () => restarted === 1, 1_000)
+    sender.begin({ ...session, id: 's2' }, seqZero)
+    await until('it may send', () => sender.isReady, 1_000)
+    while ((await sender.send()) !== 'nothing');
+    const sent = frames.map(payload => decodeFrame(payload, 'series')).flatMap(one => (one.ok ? one.value.rows : []))
+    assert.deepEqual(
+      sent.map(({ seq }) => seq),
+      [3, 4, 7, 8],
+    )
+    sender.end()
+  })
+
   it('knows an older copy of the database, however often it starts before it meets the far side again', async () => {
     await append(store, 1, 2, 3)
     await send().prepare()
