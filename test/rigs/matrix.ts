@@ -40,7 +40,7 @@ const faultAtStep = 60
 /** The log is trimmed at every second packing. */
 const packEvery = 25
 const trimAtStep = 100
-const paddingToRotate = 8_000
+const paddingToRotate = 16_000
 const faultMs = 400
 /** Far more than a reopening takes: a store that needs longer is stuck. */
 const patienceMs = 45_000
