@@ -1,6 +1,5 @@
 /**
- * What the store does for itself beside the commits of others: packing what has gathered, joining the chunks of hours
- * that are over. It rides in commits that come anyway, one step in each.
+ * When which table is packed: what has gathered in memory goes into chunks, one step with each commit that comes anyway.
  */
 import type { Database } from './database.ts'
 import { PackRun } from './pack.ts'

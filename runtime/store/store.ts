@@ -19,6 +19,7 @@ import * as keys from './keys.ts'
 import { clearBlocks } from './log-blocks.ts'
 import { LogReader } from './log-reader.ts'
 import { LostEnds } from './lost-ends.ts'
+import { Merger } from './merge.ts'
 import { openDatabase } from './opening.ts'
 import { Packer } from './packer.ts'
 import { queryReadings } from './query.ts'
@@ -59,6 +60,8 @@ export class Store {
   #repeats: Repeats
   #logs: LogReader
   #packer: Packer
+  #merger: Merger
+  #merging: Promise<void> = Promise.resolve()
   #state: StoreState = 'open'
   #reason: string | undefined
   #reopening: Promise<void> | undefined
@@ -87,6 +90,7 @@ export class Store {
     this.#database = database
     this.#repeats = new Repeats(database)
     this.#logs = new LogReader(database)
+    this.#merger = new Merger(database)
     this.#packer = new Packer(database, this.#repeats, options.monotonicMs)
     this.#accounts = new Accounts(database, options)
     this.#accounts.repairs = repaired ? 1 : 0
@@ -273,6 +277,7 @@ export class Store {
     this.#stopWatch()
     await this.#reopening
     await this.#committer.drain()
+    await this.#merging
     try {
       await this.#accounts.save(this.#database)
       await this.#database.level.close()
@@ -296,6 +301,7 @@ export class Store {
         this.#home.settle()
       }
       const grown = group.publish()
+      if (packing?.packed !== undefined) this.#mergeSoon(packing.table)
       this.#accounts.wrote(puts, accepted, this.#options.monotonicMs() - beganMs)
       for (const { pending, receipt } of accepted) pending.resolve(receipt)
       for (const table of grown) this.#waiters.wake(table)
@@ -306,6 +312,15 @@ export class Store {
         ...taken.filter(pending => !accepted.some(done => done.pending === pending)),
       ])
     }
+  }
+
+  /** Joins small chunks, in commits that come anyway. What stops it is left for after the next packing. */
+  #mergeSoon(table: string): void {
+    const merger = this.#merger
+    const isWanted = (): boolean => this.#state === 'open' && this.#merger === merger
+    this.#merging = this.#merging
+      .then(() => merger.run(table, isWanted, change => this.commit([change], 'lazy')))
+      .catch((error: unknown) => this.#options.log.debug({ reason: messageOf(error) }, 'chunks were not joined'))
   }
 
   /** Resolves what waits, in order. A commit that cannot be (unknown table, too large) is rejected alone. */
@@ -352,6 +367,7 @@ export class Store {
         this.#database = database
         this.#repeats = new Repeats(database)
         this.#logs = new LogReader(database)
+        this.#merger = new Merger(database)
         this.#packer = new Packer(database, this.#repeats, this.#options.monotonicMs)
         this.#options.stamps.observe(this.#database.floor)
         // Closing meanwhile, it stays so: `close` waits for this, and closes what was opened.
