@@ -1,6 +1,8 @@
 /** A query made exact, once: which series, which times, which positions, and what was known of wrong clocks by then. */
+import type { Value } from '../reading.ts'
 import { type Shifts, shiftsOf } from './corrections.ts'
 import type { Database } from './database.ts'
+import type { Piece } from './piece.ts'
 import { type KnownSeries, type Table, wildcard } from './table.ts'
 import { type Order, type ReadingQuery, type ReadingTest, type Series, type TestedReading, seqZero } from './types.ts'
 
@@ -47,8 +49,20 @@ export function ask(database: Database, table: Table, query: ReadingQuery): Aske
   }
 }
 
-/** What a test sees of a series, to be filled in for each reading: a million readings make no million objects. */
-export function testedOf({ device, metric, unit, origin }: Series): {
+/** Whether the reading at a place of a piece is chosen. */
+export function testOf({ series, times, values }: Piece, { where }: Asked): (place: number) => boolean {
+  if (where === undefined) return () => true
+  const column = values()
+  // One object for all of them: a million readings make no million objects.
+  const tested = testedOf(series)
+  return place => {
+    tested.value = column[place] as Value
+    tested.timeMs = times[place] as number
+    return where.chooses(tested) === true
+  }
+}
+
+function testedOf({ device, metric, unit, origin }: Series): {
   -readonly [Name in keyof TestedReading]: TestedReading[Name]
 } {
   return { device, metric, unit, origin, value: 0, timeMs: 0 }

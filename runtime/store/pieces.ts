@@ -9,16 +9,15 @@ import type { Recent } from './recent.ts'
 import { hourMs, hourOf } from './repeats.ts'
 import type { ReadingEntry } from './types.ts'
 
-/**
- * All readings of one hour that are in the range of times and positions, none of the pieces empty. What is packed as it is
- * filed comes last, the pieces of each series after each other in the order of the log.
- */
-export async function* piecesIn(
-  asked: Asked,
-  recent: Recent,
-  lanes: readonly Lane[],
-  hour: number,
-): AsyncGenerator<Piece> {
+export type OpenHour = {
+  /** From memory, and from where corrected boots were filed: in any order. */
+  readonly apart: () => AsyncGenerator<Piece>
+  /** What is packed as it is told: the pieces of each series after each other, in the order of the log. */
+  readonly filed: () => AsyncGenerator<Piece>
+}
+
+/** The readings of one hour that are in the range of times and positions, as they are stored now. No piece is empty. */
+export function openHour(asked: Asked, recent: Recent, lanes: readonly Lane[], hour: number): OpenHour {
   const { table, shifts } = asked
   // Together, before anything else can happen: what is not here is packed, and chunks are not believed beyond that.
   const packed = recent.take()
@@ -28,15 +27,21 @@ export async function* piecesIn(
     afterSeq: Math.max(asked.afterSeq, table.first - 1),
     throughSeq: Math.min(asked.throughSeq, packed),
   }
-  for (const [series, entries] of unpacked) yield pieceOfEntries(series, entries)
-  if (within.throughSeq <= within.afterSeq) return
-  for (const lane of lanes.slice(1)) yield* shiftedInto(within, lane, hour)
-  const first = lanes[0] as Lane
-  if (hour < first.from || hour > first.to) return
-  for await (const chunk of filedIn(within, first, hour)) {
-    const isWholeLog = chunk.firstSeq > within.afterSeq && chunk.lastSeq <= within.throughSeq
-    const piece = inRange(inPlace(chunk, shifts.get(chunk.series.origin)), within, isWholeLog)
-    if (piece.times.length > 0) yield piece
+  const isPacked = within.throughSeq > within.afterSeq
+  return {
+    async *apart() {
+      for (const [series, entries] of unpacked) yield pieceOfEntries(series, entries)
+      if (isPacked) for (const lane of lanes.slice(1)) yield* shiftedInto(within, lane, hour)
+    },
+    async *filed() {
+      const [first] = lanes
+      if (!isPacked || first === undefined || hour < first.from || hour > first.to) return
+      for await (const chunk of filedIn(within, first, hour)) {
+        const isWholeLog = chunk.firstSeq > within.afterSeq && chunk.lastSeq <= within.throughSeq
+        const piece = inRange(inPlace(chunk, shifts.get(chunk.series.origin)), within, isWholeLog)
+        if (piece.times.length > 0) yield piece
+      }
+    },
   }
 }
 

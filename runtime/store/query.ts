@@ -6,12 +6,11 @@
  * `portionMax` readings twice, and `limit` readings where they are turned round. An hour that holds more is gone through
  * again for each portion. A reader who leaves ends the work with the next chunk.
  */
-import type { Value } from '../reading.ts'
-import { type Asked, ask, testedOf } from './asked.ts'
+import { type Asked, ask, testOf } from './asked.ts'
 import type { Database } from './database.ts'
 import { Hours, type Lane, lanesOf } from './hours.ts'
 import { type Piece, isAscending } from './piece.ts'
-import { piecesIn } from './pieces.ts'
+import { openHour } from './pieces.ts'
 import { Portion } from './portion.ts'
 import { Recent } from './recent.ts'
 import type { Table } from './table.ts'
@@ -31,15 +30,16 @@ export async function* queryReadings(
   const isTurned = order === undefined && limit !== Number.POSITIVE_INFINITY
   const asked = ask(database, table, isTurned ? { ...query, order: 'desc' } : query)
   if (!isTurned) {
-    yield* inOrder(asked, query.beyond, limit)
+    yield* readingsOf(asked, query.beyond, limit)
     return
   }
   const newest: ReadingEntry[] = []
-  for await (const entry of inOrder(asked, query.beyond, limit)) newest.push(entry)
+  for await (const entry of readingsOf(asked, query.beyond, limit)) newest.push(entry)
   yield* newest.toReversed()
 }
 
-async function* inOrder(asked: Asked, after: Place | undefined, limit: number): AsyncGenerator<ReadingEntry> {
+/** In the order asked for, behind a place. */
+export async function* readingsOf(asked: Asked, after: Place | undefined, limit: number): AsyncGenerator<ReadingEntry> {
   if (asked.series.length === 0) return
   const recent = new Recent(asked)
   const lanes = lanesOf(asked)
@@ -84,17 +84,6 @@ function choose(portion: Portion, piece: Piece, asked: Asked): void {
   for (const entry of piece.entriesAt(places)) portion.add(entry)
 }
 
-function testOf(piece: Piece, { where }: Asked): (place: number) => boolean {
-  if (where === undefined) return () => true
-  const values = piece.values()
-  const tested = testedOf(piece.series)
-  return place => {
-    tested.value = values[place] as Value
-    tested.timeMs = piece.times[place] as number
-    return where.chooses(tested) === true
-  }
-}
-
 /** The pieces of one hour, to be gone through more than once. */
 class HourPieces {
   readonly #asked: Asked
@@ -117,11 +106,14 @@ class HourPieces {
     }
     let kept: Piece[] | undefined = []
     let readings = 0
-    for await (const piece of piecesIn(this.#asked, this.#recent, this.#lanes, this.#hour)) {
-      readings += piece.times.length
-      if (readings > keptReadingsMax) kept = undefined
-      kept?.push(piece)
-      yield piece
+    const { apart, filed } = openHour(this.#asked, this.#recent, this.#lanes, this.#hour)
+    for (const source of [apart, filed]) {
+      for await (const piece of source()) {
+        readings += piece.times.length
+        if (readings > keptReadingsMax) kept = undefined
+        kept?.push(piece)
+        yield piece
+      }
     }
     this.#kept = kept
   }

@@ -23,6 +23,7 @@ import { Merger } from './merge.ts'
 import { openDatabase } from './opening.ts'
 import { Packer } from './packer.ts'
 import { queryReadings } from './query.ts'
+import { Questions } from './questions.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
 import { type StoreState, refusalOf, writeFailed } from './refusal.ts'
 import { type Timers, systemTimers } from './timers.ts'
@@ -54,6 +55,7 @@ export class Store {
   readonly origin: string
   readonly lostEnds = new LostEnds()
   readonly upkeep = new Upkeep(() => this.#database)
+  readonly readings = new Questions(() => this.ready().then(() => this.#database))
   readonly #options: StoreOptions
   readonly #home: Home
   #database: Database

@@ -1,0 +1,52 @@
+/**
+ * What can be asked of the readings of a table beside the readings themselves: their columns, aggregates, and the latest of
+ * each series. Each answer is of what was stored when it began; a reader who leaves, or whose signal aborts, ends the work.
+ */
+import { type Aggregate, type AggregateRow, type BucketKeeper, aggregateRows } from './aggregate.ts'
+import { type Asked, ask } from './asked.ts'
+import { type ColumnBlock, columnsOf } from './columns.ts'
+import type { Database } from './database.ts'
+import { latestOf } from './latest.ts'
+import type { ReadingEntry, ReadingQuery } from './types.ts'
+
+/** What of a query makes sense here: these are told whole, and in an order of their own. */
+export type SeriesQuery = Omit<ReadingQuery, 'order' | 'limit' | 'beyond'>
+
+export class Questions {
+  readonly #database: () => Promise<Database>
+  /** Whoever keeps buckets of tables says so here; until then all is made of readings. */
+  keeper: BucketKeeper | undefined
+
+  /** `database` is the one that is open now. */
+  constructor(database: () => Promise<Database>) {
+    this.#database = database
+  }
+
+  /** Hour by hour, each series of an hour at once, sorted by time. */
+  async *columns(table: string, query: SeriesQuery): AsyncGenerator<ColumnBlock> {
+    yield* columnsOf(await this.#ask(table, query))
+  }
+
+  /** Series after series, the rows of each by time. */
+  async *aggregate(
+    table: string,
+    query: SeriesQuery,
+    aggregate: Omit<Aggregate, 'fromMs' | 'toMs'>,
+  ): AsyncGenerator<AggregateRow> {
+    const asked = await this.#ask(table, query)
+    const { intervals, functions } = aggregate
+    const fits = (lengthMs: number): boolean => intervals.fits(lengthMs)
+    const kept = asked.where === undefined ? this.keeper?.(table, fits, functions) : undefined
+    yield* aggregateRows(asked, { ...aggregate, fromMs: query.fromMs, toMs: query.toMs }, kept)
+  }
+
+  /** The latest reading of each series, by device and metric; with `toMs` the latest before that. */
+  async *latest(table: string, query: SeriesQuery): AsyncGenerator<ReadingEntry> {
+    yield* latestOf(await this.#ask(table, query))
+  }
+
+  async #ask(table: string, query: SeriesQuery): Promise<Asked> {
+    const database = await this.#database()
+    return ask(database, database.table(table), query)
+  }
+}
