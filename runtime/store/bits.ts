@@ -45,25 +45,22 @@ function packPlane(
   if (bits > 0) target[at] = held
 }
 
-/** Reads `count` numbers into `target` from `start` on. `source` is exactly as long as they take. */
+/** Reads numbers that begin at `at` into `target` from `start` to before `end`, and adds `base` to each. */
 export function unpackBits(
   source: Uint8Array,
+  at: number,
   target: Float64Array,
   start: number,
-  count: number,
+  end: number,
   width: number,
+  base: number,
 ): void {
-  if (width === 0) {
-    target.fill(0, start, start + count)
-  } else if (width <= wholeWidthMax) {
-    unpackPlane(source, 0, target, start, count, width)
-  } else {
-    const rest = new Float64Array(count)
-    unpackPlane(source, 0, target, start, count, lowWidth)
-    unpackPlane(source, packedBytes(count, lowWidth), rest, 0, count, width - lowWidth)
-    for (let index = 0; index < count; index++) {
-      target[start + index] = (target[start + index] as number) + (rest[index] as number) * 2 ** lowWidth
-    }
+  if (width <= wholeWidthMax) return unpackPlane(source, at, target, start, end, width, base)
+  const rest = new Float64Array(end - start)
+  unpackPlane(source, at, target, start, end, lowWidth, base)
+  unpackPlane(source, at + packedBytes(end - start, lowWidth), rest, 0, end - start, width - lowWidth, 0)
+  for (let index = start; index < end; index++) {
+    target[index] = (target[index] as number) + (rest[index - start] as number) * 2 ** lowWidth
   }
 }
 
@@ -72,21 +69,39 @@ function unpackPlane(
   from: number,
   target: Float64Array,
   start: number,
-  count: number,
+  end: number,
   width: number,
+  base: number,
 ): void {
   const mask = (1 << width) - 1
-  const end = start + count
-  let at = from
-  let held = 0
-  let bits = 0
-  for (let index = start; index < end; index++) {
-    while (bits < width) {
-      held |= (source[at++] as number) << bits
-      bits += 8
+  const bytes = source.length
+  let index = start
+  let bit = 0
+  // Nothing in a turn waits for the turn before it: this is what reading a column costs.
+  if (width <= 9) {
+    for (; index < end; index++, bit += width) {
+      const at = from + (bit >>> 3)
+      if (at + 1 >= bytes) break
+      const word = (source[at] as number) | ((source[at + 1] as number) << 8)
+      target[index] = base + ((word >>> (bit & 7)) & mask)
     }
-    target[index] = held & mask
-    held >>>= width
-    bits -= width
+  } else {
+    for (; index < end; index++, bit += width) {
+      const at = from + (bit >>> 3)
+      if (at + 3 >= bytes) break
+      const word =
+        (source[at] as number) |
+        ((source[at + 1] as number) << 8) |
+        ((source[at + 2] as number) << 16) |
+        ((source[at + 3] as number) << 24)
+      target[index] = base + ((word >>> (bit & 7)) & mask)
+    }
+  }
+  // The last of a block may end with its last byte.
+  for (; index < end; index++, bit += width) {
+    const at = from + (bit >>> 3)
+    let word = 0
+    for (let byte = 0; byte < 4 && at + byte < bytes; byte++) word |= (source[at + byte] as number) << (byte * 8)
+    target[index] = base + ((word >>> (bit & 7)) & mask)
   }
 }

@@ -157,32 +157,32 @@ export class ByteReader {
   }
 
   double(): number {
-    return this.#buffer.readDoubleLE(this.#skip(8))
+    return this.#buffer.readDoubleLE(this.skip(8))
   }
 
   single(): number {
-    return this.#buffer.readFloatLE(this.#skip(4))
+    return this.#buffer.readFloatLE(this.skip(4))
   }
 
   text(): string {
     const length = this.varint()
-    const start = this.#skip(length)
+    const start = this.skip(length)
     return this.#buffer.toString('utf8', start, start + length)
   }
 
   bytes(): Buffer {
     const length = this.varint()
-    const start = this.#skip(length)
+    const start = this.skip(length)
     return this.#buffer.subarray(start, start + length)
   }
 
-  /** So many bytes as they are. */
-  raw(count: number): Buffer {
-    const start = this.#skip(count)
-    return this.#buffer.subarray(start, start + count)
+  /** What is read from, for who reads bytes as they are: where `skip` says. */
+  get buffer(): Buffer {
+    return this.#buffer
   }
 
-  #skip(count: number): number {
+  /** Passes over so many bytes; returns where they begin. */
+  skip(count: number): number {
     const start = this.#at
     if (count > this.#end - start) throw new RangeError('block ends too early')
     this.#at = start + count

@@ -19,20 +19,26 @@ const outliersMax = 12
 const searchedMin = 32
 const samples = 16
 
-/** The bits that blocks of the numbers from `from` on would take; infinite if one of them cannot be written. */
-export function blocksCost(numbers: Float64Array, from: number): number {
+type Fit = { readonly base: number; readonly width: number; readonly outliers: number; readonly bits: number }
+type Blocks = { readonly fits: readonly Fit[]; readonly bits: number }
+
+/** How the numbers from `from` on would be written, in so many bits; infinite if one of the blocks cannot be. */
+export function fitBlocks(numbers: Float64Array, from: number): Blocks {
+  const fits: Fit[] = []
   let bits = 0
   for (let start = from; start < numbers.length; start += blockLength) {
-    bits += fitOf(numbers, start, Math.min(start + blockLength, numbers.length)).bits
+    const fit = fitOf(numbers, start, Math.min(start + blockLength, numbers.length))
+    fits.push(fit)
+    bits += fit.bits
   }
-  return bits
+  return { fits, bits }
 }
 
-export function writeBlocks(out: ByteWriter, numbers: Float64Array, from: number): void {
+export function writeBlocks(out: ByteWriter, numbers: Float64Array, from: number, { fits }: Blocks): void {
   let base = 0
-  for (let start = from; start < numbers.length; start += blockLength) {
+  let start = from
+  for (const fit of fits) {
     const end = Math.min(start + blockLength, numbers.length)
-    const fit = fitOf(numbers, start, end)
     out.byte(fit.outliers > 0 ? fit.width | hasOutliers : fit.width)
     out.signed(fit.base - base)
     base = fit.base
@@ -41,6 +47,7 @@ export function writeBlocks(out: ByteWriter, numbers: Float64Array, from: number
       for (let index = start; index < end; index++) residuals[index - start] = (numbers[index] as number) - base
       writeResiduals(out, end - start, fit.width)
     }
+    start = end
   }
 }
 
@@ -55,10 +62,7 @@ export function readBlocks(read: ByteReader, target: Float64Array, from: number)
     base += read.signed()
     const outliers = form & hasOutliers ? read.byte() : 0
     if (width === 0) target.fill(base, start, end)
-    else {
-      unpackBits(read.raw(packedBytes(end - start, width)), target, start, end - start, width)
-      if (base !== 0) for (let index = start; index < end; index++) target[index] = (target[index] as number) + base
-    }
+    else unpackBits(read.buffer, read.skip(packedBytes(end - start, width)), target, start, end, width, base)
     for (let count = 0; count < outliers; count++) {
       const index = start + read.byte()
       if (index >= end) throw new RangeError('outlier out of its block')
@@ -66,8 +70,6 @@ export function readBlocks(read: ByteReader, target: Float64Array, from: number)
     }
   }
 }
-
-type Fit = { readonly base: number; readonly width: number; readonly outliers: number; readonly bits: number }
 
 /** Used again for each block: nothing in them outlives a call. */
 const residuals = new Uint32Array(blockLength)

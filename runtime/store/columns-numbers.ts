@@ -12,7 +12,7 @@
  * divisor, are kept themselves or as the steps between them, whichever is smaller.
  */
 import type { ByteReader, ByteWriter } from './bytes.ts'
-import { blocksCost, readBlocks, writeBlocks } from './columns-blocks.ts'
+import { fitBlocks, readBlocks, writeBlocks } from './columns-blocks.ts'
 import { Scratch } from './scratch.ts'
 
 const formPlaces = 15
@@ -111,10 +111,11 @@ function writeWholes(
   const numbers = distancesOf(wholes, divisor)
   if (numbers === undefined) return false
   const steps = stepsOf(numbers)
-  const stepsBits = blocksCost(steps, 1)
-  const bits = blocksCost(numbers, 1)
-  if (Math.min(bits, stepsBits) === Number.POSITIVE_INFINITY) return false
-  const isSteps = stepsBits < bits
+  const plain = fitBlocks(numbers, 1)
+  const stepped = fitBlocks(steps, 1)
+  const isSteps = stepped.bits < plain.bits
+  const blocks = isSteps ? stepped : plain
+  if (blocks.bits === Number.POSITIVE_INFINITY) return false
   out.byte(
     places |
       (isSteps ? formSteps : 0) |
@@ -131,7 +132,7 @@ function writeWholes(
   }
   out.signed(first)
   if (divisor > 1) out.varint(divisor)
-  if (divisor > 0) writeBlocks(out, isSteps ? steps : numbers, 1)
+  if (divisor > 0) writeBlocks(out, isSteps ? steps : numbers, 1, blocks)
   return true
 }
 
