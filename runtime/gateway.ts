@@ -171,6 +171,9 @@ async function openLan({ config, log, closers, time }: House, options: BrokerCon
     // What the gateway says of itself nobody else may say.
     mayPublish: (_client, topic) => !topic.startsWith('holdfast/'),
     now: time.clock.now,
+    monotonicMs,
+    trustedMs: () => (time.clock.isTrusted ? time.clock.now() : undefined),
+    shelf: store,
     log: log.child({ room: 'broker' }),
   })
   closers.push(() => broker.close())

@@ -20,8 +20,11 @@ import { Connection } from './connection.ts'
 import type { Engine, Hall } from './engine.ts'
 import { onceOnly } from './once-only.ts'
 import type { Message, Publish } from './publish.ts'
+import { Persistence } from './persistence.ts'
+import type { Entry } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Topic } from './topic-cache.ts'
+import type { Will } from './wills.ts'
 
 type Matcher = { match(topic: string): readonly unknown[] }
 type Inner = {
@@ -35,6 +38,9 @@ type Inner = {
 type InnerClient = Client & {
   readonly _keepaliveTimer: NodeJS.Timeout | null
   readonly will: unknown
+  readonly broker: Aedes
+  _nextId: number
+  readonly deliverQoS: (packet: unknown, done: () => void) => void
   readonly subscriptions: Readonly<Record<string, unknown>>
 }
 
@@ -45,9 +51,10 @@ export type OpenedEngine = Engine & { readonly handle: (connection: Connection) 
 export async function openAedes(hall: Hall, access: Access, sessions: Sessions): Promise<OpenedEngine> {
   const { limits } = hall
   const options: AedesOptions = {
-    // Queues are ordered by (broker id, counter): an id that sorts by start time keeps them in order over restarts.
-    id: `gw-${String(Math.max(0, hall.now())).padStart(14, '0')}`,
-    persistence: sessions,
+    id: sessions.brokerId,
+    persistence: new Persistence(sessions),
+    // aedes publishes the wills of dead brokers after four of these: of our clients before the last restart.
+    heartbeatInterval: limits.willGraceMs / 4,
     concurrency: limits.deliveriesMax,
     connectTimeout: limits.connectTimeoutMs,
     // The connection's own timer comes first; this one only frees aedes' callbacks if that should fail.
@@ -62,6 +69,7 @@ export async function openAedes(hall: Hall, access: Access, sessions: Sessions):
   const aedes = await Aedes.createBroker(options)
   const inner = aedes as unknown as Inner
   const subscriptions = watchSubscriptions(inner)
+  const judged = (topic: Topic): Topic => judge(topic, inner.mq._matcher, subscriptions, sessions)
   report(aedes, hall)
   aedes.on('connackSent', (packet, client) => {
     const connection = connectionOf(client)
@@ -72,6 +80,9 @@ export async function openAedes(hall: Hall, access: Access, sessions: Sessions):
       forward: (publish, done) => forward(aedes, hall, client, publish, done),
     })
   })
+  aedes.on('clientReady', client => {
+    if (!client.clean) sessions.ready(client.id, (entry, done) => deliver(client as InnerClient, entry, done))
+  })
   return {
     handle: connection => {
       aedes.handle(connection)
@@ -80,11 +91,17 @@ export async function openAedes(hall: Hall, access: Access, sessions: Sessions):
     disconnect: client => inner.clients[client]?.close(),
     publish: message =>
       new Promise((resolve, reject) => {
-        const packet: PublishPacket = { cmd: 'publish', dup: false, ...message }
-        aedes.publish(packet, error => (error ? reject(error) : resolve()))
+        // An object of its own, by which what is kept of it is known again.
+        const packet: PublishPacket = { cmd: 'publish', dup: false, ...message, payload: message.payload.subarray() }
+        const publish = toPublish('', packet, 0)
+        hall.acceptKept(publish, false, failure => {
+          if (failure) return reject(failure)
+          aedes.publish(packet, error => (error ? reject(error) : resolve()))
+        })
       }),
     subscribe: (filter, handler) => subscribe(aedes, hall, filter, handler),
-    heard: topic => isHeard(topic, inner.mq._matcher, subscriptions, sessions),
+    heard: topic => judged(topic).heard,
+    queues: topic => judged(topic).queued,
     close: () => new Promise(resolve => aedes.close(() => resolve())),
   }
 }
@@ -112,6 +129,8 @@ function admissionHooks(
       if (!sessions.arrive(client.id)) {
         return done(new RefusedError('sessions', serverUnavailable) as unknown as AuthenticateError, false)
       }
+      const inner = client as InnerClient
+      inner._nextId = sessions.nextMessageId(client.id)
       client.conn.once('close', () => sessions.depart(client.id))
     }
     done(null, true)
@@ -121,38 +140,52 @@ function admissionHooks(
 
 type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
 type AuthorizeSubscribe = NonNullable<AedesOptions['authorizeSubscribe']>
+type AuthorizeForward = NonNullable<AedesOptions['authorizeForward']>
 
 function accessHooks(
   hall: Hall,
   access: Access,
   sessions: Sessions,
-): Pick<AedesOptions, 'authorizePublish' | 'authorizeSubscribe'> {
+): Pick<AedesOptions, 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'> {
   const acceptOnce = onceOnly(hall, sessions)
   const authorizePublish: AuthorizePublish = (client, packet, callback) => {
     const connection = client && connectionOf(client)
-    if (!client || !connection) return callback(new RefusedError('publish_denied'))
+    const isWill = client ? packet === (client as InnerClient).will : true
+    const id = client?.id ?? (packet as Partial<Will>).clientId
+    if (id === undefined || (client && !connection)) return callback(new RefusedError('publish_denied'))
     const bytes = Buffer.from(packet.topic)
     const topic = hall.topics.find(bytes, 0, bytes.length)
     if (topic.fault !== undefined) return callback(new RefusedError(topic.fault))
-    if (access.mayPublish && !access.mayPublish(client.id, topic.name)) {
-      return callback(new RefusedError('publish_denied'))
-    }
-    const publish = toPublish(client.id, packet, hall.now())
+    if (access.mayPublish && !access.mayPublish(id, topic.name)) return callback(new RefusedError('publish_denied'))
+    const publish = toPublish(id, packet, hall.now())
     const { wanted } = topic
     if (!wanted) hall.tally.add('unrouted', 1)
-    if (packet === (client as InnerClient).will) {
+    if (isWill || !client || !connection) {
       // A will is a publish like any other, but its connection is gone: there is no line to wait in [A12].
-      if (!wanted) return callback(null)
-      hall.accept(publish, error => callback(error ?? null))
-      return hall.flushSoon()
+      hall.acceptKept(publish, wanted, error => callback(error ?? null))
+      return wanted ? hall.flushSoon() : undefined
     }
-    const settling = !wanted
-      ? undefined
-      : publish.qos === 2
-        ? acceptOnce(client, packet.messageId ?? 0, publish)
-        : (settle: (error?: Error) => void) => hall.accept(publish, settle)
-    connection.enter(publish, settling, error => callback(error ?? null))
+    const { qos, retain } = publish
+    const isKept = retain || (qos > 0 && hall.queues(topic)) || (qos === 2 && !client.clean)
+    const settling =
+      !wanted && !isKept
+        ? undefined
+        : qos === 2
+          ? acceptOnce(client, packet.messageId ?? 0, publish, wanted)
+          : (settle: (error?: Error) => void) => hall.acceptKept(publish, wanted, settle)
+    connection.enter(publish, settling, error => {
+      callback(error ?? null)
+      // aedes gives up a publish whose connection has closed, though it is durable: who listens is told all the same.
+      if (error === undefined && qos === 1 && connection.destroyed)
+        forward((client as InnerClient).broker, hall, client, publish, () => undefined)
+    })
     if (wanted) hall.flushSoon()
+  }
+  const authorizeForward: AuthorizeForward = (client, packet) => {
+    if (client.clean || packet.qos === 0) return packet
+    if (packet.messageId === undefined) return sessions.keeping.isQueued(client.id, packet.payload) ? null : packet
+    if (sessions.wasSent(client.id, packet)) packet.dup = true
+    return packet
   }
   const authorizeSubscribe: AuthorizeSubscribe = (client, subscription, callback) => {
     const filter = subscription.topic
@@ -162,7 +195,7 @@ function accessHooks(
     hall.tally.warn(`refused_${cause}`, 'A subscription was refused', { client: client.id, filter })
     callback(null, null) // SUBACK 0x80 [MQTT-3.9.3-2]
   }
-  return { authorizePublish, authorizeSubscribe }
+  return { authorizePublish, authorizeSubscribe, authorizeForward }
 }
 
 /** Counts the changes of what is subscribed to, so that the answer to `heard` can be remembered until the next. */
@@ -183,13 +216,19 @@ function watchSubscriptions(inner: Inner): { revision: number } {
   return watched
 }
 
-function isHeard(topic: Topic, matcher: Matcher, subscriptions: { revision: number }, sessions: Sessions): boolean {
+function judge(topic: Topic, matcher: Matcher, subscriptions: { revision: number }, sessions: Sessions): Topic {
   const revision = subscriptions.revision + sessions.revision
   if (topic.heardRevision !== revision) {
-    topic.heard = matcher.match(topic.name).length > 0 || sessions.matching(topic.name).length > 0
+    topic.queued = sessions.keeping.queues(topic.name)
+    topic.heard = topic.queued || matcher.match(topic.name).length > 0
     topic.heardRevision = revision
   }
-  return topic.heard
+  return topic
+}
+
+/** Hands a message of its queue to a client, past what aedes does with messages that are told live. */
+function deliver(client: InnerClient, { packet, counter }: Entry, done: () => void): void {
+  client.deliverQoS({ ...packet, brokerId: undefined, brokerCounter: counter }, done)
 }
 
 function forward(aedes: Aedes, hall: Hall, client: Client, publish: Publish, done: () => void): void {

@@ -7,11 +7,13 @@
 import type { Server, Socket } from 'node:net'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Access } from './admission.ts'
+import { type Access, subscriptionFault } from './admission.ts'
 import { openAedes } from './aedes.ts'
 import { Connection } from './connection.ts'
 import type { Hall } from './engine.ts'
 import { Gate } from './gate.ts'
+import type { Releasing } from './keeping.ts'
+import type { Shelf } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
 import { type Address, type BrokerTls, addressOf, listen, stopListening } from './listen.ts'
 import type { Intake, Message, Publish, Qos } from './publish.ts'
@@ -28,6 +30,11 @@ export type BrokerOptions = Access & {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly log: Log
+  /** Who keeps sessions, queues, retained messages and wills over restarts. Left out, they end with the process. */
+  readonly shelf?: Shelf | undefined
+  readonly monotonicMs?: (() => number) | undefined
+  /** The wall clock, while it can be trusted: nothing expires by one that cannot. */
+  readonly trustedMs?: (() => number | undefined) | undefined
 }
 
 export type Broker = {
@@ -49,12 +56,19 @@ export type Broker = {
   readonly close: () => Promise<void>
 }
 
+/** How often is looked for what is too old. */
+const sweepMs = 60_000
+
 export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const { limits, intake, now, log } = options
   const tally = new Tally(log, now)
   const gate = new Gate(limits)
   const topics = new TopicCache(limits, intake.wants)
-  const sessions = new Sessions(limits, tally)
+  const sessions = await Sessions.open(limits, tally, {
+    shelf: options.shelf,
+    clock: { monotonicMs: options.monotonicMs ?? now, trustedMs: options.trustedMs ?? now },
+    admits: (client, filter) => subscriptionFault(client, filter, [], options, limits) === undefined,
+  })
   const pending = new Pending(intake, tally)
   const turn = new Turn()
   const hall: Hall = {
@@ -69,6 +83,9 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     flushSoon: () => turn.flushSoon(() => pending.flush()),
     afterTurn: task => turn.after(task),
     accept: (publish, settle) => pending.accept(publish, settle),
+    queues: (topic: Topic) => engine.queues(topic),
+    acceptKept: (publish, wanted, settle, releasing) =>
+      acceptKept({ sessions, pending }, publish, wanted, settle, releasing),
   }
   const engine = await openAedes(hall, options, sessions)
   const lobby = new Lobby(hall, engine.handle)
@@ -87,6 +104,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     throw error
   }
   const addresses = servers.map(addressOf)
+  const sweeping = setInterval(() => sessions.sweep(), sweepMs).unref()
   return {
     addresses: () => addresses,
     publish: (topic, payload, { qos = 0, retain = false } = {}) =>
@@ -111,9 +129,34 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       await pending.settled()
       await engine.close() // its clients' wills may be readings
       await pending.settled()
+      clearInterval(sweeping)
+      await sessions.close()
       lobby.clear()
     },
   }
+}
+
+/** What sessions keep of a publish is in the same commit as its reading, or in one of its own if it is none [I1]. */
+function acceptKept(
+  { sessions: { keeping }, pending }: { readonly sessions: Sessions; readonly pending: Pending },
+  publish: Publish,
+  wanted: boolean,
+  settle: (error?: Error) => void,
+  releasing: Releasing | undefined,
+): void {
+  // The gateway's own, which names no client, tells of alerts: it may take the last of the space.
+  const prepared = keeping.prepare(publish, publish.client === '' ? 'take' : 'refuse', releasing)
+  if (!prepared) return wanted ? pending.accept(publish, settle) : settle()
+  const done = (error?: Error): void => {
+    if (error) keeping.abandon(prepared)
+    else keeping.settle(prepared)
+    settle(error)
+  }
+  if (wanted) return pending.accept({ ...publish, keep: prepared.changes }, done)
+  if (publish.qos > 0) return pending.during(done, settled => keeping.write(prepared, settled))
+  // A retained publish of QoS 0 is promised nothing.
+  keeping.writeLater(prepared)
+  done()
 }
 
 /** Counts what the intake has accepted and not settled. Nothing that the intake throws gets past it. */
@@ -131,6 +174,11 @@ class Pending {
 
   accept(publish: Publish, settle: (error?: Error) => void): void {
     this.accepted += 1
+    this.during(settle, done => this.#intake.accept(publish, done))
+  }
+
+  /** Counts as pending until what `start` began is done; `settle` is called once. */
+  during(settle: (error?: Error) => void, start: (done: (error?: Error) => void) => void): void {
     this.count += 1
     let open = true
     const done = (error?: Error) => {
@@ -144,7 +192,7 @@ class Pending {
       }
     }
     try {
-      this.#intake.accept(publish, done)
+      start(done)
     } catch (error) {
       done(error instanceof Error ? error : new Error(messageOf(error)))
     }

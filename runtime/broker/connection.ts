@@ -285,7 +285,9 @@ export class Connection extends Duplex {
       }
       this.#leaveIfDone()
     })
-    this.#hall.accept(publish, error => this.#line.settle(place, error))
+    const settle = (error?: Error): void => this.#line.settle(place, error)
+    if (qos === 1 && this.#hall.queues(topic)) this.#hall.acceptKept(publish, true, settle)
+    else this.#hall.accept(publish, settle)
   }
 
   /** [I1]: not even what came before it and is durable is acknowledged any more; the client sends again. */

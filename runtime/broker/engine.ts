@@ -3,6 +3,7 @@
  * behind one file and neither side imports the other.
  */
 import type { Gate } from './gate.ts'
+import type { Releasing } from './keeping.ts'
 import type { BrokerLimits } from './limits.ts'
 import type { Message, Publish } from './publish.ts'
 import type { Tally } from './tally.ts'
@@ -27,6 +28,8 @@ export type Hall = {
   readonly mayPublish: ((client: string, topic: string) => boolean) | undefined
   /** Does anybody subscribe to this topic? Remembered on the topic itself. */
   readonly heard: (topic: Topic) => boolean
+  /** Does a session want it, that gets it also if its client is away? Remembered with `heard`. */
+  readonly queues: (topic: Topic) => boolean
   /** Tells the intake that a chunk is over; `flushSoon`, once for all that ask in this turn. */
   readonly flush: () => void
   readonly flushSoon: () => void
@@ -34,6 +37,16 @@ export type Hall = {
   readonly afterTurn: (task: () => void) => void
   /** Hands a publish to the intake and counts it as pending until it is settled; `settle` is called once. */
   readonly accept: (publish: Publish, settle: (error?: Error) => void) => void
+  /**
+   * The same for a publish that sessions or retained messages may keep. One that is not `wanted` is no reading, and goes
+   * past the intake; it is settled once what is kept of it is durable.
+   */
+  readonly acceptKept: (
+    publish: Publish,
+    wanted: boolean,
+    settle: (error?: Error) => void,
+    releasing?: Releasing,
+  ) => void
 }
 
 export type Engine = {
@@ -42,5 +55,6 @@ export type Engine = {
   readonly publish: (message: Message) => Promise<void>
   readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>
   readonly heard: (topic: Topic) => boolean
+  readonly queues: (topic: Topic) => boolean
   readonly close: () => Promise<void>
 }

@@ -24,6 +24,11 @@ export type BrokerLimits = {
   readonly sessionsMax: number
   readonly queuedMessagesPerSessionMax: number
   readonly queuedBytesMax: number
+  readonly sessionExpiryMs: number
+  readonly queuedExpiryMs: number
+  readonly retainedExpiryMs: number | undefined
+  readonly sessionGraceMs: number
+  readonly willGraceMs: number
   readonly topicSlots: number
 }
 
@@ -63,6 +68,15 @@ export const defaultBrokerLimits: BrokerLimits = {
   queuedMessagesPerSessionMax: 1_000,
   /** Of all sessions together. */
   queuedBytesMax: 16 * 1024 * 1024,
+  /** Longer than a long weekend and a courier; a client that is gone for good gives its place back after it. */
+  sessionExpiryMs: 7 * 86_400_000,
+  queuedExpiryMs: 7 * 86_400_000,
+  /** A retained message is the state of something: it is true until the next. */
+  retainedExpiryMs: undefined,
+  /** After a start no session ends for so long: nobody could come while the gateway was off. */
+  sessionGraceMs: 10 * 60_000,
+  /** Wills of clients that were connected at the end wait for them so long: most clients are back within a keepalive. */
+  willGraceMs: 60_000,
   /** Topics remembered with their verdicts; a power of two. 16,384 of the greatest length are some 8 MB. */
   topicSlots: 16_384,
 }

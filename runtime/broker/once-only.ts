@@ -10,7 +10,7 @@ type Settle = (error?: Error) => void
 type ClientOf = { readonly id: string; readonly clean: boolean }
 
 /** Returns what a publish has to wait for; undefined if it was accepted before. */
-export function onceOnly(hall: Pick<Hall, 'accept'>, sessions: Pick<Sessions, 'hasIncoming'>) {
+export function onceOnly(hall: Pick<Hall, 'acceptKept'>, sessions: Pick<Sessions, 'hasIncoming'>) {
   const onTheirWay = new Map<string, Settle[]>()
   // The packet ids of a clean session end with its connection, so they are told apart by it.
   const serials = new WeakMap<ClientOf, number>()
@@ -23,7 +23,12 @@ export function onceOnly(hall: Pick<Hall, 'accept'>, sessions: Pick<Sessions, 'h
     return `${messageId} ${serial}`
   }
 
-  return (client: ClientOf, messageId: number, publish: Publish): ((settle: Settle) => void) | undefined => {
+  return (
+    client: ClientOf,
+    messageId: number,
+    publish: Publish,
+    wanted: boolean,
+  ): ((settle: Settle) => void) | undefined => {
     if (sessions.hasIncoming(client.id, messageId)) return undefined
     const key = keyOf(client, messageId)
     return settle => {
@@ -34,14 +39,17 @@ export function onceOnly(hall: Pick<Hall, 'accept'>, sessions: Pick<Sessions, 'h
       }
       const waiting: Settle[] = []
       onTheirWay.set(key, waiting)
-      hall.accept(publish, error => {
+      // Of a clean session nothing outlives the connection, and so nothing the process.
+      const releasing = client.clean ? undefined : { client: client.id, messageId }
+      const settled: Settle = error => {
         settle(error)
         // By the next turn aedes has noted the packet id, and answers the others with PUBREC alone.
         setImmediate(() => {
           onTheirWay.delete(key)
           for (const other of waiting) other(error)
         })
-      })
+      }
+      hall.acceptKept(publish, wanted, settled, releasing)
     }
   }
 }

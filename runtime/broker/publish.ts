@@ -2,6 +2,8 @@
  * The door between the broker and whoever stores readings: the broker hands publishes over and waits.
  * Types only. The broker knows nothing of tables, and the intake nothing of MQTT connections.
  */
+import type { ShelfChange } from './ledger.ts'
+
 export type Qos = 0 | 1 | 2
 
 /** What arrived: never changed afterwards, and the payload's bytes are never written again. */
@@ -12,6 +14,8 @@ export type Publish = {
   readonly qos: Qos
   readonly retain: boolean
   readonly arrivalMs: number
+  /** What must be written in the same commit, or not at all: queues of sessions that are away. */
+  readonly keep?: readonly ShelfChange[] | undefined
 }
 
 export type Intake = {

@@ -2,6 +2,7 @@
  * Retained messages, bounded by count and bytes [A4]. A message beyond the bounds is still delivered to those who
  * listen now; only its keeping is refused, and counted.
  */
+import type { Age } from './age.ts'
 import type { BrokerLimits } from './limits.ts'
 import type { Qos } from './publish.ts'
 import type { Tally } from './tally.ts'
@@ -14,17 +15,19 @@ export type StoredPacket = {
   readonly payload: Buffer
   readonly qos: Qos
   readonly retain: boolean
+  readonly dup?: boolean
   readonly brokerId?: string | undefined
   readonly brokerCounter?: number | undefined
   messageId?: number | undefined
 }
 
-type RetainedLimits = Pick<BrokerLimits, 'retainedMessagesMax' | 'retainedBytesMax'>
+type RetainedLimits = Pick<BrokerLimits, 'retainedMessagesMax' | 'retainedBytesMax' | 'retainedExpiryMs'>
+type Kept = { readonly packet: StoredPacket; readonly age: Age }
 
 export class Retained {
   readonly #limits: RetainedLimits
   readonly #tally: Tally
-  readonly #packets = new Map<string, StoredPacket>()
+  readonly #kept = new Map<string, Kept>()
   #bytes = 0
 
   constructor(limits: RetainedLimits, tally: Tally) {
@@ -33,39 +36,71 @@ export class Retained {
   }
 
   get count(): number {
-    return this.#packets.size
+    return this.#kept.size
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Keeps the packet as the last of its topic; an empty payload removes what was kept [MQTT-3.3.1-10]. */
-  store(packet: StoredPacket): void {
+  /**
+   * Keeps the packet as the last of its topic; an empty payload removes what was kept [MQTT-3.3.1-10]. False if nothing
+   * is kept of the topic now. The payload must not be a slice of something larger.
+   */
+  store(packet: StoredPacket, age: Age): boolean {
     const { topic, payload } = packet
-    const old = this.#packets.get(topic)
-    if (old) {
-      // Also if the new one will not fit: a value that is out of date is worse than none.
-      this.#bytes -= sizeOf(old)
-      this.#packets.delete(topic)
+    // Also if the new one will not fit: a value that is out of date is worse than none.
+    this.drop(topic)
+    if (payload.length === 0) return false
+    if (!this.fits(packet)) {
+      this.refuse(topic)
+      return false
     }
-    if (payload.length === 0) return
-    const bytes = this.#bytes + sizeOf(packet)
-    if (bytes > this.#limits.retainedBytesMax || this.#packets.size >= this.#limits.retainedMessagesMax) {
-      this.#tally.warn('retained_refused', 'A retained message was delivered but not kept: there are too many', {
-        topic,
-      })
-      return
-    }
-    this.#bytes = bytes
-    // A copy, because a slice would keep the whole chunk that it came in.
-    this.#packets.set(topic, { ...packet, payload: Buffer.from(payload) })
+    this.#bytes += sizeOf(packet)
+    this.#kept.set(topic, { packet, age })
+    return true
+  }
+
+  /** Nothing is kept of the topic, because what came did not fit. */
+  refuse(topic: string): void {
+    this.drop(topic)
+    this.#tally.warn('retained_refused', 'A retained message was delivered but not kept: there are too many', { topic })
+  }
+
+  has(topic: string): boolean {
+    return this.#kept.has(topic)
+  }
+
+  /** Would it be kept now? */
+  fits(packet: StoredPacket): boolean {
+    const old = this.#kept.get(packet.topic)
+    const bytes = this.#bytes - (old ? sizeOf(old.packet) : 0) + sizeOf(packet)
+    const count = this.#kept.size + (old ? 0 : 1)
+    return (
+      packet.payload.length > 0 && bytes <= this.#limits.retainedBytesMax && count <= this.#limits.retainedMessagesMax
+    )
+  }
+
+  drop(topic: string): void {
+    const kept = this.#kept.get(topic)
+    if (kept === undefined) return
+    this.#bytes -= sizeOf(kept.packet)
+    this.#kept.delete(topic)
+  }
+
+  /** Forgets what is older than the limit, and returns its topics. */
+  expire(): readonly string[] {
+    const { retainedExpiryMs } = this.#limits
+    if (retainedExpiryMs === undefined) return []
+    const old = [...this.#kept.values()].filter(({ age }) => age.ms > retainedExpiryMs)
+    for (const { packet } of old) this.drop(packet.topic)
+    return old.map(({ packet }) => packet.topic)
   }
 
   /** Each packet once per filter that matches it, as MQTT has it for overlapping filters. */
   *matching(filters: readonly string[]): Generator<StoredPacket> {
     for (const filter of filters) {
-      for (const packet of this.#packets.values()) if (filterMatches(filter, packet.topic)) yield packet
+      for (const { packet } of this.#kept.values()) if (filterMatches(filter, packet.topic)) yield packet
     }
   }
 }

@@ -1,59 +1,135 @@
 /**
- * What aedes keeps for clients between packets and between connections: subscriptions and queues of persistent
- * sessions, retained messages, QoS 2 publishes that wait for PUBREL, and wills. In memory, and every part of it is
- * bounded [A4, I6]; what does not fit is refused or dropped and counted, never kept silently.
+ * What the broker keeps for clients between packets and between connections: subscriptions and queues of persistent
+ * sessions, retained messages, QoS 2 publishes that wait for PUBREL, and wills. The working set is in memory, every part
+ * of it bounded [A4, I6]; what does not fit is refused or dropped and counted. What must outlive the process goes by the
+ * ledger to the shelf, and before anybody is told of it if the telling is a promise [I1, A13].
  *
- * The methods are those that aedes calls on a persistence; another one may take this one's place, but it must also
- * answer `matching` and `hasIncoming`, and keep the order in which publishes came (see `now`).
+ * `keeping.ts` says what a publish changes here, `queues.ts` has the messages, and `persistence.ts` the methods by which
+ * aedes asks.
  */
-import { Readable } from 'node:stream'
+import { messageOf } from '../errors.ts'
+import { Age, type AgeClock } from './age.ts'
+import { type PresenceForm, encodeJson, keyOf } from './forms.ts'
+import { Keeping } from './keeping.ts'
+import { Ledger, type Shelf, type ShelfChange, forget, put } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
+import { Queues } from './queues.ts'
 import { Retained, type StoredPacket } from './retained.ts'
+import { type Reader, Session, type Subscription } from './session.ts'
+import { type Shelved, readShelf } from './shelved.ts'
+import { Subscribers } from './subscribers.ts'
+import { restore, startOrders, startsOf } from './restore.ts'
 import type { Tally } from './tally.ts'
-import { filterMatches } from './topics.ts'
+import { Wills } from './wills.ts'
 
-type ClientName = { readonly id: string }
 /** As much of aedes' client as tells whether its session is over. */
-type Publisher = ClientName & { readonly clean?: boolean; readonly closed?: boolean }
-type Subscription = { readonly topic: string; readonly qos: 0 | 1 | 2 }
-type SessionSubscription = Subscription & { readonly clientId: string }
-type Ack = { readonly messageId?: number; readonly brokerId?: string; readonly brokerCounter?: number }
-type Session = {
-  readonly filters: Map<string, Subscription>
-  queue: StoredPacket[]
-  readonly incoming: Map<number, StoredPacket>
-  connections: number
-  full: boolean
+export type Publisher = { readonly id: string; readonly clean?: boolean; readonly closed?: boolean }
+
+export type SessionsDoors = {
+  /** Left out, nothing outlives the process. */
+  readonly shelf?: Shelf | undefined
+  readonly clock: AgeClock
+  /** May this client have this filter in its session? */
+  readonly admits?: ((client: string, filter: string) => boolean) | undefined
 }
 
-const remembered = 4_096
+const nothing = Buffer.alloc(0)
+/** How long a session has been away is written down this often: as much of it is forgotten at most. */
+const noteEveryMs = 3_600_000
 
 export class Sessions {
   readonly #limits: BrokerLimits
   readonly #tally: Tally
-  readonly #retained: Retained
+  readonly #ledger: Ledger
+  readonly #clock: AgeClock
+  readonly #admits: (client: string, filter: string) => boolean
+  readonly #openedMs: number
+  readonly #starts: number
   readonly #sessions = new Map<string, Session>()
-  readonly #wills = new Map<string, StoredPacket>()
+  readonly subscribers = new Subscribers(this.#sessions)
+  readonly retained: Retained
+  readonly messages: Queues
+  readonly wills: Wills
+  readonly keeping: Keeping
   /** Connected with a clean session. */
   readonly #cleanClients = new Map<string, Publisher>()
-  readonly #matches = new Map<string, readonly SessionSubscription[]>()
-  #brokerId = ''
-  #queuedBytes = 0
-  /** Changes whenever the answer of `matching` may. */
-  revision = 0
+  #notedMs: number
 
-  constructor(limits: BrokerLimits, tally: Tally) {
+  static async open(limits: BrokerLimits, tally: Tally, doors: SessionsDoors): Promise<Sessions> {
+    const ledger = new Ledger(doors.shelf, error =>
+      tally.warn('not_written', 'What sessions keep could not be written yet: it is tried again', {
+        error: messageOf(error),
+      }),
+    )
+    return new Sessions(limits, tally, doors, ledger, await readShelf(ledger))
+  }
+
+  private constructor(limits: BrokerLimits, tally: Tally, doors: SessionsDoors, ledger: Ledger, shelved: Shelved) {
+    const { clock } = doors
     this.#limits = limits
     this.#tally = tally
-    this.#retained = new Retained(limits, tally)
+    this.#ledger = ledger
+    this.#clock = clock
+    this.#admits = doors.admits ?? (() => true)
+    this.#openedMs = this.#notedMs = clock.monotonicMs()
+    this.#starts = startsOf(shelved) + 1
+    this.retained = new Retained(limits, tally)
+    this.messages = new Queues(limits, tally, ledger, clock, this.#starts * startOrders)
+    this.wills = new Wills(ledger)
+    const { subscribers, retained, messages } = this
+    this.keeping = new Keeping({ subscribers, retained, messages, ledger, clock, sessionOf: id => this.#sessionOf(id) })
+    ledger.later([put(keyOf.starts, encodeJson(this.#starts))])
+    restore(shelved, {
+      limits,
+      tally,
+      clock,
+      ledger,
+      sessions: this.#sessions,
+      queues: this.messages,
+      retained: this.retained,
+      wills: this.wills,
+    })
+    ledger.flush()
+  }
+
+  /** Sorts by start, whatever the clock says: a name that came again would make old messages look like new ones. */
+  get brokerId(): string {
+    return `gw-${String(this.#starts).padStart(10, '0')}`
+  }
+
+  /** Changes whenever the answer of `queues` may. */
+  get revision(): number {
+    return this.subscribers.revision
+  }
+
+  /** Was this message of the queue sent before, as far as is known? [MQTT-3.3.1-1] */
+  wasSent(id: string, { messageId }: { readonly messageId?: number | undefined }): boolean {
+    return (this.#sessions.get(id)?.withMessageId(messageId)?.sends ?? 0) > 1
   }
 
   /** A client with a persistent session came; false if there is no room for its session. */
   arrive(id: string): boolean {
     const known = this.#sessions.get(id)
     if (!known && this.#sessions.size >= this.#limits.sessionsMax) return false
-    ;(known ?? this.#open(id)).connections += 1
+    const session = this.#sessionOf(id)
+    session.connections += 1
+    session.reader = undefined // whoever it was has just been taken over
+    session.away = undefined
+    this.#notePresence(session)
     return true
+  }
+
+  /** All that waited was sent to it once; what waits from now on is handed to `deliver`. */
+  ready(id: string, deliver: Reader['deliver']): void {
+    const session = this.#sessions.get(id)
+    if (!session || session.connections === 0) return
+    session.reader = { deliver, writing: 0 }
+    session.pump()
+  }
+
+  /** From where its packet ids are counted. */
+  nextMessageId(id: string): number {
+    return this.#sessions.get(id)?.nextMessageId ?? 1
   }
 
   /** Its connection closed; a session in which nothing is kept is forgotten. */
@@ -61,127 +137,97 @@ export class Sessions {
     const session = this.#sessions.get(id)
     if (!session) return
     session.connections = Math.max(0, session.connections - 1)
-    this.#forgetIfEmpty(id, session)
-  }
-
-  /** Sessions, one entry per client, that must be given a message on this topic. */
-  matching(topic: string): readonly SessionSubscription[] {
-    let found = this.#matches.get(topic)
-    if (found) return found
-    const byClient = new Map<string, SessionSubscription>()
-    for (const [clientId, session] of this.#sessions) {
-      for (const subscription of session.filters.values()) {
-        if (subscription.qos === 0 || !filterMatches(subscription.topic, topic)) continue
-        const other = byClient.get(clientId)
-        if (!other || other.qos < subscription.qos) byClient.set(clientId, { ...subscription, clientId })
-      }
-    }
-    found = [...byClient.values()]
-    if (this.#matches.size >= remembered) this.#matches.clear()
-    this.#matches.set(topic, found)
-    return found
+    if (session.connections > 0) return
+    session.reader = undefined
+    session.away = new Age(this.#clock)
+    session.upTo = this.messages.order
+    if (!this.#forgetIfEmpty(session)) this.#notePresence(session)
   }
 
   hasIncoming(id: string, messageId: number): boolean {
     return this.#sessions.get(id)?.incoming.has(messageId) ?? false
   }
 
+  /** Lets go of what is too old. Called every minute or so. */
+  sweep(): void {
+    const nowMs = this.#clock.monotonicMs()
+    // Nobody could come while the gateway was off.
+    const mayExpire = nowMs - this.#openedMs >= this.#limits.sessionGraceMs
+    const isNoted = nowMs - this.#notedMs >= noteEveryMs
+    if (isNoted) this.#notedMs = nowMs
+    for (const session of this.#sessions.values()) {
+      if (mayExpire && session.away !== undefined && session.away.ms > this.#limits.sessionExpiryMs) {
+        this.#tally.warn('sessions_expired', 'A session ended: its client was away too long', { client: session.id })
+        this.#end(session)
+        continue
+      }
+      this.messages.expire(session)
+      if (!this.#forgetIfEmpty(session) && isNoted && session.away !== undefined) this.#notePresence(session)
+    }
+    const topics = this.retained.expire()
+    if (topics.length > 0) this.#tally.add('retained_expired', topics.length)
+    this.#ledger.later(topics.map(topic => forget(keyOf.retained(topic))))
+  }
+
   counts(): Record<string, number> {
     return {
       sessions: this.#sessions.size,
-      queued_bytes: this.#queuedBytes,
-      retained_messages: this.#retained.count,
-      retained_bytes: this.#retained.bytes,
+      queued_messages: this.messages.count,
+      queued_bytes: this.messages.bytes,
+      retained_messages: this.retained.count,
+      retained_bytes: this.retained.bytes,
     }
   }
 
-  async setup(broker: { readonly id: string }): Promise<void> {
-    this.#brokerId = broker.id
+  /** Writes what is left to write. */
+  close(): Promise<void> {
+    return this.#ledger.close()
   }
 
-  storeRetained(packet: StoredPacket): PromiseLike<void> {
-    this.#retained.store(packet)
-    return now(undefined)
+  find(id: string): Session | undefined {
+    return this.#sessions.get(id)
   }
 
-  createRetainedStreamCombi(filters: readonly string[]): Readable {
-    return Readable.from(this.#retained.matching(filters))
+  /** Resolves when the session is on disk so. A filter that its client may not have is passed over. */
+  subscribe(id: string, subscriptions: readonly Subscription[]): Promise<void> {
+    const session = this.#sessionOf(id)
+    const { filters } = session
+    let isChanged = false
+    for (const subscription of subscriptions) {
+      const { topic } = subscription
+      const isFull = !filters.has(topic) && filters.size >= this.#limits.subscriptionsPerClientMax
+      if (isFull || !this.#admits(id, topic) || isSame(filters.get(topic), subscription)) continue
+      filters.set(topic, { ...subscription })
+      isChanged = true
+    }
+    return this.#saved(session, isChanged)
   }
 
-  async addSubscriptions({ id }: ClientName, subscriptions: readonly Subscription[]): Promise<void> {
-    const session = this.#sessions.get(id) ?? this.#open(id)
-    for (const { topic, qos } of subscriptions) session.filters.set(topic, { topic, qos })
-    this.#changed()
-  }
-
-  async removeSubscriptions({ id }: ClientName, filters: readonly string[]): Promise<void> {
+  unsubscribe(id: string, topics: readonly string[]): Promise<void> {
     const session = this.#sessions.get(id)
-    if (!session) return
-    for (const filter of filters) session.filters.delete(filter)
-    this.#changed()
-  }
-
-  async subscriptionsByClient({ id }: ClientName): Promise<Subscription[]> {
-    return [...(this.#sessions.get(id)?.filters.values() ?? [])].map(subscription => ({ ...subscription }))
-  }
-
-  subscriptionsByTopic(topic: string): PromiseLike<readonly SessionSubscription[]> {
-    return now(this.matching(topic))
+    if (!session) return Promise.resolve()
+    const removed = topics.filter(topic => session.filters.delete(topic))
+    return this.#saved(session, removed.length > 0)
   }
 
   /** A clean session begins: nothing of an earlier one survives, its queue included [MQTT-3.1.2-6]. */
-  async cleanSubscriptions(client: Publisher): Promise<void> {
-    const { id } = client
-    this.#cleanClients.set(id, client)
+  beginClean(client: Publisher): Promise<void> {
+    this.#cleanClients.set(client.id, client)
+    const session = this.#sessions.get(client.id)
+    if (!session) return Promise.resolve()
+    this.#end(session)
+    return this.#written([forget(keyOf.subscriptions(client.id))])
+  }
+
+  /** Asked for when a clean session begins, and when its connection has closed. */
+  cleanIncoming(client: Publisher): void {
+    const { id, closed } = client
+    if (closed === true && this.#cleanClients.get(id) === client) this.#cleanClients.delete(id)
     const session = this.#sessions.get(id)
     if (!session) return
-    for (const packet of session.queue) this.#queuedBytes -= sizeOf(packet)
-    this.#sessions.delete(id)
-    this.#changed()
-  }
-
-  outgoingEnqueue({ clientId }: { clientId: string }, packet: StoredPacket): PromiseLike<void> {
-    return this.outgoingEnqueueCombi([{ clientId, topic: packet.topic, qos: packet.qos }], packet)
-  }
-
-  outgoingEnqueueCombi(subscriptions: readonly SessionSubscription[], packet: StoredPacket): PromiseLike<void> {
-    if (subscriptions.length === 0) return now(undefined)
-    // One copy for all, because a slice would keep the whole chunk that it came in.
-    const kept = { ...packet, payload: Buffer.from(packet.payload) }
-    for (const { clientId, qos } of subscriptions) this.#enqueue(clientId, kept, qos)
-    return now(undefined)
-  }
-
-  /** A message got its packet id, or PUBREC turned it into a PUBREL. What was dropped is delivered all the same. */
-  async outgoingUpdate({ id }: ClientName, packet: StoredPacket): Promise<void> {
-    const queue = this.#sessions.get(id)?.queue ?? []
-    const index = queue.findIndex(queued =>
-      packet.brokerId === undefined
-        ? queued.messageId === packet.messageId
-        : queued.brokerId === packet.brokerId && queued.brokerCounter === packet.brokerCounter,
-    )
-    const queued = queue[index]
-    if (!queued) return
-    if (packet.brokerId !== undefined) {
-      queued.messageId = packet.messageId
-    } else {
-      this.#queuedBytes += sizeOf(packet) - sizeOf(queued)
-      queue[index] = packet
-    }
-  }
-
-  async outgoingClearMessageId({ id }: ClientName, { messageId }: Ack): Promise<StoredPacket | undefined> {
-    const session = this.#sessions.get(id)
-    const index = session?.queue.findIndex(queued => queued.messageId === messageId) ?? -1
-    if (!session || index < 0) return undefined
-    const [packet] = session.queue.splice(index, 1)
-    if (packet) this.#queuedBytes -= sizeOf(packet)
-    session.full = false
-    return packet
-  }
-
-  outgoingStream({ id }: ClientName): Readable {
-    return Readable.from([...(this.#sessions.get(id)?.queue ?? [])])
+    this.#ledger.later([...session.incoming.keys()].map(messageId => forget(keyOf.incoming(id, messageId))))
+    session.incoming.clear()
+    this.#forgetIfEmpty(session)
   }
 
   /**
@@ -189,122 +235,90 @@ export class Sessions {
    * one has taken its place), its packet id, noted now, would make the next session's reading with this id look like a
    * repetition, and lose it.
    */
-  async incomingStorePacket({ id, clean, closed }: Publisher, packet: StoredPacket): Promise<void> {
+  addIncoming({ id, clean, closed }: Publisher, packet: StoredPacket): void {
     if (closed === true && (clean === true || this.#cleanClients.has(id))) return
     const known = this.#sessions.get(id)
     if (!known && closed === true && this.#sessions.size >= this.#limits.sessionsMax) {
       return this.#tally.add('qos2_forgotten')
     }
-    const session = known ?? this.#open(id)
-    // Only the packet id matters any more: the message itself is stored and forwarded.
-    if (packet.messageId !== undefined) session.incoming.set(packet.messageId, { ...packet, payload: nothing })
+    // Only the packet id matters any more: the message itself is stored and forwarded. On disk it is already.
+    if (packet.messageId === undefined) return
+    const { cmd, topic, qos, retain, dup = false, messageId } = packet
+    // Whoever is no client of aedes wants the message back as it was.
+    const payload = clean === undefined ? packet.payload : nothing
+    this.#sessionOf(id).incoming.set(messageId, { cmd, topic, payload, qos, retain, dup, messageId })
   }
 
-  async incomingGetPacket({ id }: ClientName, { messageId }: Ack): Promise<StoredPacket> {
-    const packet = this.#sessions.get(id)?.incoming.get(messageId ?? 0)
-    if (!packet) throw new Error('No such packet')
-    return packet
-  }
-
-  async incomingDelPacket({ id }: ClientName, { messageId }: Ack): Promise<void> {
+  /** The PUBREL came: its id is free once this resolves [MQTT-4.3.3-2]. False if there is none. */
+  async releaseIncoming({ id, clean }: Publisher, messageId: number): Promise<boolean> {
     const session = this.#sessions.get(id)
-    if (!session?.incoming.delete(messageId ?? 0)) throw new Error('No such packet')
-    this.#forgetIfEmpty(id, session)
+    if (!session?.incoming.delete(messageId)) return false
+    if (clean === false) await this.#written([forget(keyOf.incoming(id, messageId))])
+    this.#forgetIfEmpty(session)
+    return true
   }
 
-  /** Asked for when a clean session begins, and when its connection has closed. */
-  async cleanIncoming(client: Publisher): Promise<void> {
-    const { id, closed } = client
-    if (closed === true && this.#cleanClients.get(id) === client) this.#cleanClients.delete(id)
-    const session = this.#sessions.get(id)
-    if (!session) return
-    session.incoming.clear()
-    this.#forgetIfEmpty(id, session)
-  }
-
-  async putWill({ id }: ClientName, packet: StoredPacket): Promise<void> {
-    this.#wills.set(id, Object.assign(packet, { brokerId: this.#brokerId, clientId: id }))
-  }
-
-  async getWill({ id }: ClientName): Promise<StoredPacket | undefined> {
-    return this.#wills.get(id)
-  }
-
-  async delWill({ id }: ClientName): Promise<StoredPacket | undefined> {
-    const will = this.#wills.get(id)
-    this.#wills.delete(id)
-    return will
-  }
-
-  /** Wills of other brokers: there are none, because nothing here outlives the process. */
-  streamWill(): Readable {
-    return Readable.from([])
-  }
-
-  async destroy(): Promise<void> {
+  forgetAll(): void {
     this.#sessions.clear()
-    this.#wills.clear()
+    this.subscribers.changed()
   }
 
-  #open(id: string): Session {
-    const session: Session = { filters: new Map(), queue: [], incoming: new Map(), connections: 0, full: false }
-    this.#sessions.set(id, session)
+  #sessionOf(id: string): Session {
+    let session = this.#sessions.get(id)
+    if (!session) this.#sessions.set(id, (session = new Session(id)))
     return session
   }
 
-  #forgetIfEmpty(id: string, session: Session): void {
-    if (session.connections > 0 || session.filters.size > 0 || session.incoming.size > 0) return
-    for (const packet of session.queue) this.#queuedBytes -= sizeOf(packet)
-    if (this.#sessions.get(id) === session) this.#sessions.delete(id)
+  #forgetIfEmpty(session: Session): boolean {
+    if (!session.isEmpty || this.#sessions.get(session.id) !== session) return false
+    this.#end(session)
+    return true
   }
 
-  #enqueue(clientId: string, packet: StoredPacket, qos: number): void {
-    const session = this.#sessions.get(clientId)
-    if (!session) return
-    const bytes = sizeOf(packet)
-    const { queuedMessagesPerSessionMax, queuedBytesMax } = this.#limits
-    if (session.queue.length >= queuedMessagesPerSessionMax || this.#queuedBytes + bytes > queuedBytesMax) {
-      // The newest goes, so that what was sent and waits for its acknowledgement stays. Said once per full queue.
-      if (session.full) this.#tally.add('queue_dropped')
-      else
-        this.#tally.warn('queue_dropped', 'The queue of a session is full: new messages are dropped', {
-          client: clientId,
-        })
-      session.full = true
-      return
-    }
-    this.#queuedBytes += bytes
-    session.queue.push({ ...packet, qos: Math.min(packet.qos, qos) as 0 | 1 | 2, messageId: undefined })
+  #end(session: Session): void {
+    const { id, incoming } = session
+    session.isOver = true
+    session.reader = undefined
+    this.messages.clear(session)
+    const keys = [
+      keyOf.subscriptions(id),
+      keyOf.presence(id),
+      ...[...incoming.keys()].map(of => keyOf.incoming(id, of)),
+    ]
+    if (session.isWritten) this.#ledger.later(keys.map(forget))
+    this.#sessions.delete(id)
+    this.subscribers.changed()
   }
 
-  #changed(): void {
-    this.#matches.clear()
-    this.revision += 1
+  #notePresence(session: Session): void {
+    if (!this.#ledger.isKept || session.isEmptyAway) return
+    session.isWritten = true
+    const form: PresenceForm = { away: session.away?.note(), upTo: session.away && session.upTo }
+    this.#ledger.later([put(keyOf.presence(session.id), encodeJson(form))])
   }
-}
 
-const nothing = Buffer.alloc(0)
+  #saved(session: Session, isChanged: boolean): Promise<void> {
+    if (isChanged) this.subscribers.changed()
+    if (!isChanged && session.saved) return session.saved
+    session.isWritten = true
+    const key = keyOf.subscriptions(session.id)
+    const filters = [...session.filters.values()]
+    const saved = this.#written([filters.length > 0 ? put(key, encodeJson(filters)) : forget(key)])
+    session.saved = saved
+    // The next to ask tries again.
+    saved.catch(() => {
+      if (session.saved === saved) session.saved = undefined
+    })
+    return saved
+  }
 
-function sizeOf(packet: StoredPacket): number {
-  return (packet.payload?.length ?? 0) + (packet.topic?.length ?? 0) + 200
-}
-
-/**
- * A promise that is kept at once. aedes numbers a publish before it asks the persistence, and a subscriber drops a
- * lower number that comes after a higher one: with true promises a QoS 1 or retained publish that is followed by a
- * QoS 0 one in the same turn would be overtaken by it, and lost to the subscriber.
- */
-function now<T>(value: T): PromiseLike<T> {
-  return {
-    // oxlint-disable-next-line unicorn/no-thenable -- being a thenable is its purpose
-    then<A, B>(kept?: ((value: T) => A | PromiseLike<A>) | null): PromiseLike<A | B> {
-      if (!kept) return now(value) as unknown as PromiseLike<A | B>
-      const next = kept(value)
-      return isThenable(next) ? next : now(next)
-    },
+  #written(changes: readonly ShelfChange[]): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#ledger.now(changes, error => (error === undefined ? resolve() : reject(error))),
+    )
   }
 }
 
-function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+function isSame(known: Subscription | undefined, subscription: Subscription): boolean {
+  return known !== undefined && JSON.stringify(known) === JSON.stringify({ ...subscription })
 }

@@ -16,6 +16,8 @@ export type Topic = {
   readonly wanted: boolean
   /** Does anybody subscribe to it? True only for the revision of subscriptions that it was asked at. */
   heard: boolean
+  /** Does a session that is kept? At the same revision. */
+  queued: boolean
   heardRevision: number
 }
 
@@ -60,6 +62,7 @@ export class TopicCache {
       fault,
       wanted: fault === undefined && this.#wants(name),
       heard: false,
+      queued: false,
       heardRevision: -1,
     }
   }

@@ -12,7 +12,7 @@
  */
 import type { Levels } from '../../adapters/adapter.ts'
 import type { Reading } from '../reading.ts'
-import type { Arrival, Change, Receipt } from '../store/types.ts'
+import type { Arrival, Change, KeepChange, Receipt } from '../store/types.ts'
 import type { Destination, Routes } from './routes.ts'
 
 /** What the broker hands over; see the broker's own door for the promises on either side. */
@@ -21,6 +21,8 @@ export type Publish = {
   readonly topic: string
   readonly payload: Buffer
   readonly arrivalMs: number
+  /** What must be in the same commit: queues of subscribers that are away. */
+  readonly keep?: readonly KeepChange[] | undefined
 }
 
 /** What ingest asks of the store. */
@@ -51,6 +53,7 @@ export class Ingest {
   readonly #tables: Tables
   readonly #boot: () => string | undefined
   #gathered = new Map<string, Arrival[]>()
+  #kept: KeepChange[] = []
   #waiting: Done[] = []
   #rejected = 0
   #isFlushDue = false
@@ -78,6 +81,7 @@ export class Ingest {
     if (!destination) return done(new Error(`no route takes the topic ${publish.topic}`))
     this.#counts.publishes++
     this.#gather(destination, publish)
+    if (publish.keep !== undefined) this.#kept.push(...publish.keep)
     this.#waiting.push(done)
     if (this.#isFlushDue) return
     this.#isFlushDue = true
@@ -91,6 +95,8 @@ export class Ingest {
     if (this.#waiting.length === 0) return
     const waiting = this.#waiting
     const changes = [...this.#gathered].map(([table, readings]): Change => ({ kind: 'append', table, readings }))
+    for (const change of this.#kept) changes.push(change)
+    if (this.#kept.length > 0) this.#kept = []
     const rejected = this.#rejected
     this.#waiting = []
     this.#gathered = new Map()
