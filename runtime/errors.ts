@@ -10,6 +10,7 @@ export const errorCodes = [
   'BACKUP_UNREADABLE',
   'BAD_ARGUMENT',
   'BAD_CONFIG',
+  'BAD_LINES',
   'BAD_RULES',
   'BODY_TOO_LARGE',
   'FILE_UNREADABLE',

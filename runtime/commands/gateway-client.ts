@@ -21,6 +21,8 @@ export type GatewayClient = {
   bytes(path: string, query?: Query): AsyncGenerator<Uint8Array>
   put<Form>(path: string, value: Json): Promise<Form>
   post<Form>(path: string, value: Json): Promise<Form>
+  /** Sends JSON lines. */
+  postLines<Form>(path: string, lines: string): Promise<Form>
   remove<Form>(path: string): Promise<Form>
 }
 
@@ -28,8 +30,8 @@ export type GatewayClient = {
 const answerBytesMax = 16 * 1024 * 1024
 
 export function gatewayClient(socket: string): GatewayClient {
-  const whole = async <Form>(method: string, path: string, body?: string): Promise<Form> => {
-    const response = await send(socket, method, path, body)
+  const whole = async <Form>(method: string, path: string, body?: string, type?: string): Promise<Form> => {
+    const response = await send(socket, method, path, body, type)
     const text = await readWhole(socket, response)
     return parse(socket, text) as Form
   }
@@ -38,6 +40,7 @@ export function gatewayClient(socket: string): GatewayClient {
     get: (path, query) => whole('GET', withQuery(path, query)),
     put: (path, value) => whole('PUT', path, JSON.stringify(value)),
     post: (path, value) => whole('POST', path, JSON.stringify(value)),
+    postLines: (path, lines) => whole('POST', path, lines, 'application/x-ndjson'),
     remove: path => whole('DELETE', path),
     async *bytes(path, query) {
       const response = await send(socket, 'GET', withQuery(path, query))
@@ -81,9 +84,14 @@ function withQuery(path: string, query: Query = {}): string {
 }
 
 /** The answer, once its status says that it is one. */
-async function send(socketPath: string, method: string, path: string, body?: string): Promise<IncomingMessage> {
-  const headers =
-    body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+async function send(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: string,
+  type = 'application/json',
+): Promise<IncomingMessage> {
+  const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) }
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const sent = request({ socketPath, method, path: `/api/v1${path}`, headers, agent: false }, resolve)
     sent.on('error', error => reject(unreachable(socketPath, error)))

@@ -12,6 +12,7 @@ import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
 import { exportCommand } from './export.ts'
 import { exitCodeOf, exitCodes, failureText } from './failure.ts'
+import { importCommand } from './import.ts'
 import { metricsCommand } from './metrics.ts'
 import { parkedCommand } from './parked.ts'
 import { putCommand } from './put.ts'
@@ -69,6 +70,7 @@ function createProgram(): Command {
     tailCommand(),
     queryCommand(),
     exportCommand(),
+    importCommand(),
     putCommand(),
     deleteCommand(),
     alertsCommand(),

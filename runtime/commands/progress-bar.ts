@@ -27,7 +27,8 @@ type Screen = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>
 const everyMs = 100
 const width = 30
 
-export function openProgressBar(screen: Screen, monotonicMs: () => number): ProgressBar {
+/** `doing` stands before the bar, where a command does several things. */
+export function openProgressBar(screen: Screen, monotonicMs: () => number, doing = ''): ProgressBar {
   if (!screen.isTTY) return { show: () => undefined, end: () => undefined }
   const beganMs = monotonicMs()
   let drawnMs = Number.NEGATIVE_INFINITY
@@ -36,7 +37,7 @@ export function openProgressBar(screen: Screen, monotonicMs: () => number): Prog
       const nowMs = monotonicMs()
       if (nowMs - drawnMs < everyMs) return
       drawnMs = nowMs
-      screen.write(`\r${lineOf(step, nowMs - beganMs)}\u001b[K`)
+      screen.write(`\r${doing === '' ? '' : `${doing} `}${lineOf(step, nowMs - beganMs)}\u001b[K`)
     },
     end: () => void screen.write('\r\u001b[K'),
   }
