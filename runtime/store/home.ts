@@ -4,6 +4,7 @@
  *   <path>/db           the database
  *   <path>/db.new       one being created; renamed to `db` only when it is durable as a whole [L2]; stray ones are dropped
  *   <path>/quarantine   what was damaged, with a report each (mending/quarantine.ts) [L4]
+ *   <path>/before-format-2   a copy from before a change of format, for some weeks (old-copy.ts)
  *   <path>/ballast      space held for bad days [L7]
  *
  * The files are looked at before LevelDB is (mending/): it does not check its own sums, and a garbled block makes it end
@@ -19,6 +20,7 @@ import type { Log } from '../log.ts'
 import { Ballast } from './ballast.ts'
 import { FolderWatch, makeFolder, syncFolder, syncPath } from './folder.ts'
 import { type Lock, takeLock } from './lock.ts'
+import { dropOldCopy, dropOldCopyInTime, keepOldCopy } from './old-copy.ts'
 import type { Damage } from './mending/folder-mend.ts'
 import { Infirmary } from './mending/infirmary.ts'
 
@@ -43,6 +45,10 @@ export type Home = {
   open(): Promise<Opened>
   /** Makes the names of new files durable: called after each write, before anyone is told of it. */
   settle(): void
+  /** Keeps the closed database as it is now, beside itself; false if there is no room for it (old-copy.ts). */
+  keepOldCopy?(): boolean
+  /** Removes that copy. */
+  dropOldCopy?(reason: string): boolean
   /** True while new readings must be refused because the disk is nearly full. */
   isFull(): boolean
   /** Lets go of the folder. The database must be closed. */
@@ -128,7 +134,8 @@ class DiskHome implements Home {
     try {
       if (this.#full) {
         if (this.#ballast.isRoomy() && this.#ballast.take()) this.#full = false
-      } else if (this.#ballast.isScarce()) this.#full = true
+      } else if (this.#ballast.isScarce())
+        this.#full = !(this.dropOldCopy('the disk is nearly full') && !this.#ballast.isScarce())
       this.#isBlind = false
     } catch (error) {
       if (!this.#isBlind) this.#log.warn({ reason: messageOf(error) }, 'the disk does not say how much space it has')
@@ -143,11 +150,20 @@ class DiskHome implements Home {
     await this.#lock.release()
   }
 
+  keepOldCopy(): boolean {
+    return keepOldCopy(this.#folder, this.#now(), this.#ballast.freeBytes())
+  }
+
+  dropOldCopy(reason: string): boolean {
+    return dropOldCopy(this.#folder, this.#log, reason)
+  }
+
   /** What a database that was just opened needs before anyone may rely on it. */
   #settleIn(repaired: boolean): void {
     if (repaired) syncFolder(this.#database)
     this.#watch = new FolderWatch(this.#database)
     syncPath(this.#database) // Opening wrote a new MANIFEST and CURRENT.
+    dropOldCopyInTime(this.#folder, this.#now(), this.#log)
     if (!this.#full && !this.#ballast.take()) this.#giveWay()
   }
 
