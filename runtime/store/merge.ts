@@ -19,6 +19,8 @@ import { type ChunksChange, type Seq, seqZero } from './types.ts'
 
 /** Read and written in one step: some milliseconds of a small board, unless one series alone has more in an hour. */
 const stepReadings = 8_192
+/** A joined chunk is not larger: it is read as a whole. */
+const chunkBytesMax = 1 << 20
 /** Hours of series that one run remembers [I6]. */
 const placesMax = 20_000
 
@@ -106,17 +108,20 @@ export class Merger {
   /** Runs of chunks of one place that are better one. */
   async #alike(table: Table, hour: number, series: number): Promise<readonly StoredChunk[][]> {
     const runs: StoredChunk[][] = []
-    let count = 0
+    let [count, bytes] = [0, 0]
     for await (const stored of chunksOf(this.#database, table, hour, [series])) {
       // What is being packed now is not packed yet.
       if (stored.chunk.firstSeq > table.packed) break
       const last = runs.at(-1)
-      if (last !== undefined && count + stored.chunk.count <= chunkReadingsMax) last.push(stored)
+      const isRoom = count + stored.chunk.count <= chunkReadingsMax && bytes + stored.bytes <= chunkBytesMax
+      if (last !== undefined && isRoom) last.push(stored)
       else {
         runs.push([stored])
         count = 0
+        bytes = 0
       }
       count += stored.chunk.count
+      bytes += stored.bytes
     }
     return runs.filter(({ length }) => length > 1)
   }

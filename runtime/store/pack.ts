@@ -16,7 +16,7 @@ import { encodeRange } from './ranges.ts'
 import { type Repeats, hourOf } from './repeats.ts'
 import { sealBytes } from './seal.ts'
 import { encodeSeries } from './series-value.ts'
-import type { KnownSeries, Table } from './table.ts'
+import { type KnownSeries, type Table, valueBytes } from './table.ts'
 import { type ChunksChange, type ReadingEntry, type Seq, asSeq, timeOf } from './types.ts'
 
 /** While this stands, chunks may hold readings that are not packed yet. */
@@ -75,8 +75,7 @@ export class PackRun {
 
   *#pack(series: KnownSeries): Generator<Put> {
     for (const [hour, ofHour] of byHour(series.unpacked, this.#upTo)) {
-      for (let from = 0; from < ofHour.length; from += chunkReadingsMax)
-        yield this.#chunk(series, hour, ofHour.slice(from, from + chunkReadingsMax))
+      for (const entries of portionsOf(ofHour)) yield this.#chunk(series, hour, entries)
       const ids = this.#hours.get(hour)
       if (ids) ids.push(series.id)
       else this.#hours.set(hour, [series.id])
@@ -124,6 +123,25 @@ export class PackRun {
     for (const series of this.#series) series.dropPacked(this.#upTo)
     for (const [hour, ids] of this.#hours) for (const id of ids) this.#repeats.forget(table, id, hour)
   }
+}
+
+/** Texts and objects of one chunk: it is read as a whole. */
+const chunkBytesMax = 1 << 20
+
+/** What goes into one chunk. */
+function* portionsOf(entries: readonly ReadingEntry[]): Generator<readonly ReadingEntry[]> {
+  let from = 0
+  let bytes = 0
+  for (let at = 0; at < entries.length; at++) {
+    const size = valueBytes((entries[at] as ReadingEntry).value)
+    if (at > from && (at - from === chunkReadingsMax || bytes + size > chunkBytesMax)) {
+      yield entries.slice(from, at)
+      from = at
+      bytes = 0
+    }
+    bytes += size
+  }
+  yield from === 0 ? entries : entries.slice(from)
 }
 
 /** Readings up to a position, in the order in which they came, by the hour of their own time. */

@@ -115,7 +115,8 @@ export const tableStatus = ({ name, kind, first, head, series, rows, bytes, logB
 /** What a reading takes in memory besides a text or an object, measured. */
 const entryBytes = 200
 
-function valueBytes(value: Value): number {
+/** About what a text or an object takes in memory. */
+export function valueBytes(value: Value): number {
   if (typeof value === 'string') return value.length
   // An object in memory takes several times its text.
   return typeof value === 'object' ? 4 * JSON.stringify(value).length : 0

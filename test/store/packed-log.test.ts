@@ -116,6 +116,22 @@ describe('the packed part of a log', () => {
     await last.close()
   })
 
+  it('is in chunks that are bounded by their bytes, too', async () => {
+    const place = memoryPlace()
+    let nowMs = 0
+    const store = await place.open({ monotonicMs: () => nowMs })
+    const text = 'x'.repeat(60_000)
+    for (let index = 0; index < 40; index++) await append(store, [arrival({ value: `${index} ${text}` })])
+    nowMs += packEveryMs
+    for (let step = 0; step < 3; step++) await append(store, [arrival({ device: 'late' })])
+    assert.ok((store.cursor('pack/readings') ?? 0) >= 40)
+    let chunks = 0
+    for await (const pairs of store.snapshot()) chunks += pairs.filter(([key]) => key[0] === 'H'.charCodeAt(0)).length
+    assert.ok(chunks >= 3, `${chunks} chunks`)
+    assert.equal((await queryAll(store)).length, 43)
+    await store.close()
+  })
+
   it('is taken back where the log is trimmed into what is being packed', async () => {
     const place = memoryPlace()
     const { store } = await packedHalfWay(place)
