@@ -37,7 +37,7 @@ import type { StreamStatus } from './replication/stream.ts'
 import { systemTime } from './replication/time.ts'
 import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
-import { acceptedTables, offeredTables, tableRead, tablesToShare } from './streams.ts'
+import { acceptedTables, offeredTables, readingTest, tableRead, tablesToShare } from './streams.ts'
 import { machineDisk } from './store/machine-disk.ts'
 import { Store } from './store/store.ts'
 import { type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
@@ -298,6 +298,7 @@ async function openControl({ config, log, closers, time }: House, parts: Parts, 
     status: () => statusOf(parts),
     metrics: () => statusOf(parts),
     parked,
+    where: readingTest,
     alerts: new AlertDesk(parts.store, time.clock.now),
     rules: new RulesTold(
       parts.store,

@@ -4,11 +4,12 @@
  */
 import { compileReadingWhere, compileRowWhere } from '../rules/expression/where.ts'
 import type { BridgeConfig, Config, PublishConfig } from './config/config.ts'
+import { HoldfastError } from './errors.ts'
 import type { SelectionOptions } from './replication/send/selection.ts'
 import type { RollupOptions } from './rollup/rollup.ts'
 import { cursorOf } from './replication/send/source.ts'
 import { stampMs } from './stamp.ts'
-import { type ReadingEntry, type RecordEntry, type TableKind, timeOf } from './store/types.ts'
+import { type ReadingEntry, type ReadingTest, type RecordEntry, type TableKind, timeOf } from './store/types.ts'
 
 /** What of its table goes into a stream; undefined if all of it does. Throws if `where` does not compile: config has checked it. */
 export function selectionOf({ where, columns }: PublishConfig, kind: TableKind): SelectionOptions | undefined {
@@ -36,6 +37,21 @@ export function rollupOf(
     sentCursor,
     commitMs,
   }
+}
+
+/** The `where` of a question about readings. Throws BAD_ARGUMENT with the place of what is wrong in it. */
+export function readingTest(text: string): ReadingTest {
+  const compiled = compileReadingWhere(text)
+  if (compiled.ok) {
+    const ofSeries = ['device', 'metric', 'unit', 'origin']
+    return { chooses: compiled.choose, isOfSeries: [...compiled.mentions].every(name => ofSeries.includes(name)) }
+  }
+  const { message, offset } = compiled.fault
+  throw new HoldfastError(
+    'BAD_ARGUMENT',
+    `"where" is not understood at character ${offset + 1}: ${message}`,
+    'write an expression such as value > 8 && metric == "temperature"; docs/expressions.md has the language',
+  )
 }
 
 type Where = Pick<SelectionOptions, 'where' | 'byKeyAlone'>

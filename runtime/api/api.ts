@@ -23,6 +23,7 @@ import {
 import type { ParkedDoor } from './parked.ts'
 import { Readers } from './readers.ts'
 import { apiRoutes } from './routes.ts'
+import type { WhereDoor } from './questions.ts'
 import type { RulesDoor } from './rules.ts'
 import { listenOnSocket } from './socket.ts'
 import type { GatewayStatus } from './status.ts'
@@ -43,6 +44,8 @@ export type ApiOptions = {
   readonly alerts?: AlertsDoor
   /** The rules in force; without it there are no such endpoints. */
   readonly rules?: RulesDoor
+  /** The language of `where`; without it that parameter is refused. */
+  readonly where?: WhereDoor
   /** Makes the pieces of a backup; without it there is no such endpoint. */
   readonly backup?: BackupSource
   readonly now: () => number
@@ -67,6 +70,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     parked: options.parked,
     alerts: options.alerts,
     rules: options.rules,
+    where: options.where,
     backups,
     boot: options.boot ?? (() => undefined),
     readers,

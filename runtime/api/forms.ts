@@ -6,6 +6,7 @@
  */
 import type { Json } from '../reading.ts'
 import { type Stamp, stampMs } from '../stamp.ts'
+import type { BucketFunction } from '../store/buckets.ts'
 import { type Entry, type GapEntry, type ReadingEntry, type RecordEntry, type Row, timeOf } from '../store/types.ts'
 
 export type ReadingForm = {
@@ -27,6 +28,17 @@ export type ReadingForm = {
   readonly via: string | null
   readonly stamp: number
 }
+
+export type AggregateForm = {
+  readonly kind: 'aggregate'
+  /** The beginning of the interval. */
+  readonly time: string | null
+  readonly time_ms: number
+  readonly device: string
+  readonly metric: string
+  readonly unit: string | null
+  readonly origin: string
+} & { readonly [Name in BucketFunction]?: Json }
 
 export type RecordForm = {
   readonly kind: 'record'
@@ -122,6 +134,6 @@ function timeOfStamp(stamp: Stamp): { time: string | null; time_ms: number } {
 }
 
 /** A peer may send any number as a time; what no calendar has must not break the stream. */
-function timeText(ms: number): string | null {
+export function timeText(ms: number): string | null {
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : null
 }

@@ -56,3 +56,13 @@ export const silenceMsMax = 366 * 86_400_000
 
 /** A backup that nobody takes more of for so long: its snapshot keeps old files on the disk. */
 export const backupStuckMs = 120_000
+
+/** Readings of a page when nobody says how many. */
+export const pageDefault = 1_000
+
+/** Rows of one series in an aggregate whose range is filled: a minute each for two years. */
+export const filledRowsMax = 1_000_000
+
+/** Parameters that hold more than a name: an expression, and a cursor with its whole question. Both fit into a header. */
+export const whereBytesMax = 1_024
+export const cursorBytesMax = 5_000

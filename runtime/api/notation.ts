@@ -6,7 +6,8 @@
  */
 import { HoldfastError } from '../errors.ts'
 import { cellOfValue, csvRecord } from '../transfer/csv.ts'
-import type { ReadingForm, RowForm } from './forms.ts'
+import type { BucketFunction } from '../store/buckets.ts'
+import type { AggregateForm, ReadingForm, RowForm } from './forms.ts'
 import { shown } from './parameters.ts'
 
 /** One list on its way; it may know what it has written. */
@@ -55,6 +56,18 @@ export function rowsNotation(format: ListFormat): Notation<RowForm> {
     cellOfValue(row.value),
     row.time ?? String(row.time_ms),
     row.origin,
+  ])
+}
+
+/** Of an aggregate, with a column for each function. */
+export function aggregatesNotation(format: ListFormat, functions: readonly BucketFunction[]): Notation<AggregateForm> {
+  return notationOf(format, ['time', 'device', 'metric', 'unit', 'origin', ...functions], row => [
+    row.time ?? String(row.time_ms),
+    row.device,
+    row.metric,
+    row.unit ?? '',
+    row.origin,
+    ...functions.map(name => (row[name] === null ? '' : cellOfValue(row[name] ?? null))),
   ])
 }
 

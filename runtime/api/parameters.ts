@@ -4,12 +4,12 @@
  */
 import { nearestName } from '../document.ts'
 import { HoldfastError } from '../errors.ts'
-import type { ReadingQuery } from '../store/types.ts'
 import { parseDurationMs } from '../units.ts'
 import type { HistoryQuery } from './history.ts'
-import { historyPatternsMax, limitMax } from './limits.ts'
+import { cursorBytesMax, historyPatternsMax, limitMax, whereBytesMax } from './limits.ts'
 
 const textBytesMax = 512
+const longer: Readonly<Record<string, number>> = { where: whereBytesMax, cursor: cursorBytesMax }
 
 /** The values of the known parameters. Throws BAD_ARGUMENT for any other, and for one that is given twice. */
 export function readParameters<Name extends string>(
@@ -24,28 +24,13 @@ export function readParameters<Name extends string>(
       throw new HoldfastError('BAD_ARGUMENT', `unknown parameter "${shown(name)}"`, hint)
     }
     if (Object.hasOwn(values, name)) throw new HoldfastError('BAD_ARGUMENT', `"${name}" is given twice`, 'give it once')
-    if (Buffer.byteLength(text) > textBytesMax) {
-      throw new HoldfastError('BAD_ARGUMENT', `"${name}" has more than ${textBytesMax} bytes`)
+    const bytesMax = longer[name] ?? textBytesMax
+    if (Buffer.byteLength(text) > bytesMax) {
+      throw new HoldfastError('BAD_ARGUMENT', `"${name}" has more than ${bytesMax} bytes`)
     }
     values[name] = text
   }
   return values
-}
-
-export function readingQuery(given: URLSearchParams, nowMs: number): ReadingQuery {
-  const { device, metric, from, to, limit } = readParameters(given, ['device', 'metric', 'from', 'to', 'limit'])
-  const fromMs = from === undefined ? undefined : parseTimeMs('from', from, nowMs)
-  const toMs = to === undefined ? undefined : parseTimeMs('to', to, nowMs)
-  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) {
-    throw new HoldfastError('BAD_ARGUMENT', '"from" is after "to"', 'exchange them')
-  }
-  return {
-    ...(device !== undefined && { device }),
-    ...(metric !== undefined && { metric }),
-    ...(fromMs !== undefined && { fromMs }),
-    ...(toMs !== undefined && { toMs }),
-    ...(limit !== undefined && { limit: parseLimit(limit) }),
-  }
 }
 
 /** `series` is a list of pairs of patterns as JSON, `[["freezer-*","temperature"]]`; all series without it. */
@@ -94,10 +79,10 @@ export function parseTimeMs(name: string, text: string, nowMs: number): number {
   return ms
 }
 
-export function parseLimit(text: string): number {
+export function parseLimit(text: string, name: 'limit' | 'page' = 'limit'): number {
   const limit = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (limit >= 1 && limit <= limitMax) return limit
-  throw new HoldfastError('BAD_ARGUMENT', `"limit" is not a whole number from 1 to ${limitMax}: "${shown(text)}"`)
+  throw new HoldfastError('BAD_ARGUMENT', `"${name}" is not a whole number from 1 to ${limitMax}: "${shown(text)}"`)
 }
 
 /** Enough of what was typed to recognise it. */

@@ -15,7 +15,7 @@
  *   GET    tables/T/rows/KEY            one row
  *   PUT    tables/T/rows/KEY            writes it; the body is its value as JSON
  *   DELETE tables/T/rows/KEY            removes it
- *   GET    tables/T/readings            readings of a series table       ?device= &metric= &from= &to= &limit=
+ *   GET    tables/T/readings, aggregate, latest    what is asked of the readings of a series table (readings.ts)
  *   POST   tables/T/readings, rows      takes in as many as there are, as JSON lines or a list (intake.ts)
  *   GET    tables/T/history             the same for a replay: dense, in log order       ?series= &from= &to=
  *   GET    tables/T/tail                entries as they are committed    ?from=now|beginning
@@ -35,14 +35,16 @@ import { backupRoutes, type Backups } from './backup.ts'
 import { jsonBody } from './body.ts'
 import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
 import { history } from './history.ts'
-import { entryForm, readingForm, rowForm } from './forms.ts'
+import { entryForm, rowForm } from './forms.ts'
 import { intakeRoutes } from './intake.ts'
-import { bodyBytesMax, entriesPerBatch, readingsPerBatch, rowsPerBatch } from './limits.ts'
-import { historyQuery, parseLimit, readParameters, readingQuery, shown } from './parameters.ts'
-import { readingsNotation, rowsNotation, takeFormat } from './notation.ts'
+import { bodyBytesMax, entriesPerBatch, rowsPerBatch } from './limits.ts'
+import { historyQuery, parseLimit, readParameters, shown } from './parameters.ts'
+import { rowsNotation, takeFormat } from './notation.ts'
 import { type ParkedDoor, parkedRoutes } from './parked.ts'
 import { breakingOff, inBatches, type Readers } from './readers.ts'
 import { metricsRoutes } from './metrics.ts'
+import type { WhereDoor } from './questions.ts'
+import { readingsRoutes } from './readings.ts'
 import { type RulesDoor, rulesRoutes } from './rules.ts'
 import { type GatewayStatus, tableSection } from './status.ts'
 
@@ -55,6 +57,7 @@ export type RoutesOptions = {
   readonly parked: ParkedDoor | undefined
   readonly alerts: AlertsDoor | undefined
   readonly rules: RulesDoor | undefined
+  readonly where: WhereDoor | undefined
   readonly backups: Backups | undefined
   readonly readers: Readers
   readonly now: () => number
@@ -64,7 +67,7 @@ export type RoutesOptions = {
 }
 
 export function apiRoutes(options: RoutesOptions): Hono {
-  const { store, status, metrics, reload, parked, alerts, rules, backups, readers, now, boot, log } = options
+  const { store, status, metrics, reload, parked, alerts, rules, where, backups, readers, now, boot, log } = options
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -134,13 +137,7 @@ export function apiRoutes(options: RoutesOptions): Hono {
     return jsonResponse({ key: row.key, deleted: true })
   })
 
-  app.get(`${base}/tables/:table/readings`, c => {
-    const { name } = tableOf(store, c.req.param('table'), 'series')
-    const { format, rest } = takeFormat(new URL(c.req.url).searchParams)
-    const query = readingQuery(rest, now())
-    const source = (signal: AbortSignal) => inBatches(store.query(name, query), readingsPerBatch, readingForm, signal)
-    return readers.respond(source, readingsNotation(format), breakingOff(c))
-  })
+  readingsRoutes(app, base, { store, readers, where, now, tableOf: name => tableOf(store, name, 'series') })
 
   app.get(`${base}/tables/:table/history`, c => {
     const { name } = tableOf(store, c.req.param('table'), 'series')
