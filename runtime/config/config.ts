@@ -46,7 +46,12 @@ export type BrokerConfig = {
     readonly retainedMessagesMax: number
     readonly retainedBytesMax: number
     readonly queuedMessagesMax: number
+    readonly queuedBytesMax: number
+    readonly queuedExpiryMs: number
     readonly sessionsMax: number
+    readonly sessionExpiryMs: number
+    readonly retainedExpiryMs: number | undefined
+    readonly willGraceMs: number
     readonly topicLevelsMax: number
   }
 }

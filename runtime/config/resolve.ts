@@ -79,7 +79,12 @@ function brokerOf({ listen, limits }: NonNullable<ConfigFile['broker']>): Broker
       retainedMessagesMax: limits.retained_messages,
       retainedBytesMax: limits.retained_bytes,
       queuedMessagesMax: limits.queued_messages,
+      queuedBytesMax: limits.queued_bytes,
+      queuedExpiryMs: limits.queued_expiry,
       sessionsMax: limits.sessions,
+      sessionExpiryMs: limits.session_expiry,
+      retainedExpiryMs: limits.retained_expiry,
+      willGraceMs: limits.will_grace,
       topicLevelsMax: limits.topic_levels,
     },
   }

@@ -84,16 +84,31 @@ const brokerLimits = z.strictObject({
     'Clients connected at once from one address.',
   ),
   retained_messages: count({ min: 0, max: 100_000, fallback: 1_000 }).describe(
-    'Retained messages kept; more are refused.',
+    'Retained messages kept, over restarts too; more are refused.',
   ),
   retained_bytes: sizeBytes({ min: 0, max: 1e9, fallback: '4MB' }).describe(
     'Bytes of retained messages kept; more are refused.',
   ),
   queued_messages: count({ min: 0, max: 100_000, fallback: 1_000 }).describe(
-    'Messages kept for each session that is offline; further ones are dropped and counted.',
+    'Messages kept for each session until its client acknowledges them; further ones are dropped and counted.',
+  ),
+  queued_bytes: sizeBytes({ min: 0, max: 1e9, fallback: '16MiB' }).describe(
+    'Bytes of messages kept for all sessions together; further ones are dropped and counted.',
+  ),
+  queued_expiry: durationMs({ min: 1_000, max: 3650 * dayMs, fallback: '7d' }).describe(
+    'How long a message waits for its session; older ones are dropped and counted.',
   ),
   sessions: count({ min: 0, max: 20_000, fallback: 256 }).describe(
-    'Sessions kept for clients that asked for one and are away.',
+    'Sessions kept for clients that asked for one; more are refused.',
+  ),
+  session_expiry: durationMs({ min: 60_000, max: 3650 * dayMs, fallback: '7d' }).describe(
+    'How long a client may be away before its session ends, restarts of the gateway included.',
+  ),
+  retained_expiry: withWords(optionalDurationMs({ min: 60_000, max: 3650 * dayMs }), { fallback: 'never' }).describe(
+    'How long a retained message is kept.',
+  ),
+  will_grace: durationMs({ min: 1_000, max: 86_400_000, fallback: '60s' }).describe(
+    'How long after a start clients may come back before the wills are published of those that were connected at its end.',
   ),
   topic_levels: count({ min: 1, max: 128, fallback: 8 }).describe('Levels that a topic or subscription may have.'),
 })
