@@ -66,13 +66,11 @@ export class Queues {
     whenFull: ShelfChange['whenFull'],
   ): Reservation | undefined {
     const bytes = sizeOf(queued)
-    const taken = recipients.filter(({ session }) => this.#hasRoom(session, bytes))
+    const taken = recipients.filter(({ session }) => this.#take(session, bytes))
     if (taken.length === 0) return undefined
     const { topic, payload, qos } = queued
     const order = ++this.#order
     const message: Message = { order, bytes, age: new Age(this.#clock), left: taken.length, marks: new Set() }
-    for (const { session } of taken) session.reserved += 1
-    this.#count(taken.length, bytes)
     const packet: StoredPacket = {
       cmd: 'publish',
       topic,
@@ -162,6 +160,13 @@ export class Queues {
         client: session.id,
       })
     }
+  }
+
+  #take(session: Session, bytes: number): boolean {
+    if (!this.#hasRoom(session, bytes)) return false
+    session.reserved += 1
+    this.#count(1, bytes)
+    return true
   }
 
   #hasRoom(session: Session, bytes: number): boolean {
