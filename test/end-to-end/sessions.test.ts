@@ -99,13 +99,6 @@ test('after kill -9 a retained message is there, and the will of a client that d
   t.after(() => later.endAsync(true))
   later.on('message', (topic, payload) => heard.set(topic, payload.toString()))
   await later.subscribeAsync('#', { qos: 1 })
-  await eventually(() =>
-    assert.deepEqual(
-      [...heard].toSorted(),
-      [
-        ['plain/kept', 'still here'],
-        ['sensors/doomed/state', '{"value":0}'],
-      ].toSorted(),
-    ),
-  )
+  await eventually(() => assert.equal(heard.size, 2))
+  assert.deepEqual([heard.get('plain/kept'), heard.get('sensors/doomed/state')], ['still here', '{"value":0}'])
 })
