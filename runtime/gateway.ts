@@ -7,7 +7,7 @@ import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
 import { openAlerting, openNotifier } from './alerts.ts'
 import { AlertDesk } from './alerting/desk.ts'
-import { alertsTable, isOpenAlert, owner as ruleStates } from './alerting/names.ts'
+import { owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
@@ -28,16 +28,15 @@ import {
   settleRestored,
   withOrigin,
 } from './identities.ts'
+import { openRetention } from './holding.ts'
 import type { House } from './house.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { type Route, Routes } from './ingest/routes.ts'
 import type { Log } from './log.ts'
 import { ParkedRows } from './replication/parked/parked-rows.ts'
 import type { StreamStatus } from './replication/stream.ts'
-import { systemTime } from './replication/time.ts'
-import { Retention } from './retention/retention.ts'
 import { type Parts, statusOf } from './status.ts'
-import { acceptedTables, offeredTables, readingTest, tableRead, tablesToShare } from './streams.ts'
+import { acceptedTables, offeredTables, readingTest, tablesToShare } from './streams.ts'
 import { machineDisk } from './store/machine-disk.ts'
 import { Store } from './store/store.ts'
 import { type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
@@ -136,26 +135,6 @@ async function openStore({ config, log, closers, time }: House): Promise<Store> 
   })
   closers.push(() => store.close())
   return store
-}
-
-function openRetention({ config, log, closers, time }: House, store: Store): Retention {
-  const limits = [...config.tables].map(([table, { bytesMax, ageMsMax, rowsMax }]) => ({
-    table,
-    bytesMax,
-    ageMsMax,
-    rowsMax,
-  }))
-  const retention = Retention.open(limits, {
-    store,
-    trustedMs: () => (time.clock.isTrusted ? time.clock.now() : undefined),
-    wallMs: time.clock.now,
-    after: systemTime.after,
-    tableOf: tableRead(config),
-    mayForget: (table, value) => table !== alertsTable || !isOpenAlert(value),
-    log: log.child({ room: 'retention' }),
-  })
-  closers.push(() => retention.close())
-  return retention
 }
 
 async function openLan({ config, log, closers, time }: House, options: BrokerConfig, store: Store) {

@@ -18,6 +18,7 @@ import type { Broker } from './broker/broker.ts'
 import type { BrokerTransport } from './cloud/broker-transport.ts'
 import type { Hub } from './cloud/hub.ts'
 import type { Config } from './config/config.ts'
+import { boundsOf, tableBounds } from './holding.ts'
 import type { Ingest } from './ingest/ingest.ts'
 import type { FarSide } from './replication/far-side.ts'
 import type { StreamStatus } from './replication/stream.ts'
@@ -81,6 +82,7 @@ export function statusOf({
     clock: clockSection(keeper),
     store: storeSection(stored, tableFacts(retention, rollups)),
     disk: diskSection(stored),
+    bounds: boundsOf(retention.status()),
     broker: lan && {
       listen: lan.broker.addresses().map(hostAndPort),
       clients: lan.broker.connected().length,
@@ -96,16 +98,13 @@ export function statusOf({
 
 /** What the store does not know of its tables: to which limits their logs are held, and which of them are summaries. */
 function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: string) => Partial<TableSection> {
-  const limits = new Map(retention.status().map(limit => [limit.table, limit]))
+  const { tables } = retention.status()
   const summaries = new Map(rollups.map(rollup => [rollup.status().log, rollup.status()]))
   return name => {
-    const { bytesMax, ageMsMax, lost, lastReason } = limits.get(name) ?? {}
+    const bounds = tables.get(name)
     const summed = summaries.get(name)
     return {
-      max_bytes: bytesMax ?? null,
-      max_age_ms: ageMsMax ?? null,
-      lost: lost ?? 0,
-      lost_reason: lastReason,
+      ...(bounds && tableBounds(bounds)),
       summaries: summed && {
         of: summed.table,
         behind: summed.behind,

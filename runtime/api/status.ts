@@ -6,6 +6,7 @@
  * is left to send [I9]. Keys may be added; a reader ignores those it does not know. Pure.
  */
 import type { StoreStatus } from '../store/options.ts'
+import type { BoundsSection, TableBounds } from './bounds.ts'
 import type { DiskSection } from './disk.ts'
 
 export type GatewayStatus = {
@@ -21,6 +22,8 @@ export type GatewayStatus = {
   readonly store: StoreSection
   /** What is written to the disk. */
   readonly disk?: DiskSection | undefined
+  /** What of the disk stays free, and what goes for it. Missing from a gateway of an earlier version. */
+  readonly bounds?: BoundsSection | undefined
   /** Missing where there is no broker. */
   readonly broker?: BrokerSection | undefined
   readonly ingest?: IngestSection | undefined
@@ -65,7 +68,7 @@ export type StoreSection = {
   readonly tables: readonly TableSection[]
 }
 
-export type TableSection = {
+export type TableSection = TableBounds & {
   readonly name: string
   readonly kind: 'series' | 'records'
   /** First and last position of the log; `head - first + 1` entries can still be followed. */
@@ -78,12 +81,6 @@ export type TableSection = {
   /** On disk, in all; and those of its log alone, which are not packed yet. */
   readonly bytes?: number | undefined
   readonly log_bytes?: number | undefined
-  /** The limits that its log is held to; null without one. */
-  readonly max_bytes?: number | null | undefined
-  readonly max_age_ms?: number | null | undefined
-  /** Since the start: readings dropped at a limit before everybody had them, and at which limit last. */
-  readonly lost?: number | undefined
-  readonly lost_reason?: string | undefined
   /** Of a table that no configuration names: it holds what a stream with `every` sends. */
   readonly summaries?: SummariesSection | undefined
 }

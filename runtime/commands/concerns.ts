@@ -40,11 +40,16 @@ export function nowOf({ gateway }: Told<GatewayStatus>): number | undefined {
 const red = (text: string): Concern => ({ level: 'red', text })
 const yellow = (text: string): Concern => ({ level: 'yellow', text })
 
-function storeConcerns({ store }: Told<GatewayStatus>): Concern[] {
+function storeConcerns({ store, bounds }: Told<GatewayStatus>): Concern[] {
+  const { pressure } = bounds ?? {}
   const { state, reason, damaged_values: damaged = 0, repairs = 0 } = store ?? {}
   return [
     ...(state === 'failed' ? [red(`the store cannot write and takes nothing: ${reason ?? 'no reason told'}`)] : []),
     ...(state === 'full' ? [red(`${reason ?? 'the disk is nearly full'}: new readings are refused`)] : []),
+    ...(pressure === 'thin' || pressure === 'drop'
+      ? [yellow('the disk is below store.min_free: the oldest readings make room')]
+      : []),
+    ...(pressure === 'refuse' ? [red('the disk is below store.min_free, and nothing is left to be dropped')] : []),
     ...(damaged > 0 ? [red(`${counted(damaged, 'stored value')} cannot be read any more`)] : []),
     ...(repairs > 0 ? [yellow('the database was damaged and had to be repaired when it was opened')] : []),
   ]

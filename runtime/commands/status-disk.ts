@@ -1,7 +1,9 @@
-/** The lines of `holdfast status` about the disk: what wears it down. Pure. */
+/** The lines of `holdfast status` about the disk: what wears it down, and what is done to keep some of it free. Pure. */
+import type { BoundsSection } from '../api/bounds.ts'
 import type { DiskSection } from '../api/disk.ts'
-import { formatSize } from '../units.ts'
+import { formatDuration, formatSize } from '../units.ts'
 import type { Told } from './concerns.ts'
+import { age } from './terminal.ts'
 
 type Bytes = { readonly process_bytes?: number | null | undefined; readonly store_bytes?: number | undefined }
 
@@ -27,6 +29,32 @@ export function diskTexts(disk: Told<DiskSection>): readonly string[] {
     known.length > 1 ? told(most, size => `at most ${size}`) : '',
   ]
   return [first, second].map(parts => parts.filter(part => part !== '').join(', ')).filter(text => text !== '')
+}
+
+const doing = {
+  plenty: '',
+  tidy: 'below it: what nobody needs is removed',
+  thin: 'below it: the oldest readings are thinned',
+  drop: 'below it: the oldest readings are dropped',
+  refuse: 'below it, and nothing is left to be dropped',
+}
+
+export function boundsTexts(bounds: Told<BoundsSection>, nowMs: number | undefined): readonly string[] {
+  const { pressure, floor_bytes: floor, thinned_bytes: thinned = 0, dropped_bytes: dropped = 0, compaction } = bounds
+  const first = [
+    told(floor, size => `${size} must stay free`),
+    pressure === undefined ? '' : doing[pressure],
+    thinned > 0 ? told(thinned, size => `${size} thinned out`) : '',
+    dropped > 0 ? told(dropped, size => `${size} dropped for it`) : '',
+  ]
+  return [first.filter(part => part !== '').join(', '), compactionText(compaction, nowMs)].filter(text => text !== '')
+}
+
+function compactionText(done: Told<BoundsSection>['compaction'], nowMs: number | undefined): string {
+  const { at_ms: at, before_bytes: before, after_bytes: after, duration_ms: took } = done ?? {}
+  if (typeof before !== 'number' || typeof after !== 'number' || typeof took !== 'number') return ''
+  const when = typeof at === 'number' && nowMs !== undefined ? ` ${age(nowMs - at)} ago` : ''
+  return `compacted${when}: from ${formatSize(before)} to ${formatSize(after)} in ${formatDuration(took)}`
 }
 
 const told = (bytes: number | null | undefined, text: (size: string) => string): string =>

@@ -5,7 +5,7 @@
 import type { BridgeSection, GatewayStatus, HubSection, StreamSection, TableSection } from '../api/status.ts'
 import { formatSize } from '../units.ts'
 import { concernsOf, nowOf, type Told } from './concerns.ts'
-import { diskTexts } from './status-disk.ts'
+import { boundsTexts, diskTexts } from './status-disk.ts'
 import { age, type Cell, grouped, printable, table, type Terminal } from './terminal.ts'
 
 type Gateway = Told<GatewayStatus>['gateway']
@@ -35,12 +35,13 @@ function verdict(status: Told<GatewayStatus>, terminal: Terminal): string {
 
 /** One line for each room, and below it what is wrong there. */
 function overview(status: Told<GatewayStatus>, terminal: Terminal): string {
-  const { gateway, clock, store, disk, broker, ingest, rules, notifications } = status
+  const { gateway, clock, store, disk, bounds, broker, ingest, rules, notifications } = status
   const lines = [
     ...(gateway ? [gatewayLine(gateway, terminal)] : []),
     ...(clock ? [clockLine(clock, terminal)] : []),
     ...(store ? [storeLine(store, terminal), ...faults([store.reason], terminal)] : []),
     ...(disk ? diskTexts(disk).map((text, index) => line(index === 0 ? 'disk' : '', text)) : []),
+    ...(bounds ? boundsTexts(bounds, nowOf(status)).map(text => line('', text)) : []),
     ...(broker ? [brokerLine(broker), ...brokerCounts(broker)] : []),
     ...(ingest ? [ingestLine(ingest, terminal)] : []),
     ...(rules ? [rulesLine(rules, terminal), ...rulesCounts(rules), ...faults(rules.problems ?? [], terminal)] : []),
@@ -154,15 +155,23 @@ function tables(all: readonly Told<TableSection>[], terminal: Terminal): string 
     many(one.first),
     many(one.head),
     one.kind === 'series' ? many(one.series) : '-',
-    size(one.log_bytes),
+    one.kind === 'series' ? many(one.rows) : '-',
+    size(one.bytes ?? one.log_bytes),
     limits(one),
   ])
   const notes = ordered.flatMap(one => tableNotes(one, terminal)).map(note => `${line('', note)}\n`)
-  return table(['table', 'kind', '>first', '>head', '>series', '>log', 'limit'], rows, terminal) + notes.join('')
+  return (
+    table(['table', 'kind', '>first', '>head', '>series', '>readings', '>size', 'limit'], rows, terminal) +
+    notes.join('')
+  )
 }
 
-function limits({ max_bytes: bytes, max_age_ms: ageMs }: Told<TableSection>): string {
-  const all = [typeof bytes === 'number' ? formatSize(bytes) : '', typeof ageMs === 'number' ? wholeAge(ageMs) : '']
+function limits({ max_bytes: bytes, max_age_ms: ageMs, max_rows: rows }: Told<TableSection>): string {
+  const all = [
+    typeof bytes === 'number' ? formatSize(bytes) : '',
+    typeof ageMs === 'number' ? wholeAge(ageMs) : '',
+    typeof rows === 'number' ? counted(rows, 'row') : '',
+  ]
   return all.filter(text => text !== '').join(', ') || '-'
 }
 
@@ -170,13 +179,29 @@ function limits({ max_bytes: bytes, max_age_ms: ageMs }: Told<TableSection>): st
 const wholeAge = (ms: number): string => age(ms).replace(/(?<=[dhm])0[hms]$/, '')
 
 function tableNotes(
-  { name, lost = 0, lost_reason: reason, summaries }: Told<TableSection>,
+  {
+    name,
+    lost = 0,
+    lost_reason: reason,
+    summaries,
+    dropped = 0,
+    thinned = 0,
+    forgotten = 0,
+    held = 0,
+  }: Told<TableSection>,
   terminal: Terminal,
 ): string[] {
   const at = reason === undefined ? 'at its limit' : `at ${shown(reason)}`
-  const dropped = `${shown(name)}: ${counted(lost, 'reading')} dropped ${at} before everybody had them`
+  const taken = `${shown(name)}: ${counted(lost, 'reading')} dropped ${at} before everybody had them`
+  const gone = [
+    dropped > 0 ? `${many(dropped)} dropped` : '',
+    thinned > 0 ? `${many(thinned)} thinned out` : '',
+    forgotten > 0 ? `${counted(forgotten, 'row')} forgotten` : '',
+    held > 0 ? `${many(held)} too old and kept: an alert is open, or a far side has not had them` : '',
+  ].filter(text => text !== '')
   return [
-    ...(lost > 0 ? [terminal.paint('red', dropped)] : []),
+    ...(gone.length > 0 ? [`${shown(name)}: ${gone.join(', ')} since the start`] : []),
+    ...(lost > 0 ? [terminal.paint('red', taken)] : []),
     ...(summaries
       ? [
           `${shown(name)}: summaries of ${shown(summaries.of)} for a stream, ${counted(summaries.behind, 'reading')} behind, ${counted(summaries.open_periods, 'period')} open`,

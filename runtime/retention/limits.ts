@@ -37,3 +37,10 @@ export const refusedLooks = 60
 /** So much was given, and the database became smaller by less than this part of it: something holds it. */
 export const vainBytes = 64e6
 export const leastEffect = 1 / 16
+
+/** Dropped in one commit, as a step of a trim is. */
+export const giveStepBytes = 1 << 20
+/** Empty space that is worth compacting: as it is, or as a part of a database that is small, if it is not tiny. */
+export const worthBytes = 64e6
+export const worthShare = 0.3
+export const worthBytesMin = 4e6

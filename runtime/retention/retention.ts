@@ -1,43 +1,53 @@
 /**
- * Holds the logs of tables to the limits that were declared for them, `max_bytes` and `max_age`.
+ * Keeps a store bounded: its tables within their declared limits, and some of the disk free.
  *
- * Promises: within its limits nothing of a log is dropped. Beyond them the oldest goes, in small steps between the
- * commits of others, series before records. What every durable cursor has passed goes without a word. Readings that some
- * cursor has not passed are lost to it: each loss is one commit of the trim and of the row in `gaps` that tells it
- * [I4], is counted, and is logged once per episode. Rows of records tables are never lost: their readers are told what
- * stands. It must never make a commit of readings wait for more than one step.
+ * Promises: one thing at a time, in small steps between the commits of others, so that a commit of readings waits for one
+ * step at most. First what limits say (series before records), then the disk floor, then what a schedule says. It never
+ * rejects: a store that cannot write is asked again at the next sweep. What it takes from somebody is told (losses.ts).
  */
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Json } from '../reading.ts'
-import { aheadOf } from '../store/ahead.ts'
-import { tellGaps } from '../store/gap-rows.ts'
+import type { Instants } from '../schedule.ts'
+import type { DiskSpace } from '../store/disk-space.ts'
 import type { Store } from '../store/store.ts'
-import { trimStepBytes } from '../store/trim.ts'
-import type { Seq, TableKind, TrimChange } from '../store/types.ts'
-import { episodeMs, ownLogBytesMax, ownTables, slack, stepPauseMs, sweepEveryMs } from './limits.ts'
-import { type Stretch, lostTo } from './lost.ts'
-import { type RowDoors, RowKeeper, passedBy } from './rows.ts'
-
-export type LogLimit = {
-  readonly table: string
-  readonly bytesMax: number | undefined
-  readonly ageMsMax: number | undefined
-  readonly rowsMax: number | undefined
-}
+import type { Seq, TableKind } from '../store/types.ts'
+import { type Compaction, Compactor } from './compactor.ts'
+import type { Floor } from './floor.ts'
+import { Giving, type Rank } from './giving.ts'
+import { ownLogBytesMax, ownTables, stepPauseMs, sweepEveryMs } from './limits.ts'
+import { Losses } from './losses.ts'
+import { Relief, type ReliefStatus } from './relief.ts'
+import { RowKeeper, passedBy } from './rows.ts'
+import { type TableLimit, TableKeeper } from './tables.ts'
 
 export type RetentionDoors = {
   readonly store: RetainedStore
   /** The wall clock; undefined while it is not to be trusted: a wrong one would make everything too old. */
   readonly trustedMs: () => number | undefined
   readonly wallMs: () => number
+  readonly monotonicMs: () => number
   /** Runs something once, later. Returns a function that calls it off. */
   readonly after: (delayMs: number, run: () => void) => () => void
   /** Which table somebody reads by this cursor; undefined for a bridge that was taken out of the configuration. */
   readonly tableOf: (cursor: string) => string | undefined
   /** False for a row that must stay whatever its age: an alert that fires. */
   readonly mayForget: (table: string, value: Json) => boolean
+  /** Where the database is on a disk. */
+  readonly disk: DiskDoors | undefined
   readonly log: Log
+}
+
+export type DiskDoors = {
+  readonly space: () => Promise<DiskSpace>
+  readonly floorOf: (diskBytes: number) => Floor | undefined
+  /** What the files of the database take. */
+  readonly folderBytes: () => Promise<number>
+  /** Removes something that nobody needs, such as an old copy: how large it was, 0 if there is nothing. */
+  readonly clear: () => Promise<number>
+  readonly rankOf: (table: string) => Rank
+  /** When space that nothing stands in is given back; undefined is never. */
+  readonly compactAt: Instants | undefined
 }
 
 export type RetainedStore = Pick<
@@ -49,6 +59,7 @@ export type RetainedStore = Pick<
   | 'head'
   | 'state'
   | 'bytes'
+  | 'rowCount'
   | 'firstSeq'
   | 'planTrim'
   | 'commit'
@@ -56,83 +67,88 @@ export type RetainedStore = Pick<
   | 'upkeep'
 >
 
-export type RetentionStatus = {
-  readonly table: string
-  readonly logBytes: number
+export type TableStatus = {
   readonly bytesMax: number | undefined
   readonly ageMsMax: number | undefined
-  /** Entries lost to somebody since the start. */
+  readonly rowsMax: number | undefined
+  /** Since the start: entries dropped and readings thinned, and those of them that somebody had not had. */
+  readonly dropped: number
+  readonly thinned: number
   readonly lost: number
   readonly lastReason: string | undefined
-  readonly rowsMax: number | undefined
   /** Of a records table: rows forgotten since the start, and those that are too old and are held back. */
   readonly forgotten: number
   readonly held: number
 }
 
-function withOwn(limit: LogLimit): LogLimit {
+export type RetentionStatus = {
+  readonly tables: ReadonlyMap<string, TableStatus>
+  readonly disk: ReliefStatus | undefined
+  readonly compaction: Compaction | undefined
+}
+
+function withOwn(limit: TableLimit): TableLimit {
   const isUnlimited = limit.bytesMax === undefined && limit.ageMsMax === undefined
   return isUnlimited && ownTables.has(limit.table) ? { ...limit, bytesMax: ownLogBytesMax } : limit
 }
 
-class LimitedLog {
-  readonly limit: LogLimit
-  lost = 0
-  lastReason: string | undefined
-  /** The running episode: how much was lost when it began, and when something was lost last. */
-  episode: { readonly lostBefore: number; lastMs: number } | undefined
-
-  constructor(limit: LogLimit) {
-    this.limit = limit
-  }
-}
-
 export class Retention {
   readonly #doors: RetentionDoors
-  readonly #logs: readonly LimitedLog[]
+  readonly #tables: readonly TableKeeper[]
   readonly #rows: readonly RowKeeper[]
+  readonly #giving: Giving
+  readonly #compactor: Compactor
+  readonly #relief: Relief | undefined
   #cancel: () => void = () => {}
   #sweeping: Promise<void> | undefined
   #isClosed = false
   #isFailing = false
 
-  /** Starts to sweep. Tables without a limit are left alone. */
-  static open(limits: readonly LogLimit[], doors: RetentionDoors): Retention {
+  /** Starts to sweep. Tables without a limit are left alone while the disk has room. */
+  static open(limits: readonly TableLimit[], doors: RetentionDoors): Retention {
     const retention = new Retention(limits, doors)
     retention.#wait()
     return retention
   }
 
-  private constructor(limits: readonly LogLimit[], doors: RetentionDoors) {
+  private constructor(limits: readonly TableLimit[], doors: RetentionDoors) {
     this.#doors = doors
-    const kindOf = (table: string): TableKind | undefined => doors.store.tables.get(table)?.kind
-    const held = limits
-      .map(withOwn)
-      .filter(({ bytesMax, ageMsMax }) => bytesMax !== undefined || ageMsMax !== undefined)
-    this.#logs = [
-      ...held.filter(({ table }) => kindOf(table) === 'series'),
-      ...held.filter(({ table }) => kindOf(table) === 'records'),
-    ].map(limit => new LimitedLog(limit))
-    this.#rows = limits
-      .filter(({ table, rowsMax, ageMsMax }) => kindOf(table) === 'records' && (rowsMax ?? ageMsMax) !== undefined)
-      .map(limit => new RowKeeper(limit, this.#rowDoors()))
+    const { store, disk } = doors
+    const common = { ...doors, pause: () => this.#pause(), isClosed: () => this.#isClosed }
+    const losses = new Losses(doors)
+    const kindOf = (table: string): TableKind | undefined => store.tables.get(table)?.kind
+    const ofKind = (kind: TableKind) => limits.filter(({ table }) => kindOf(table) === kind)
+    const series = ofKind('series').filter(({ bytesMax, ageMsMax, rowsMax }) => bytesMax ?? ageMsMax ?? rowsMax)
+    const logs = ofKind('records')
+      .map(limit => withOwn({ ...limit, rowsMax: undefined }))
+      .filter(({ bytesMax, ageMsMax }) => bytesMax ?? ageMsMax)
+    this.#tables = [...series, ...logs].map(limit => new TableKeeper(limit, { ...common, losses }))
+    this.#rows = ofKind('records')
+      .filter(({ rowsMax, ageMsMax }) => rowsMax ?? ageMsMax)
+      .map(limit => new RowKeeper(limit, { ...common, passed: table => this.#passed(table) }))
+    const folderBytes = (): Promise<number | undefined> => disk?.folderBytes() ?? Promise.resolve(undefined)
+    this.#compactor = new Compactor({ ...common, folderBytes, instants: disk?.compactAt })
+    const rankOf = disk?.rankOf ?? ((): Rank => 'usual')
+    this.#giving = new Giving({ ...common, losses, compactor: this.#compactor, rankOf })
+    this.#relief = disk && this.#reliefOf(disk)
   }
 
-  #rowDoors(): RowDoors {
-    const { store, trustedMs, mayForget } = this.#doors
-    return {
-      store,
-      trustedMs,
-      mayForget,
-      passed: table => passedBy(this.#cursorsOf(table), store.head(table)),
-      pause: () => this.#pause(),
-      isClosed: () => this.#isClosed,
-    }
+  #reliefOf(disk: DiskDoors): Relief {
+    return new Relief({
+      space: disk.space,
+      floorOf: disk.floorOf,
+      tidy: async () => (await disk.clear()) || this.#compactor.tidy(),
+      thin: bytes => this.#giving.thin(bytes),
+      drop: bytes => this.#giving.drop(bytes),
+      storeBytes: disk.folderBytes,
+      log: this.#doors.log,
+    })
   }
 
-  #cursorsOf(table: string): Seq[] {
+  #passed(table: string): Seq {
     const { store, tableOf } = this.#doors
-    return [...store.cursors].filter(([name]) => tableOf(name) === table).map(([, seq]) => seq)
+    const cursors = [...store.cursors].filter(([name]) => tableOf(name) === table).map(([, seq]) => seq)
+    return passedBy(cursors, store.head(table))
   }
 
   /** A moment for the commits of others. */
@@ -142,116 +158,57 @@ export class Retention {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#relief?.close()
     this.#cancel()
     await this.#sweeping
   }
 
-  status(): RetentionStatus[] {
-    const tables = new Set([...this.#logs, ...this.#rows].map(({ limit }) => limit.table))
-    return [...tables].map(table => {
-      const log = this.#logs.find(({ limit }) => limit.table === table)
-      const rows = this.#rows.find(({ limit }) => limit.table === table)
-      return {
-        table,
-        bytesMax: log?.limit.bytesMax,
-        ageMsMax: (log ?? rows)?.limit.ageMsMax,
-        rowsMax: (rows ?? log)?.limit.rowsMax,
-        logBytes: this.#doors.store.bytes(table),
-        lost: log?.lost ?? 0,
-        lastReason: log?.lastReason,
-        forgotten: rows?.forgotten ?? 0,
-        held: rows?.held ?? 0,
-      }
-    })
+  status(): RetentionStatus {
+    const tables = new Map<string, TableStatus>()
+    for (const table of this.#doors.store.tables.keys()) tables.set(table, this.#statusOf(table))
+    return { tables, disk: this.#relief?.status(), compaction: this.#compactor.last }
+  }
+
+  #statusOf(table: string): TableStatus {
+    const keeper = this.#tables.find(({ limit }) => limit.table === table)
+    const rows = this.#rows.find(({ limit }) => limit.table === table)
+    const { dropped = 0, lost = 0, lastReason } = keeper?.trimmed ?? {}
+    const given = this.#giving.of(table)
+    return {
+      bytesMax: keeper?.limit.bytesMax,
+      ageMsMax: (keeper ?? rows)?.limit.ageMsMax,
+      rowsMax: (rows ?? keeper)?.limit.rowsMax,
+      dropped: dropped + given.dropped,
+      thinned: given.thinned,
+      lost: lost + given.lost,
+      lastReason: given.lost > 0 ? 'disk' : lastReason,
+      forgotten: rows?.forgotten ?? 0,
+      held: rows?.held ?? 0,
+    }
   }
 
   #wait(): void {
-    if (this.#isClosed || this.#logs.length + this.#rows.length === 0) return
+    if (this.#isClosed || (this.#tables.length + this.#rows.length === 0 && this.#relief === undefined)) return
     this.#cancel = this.#doors.after(sweepEveryMs, () => {
       this.#sweeping = this.sweep().finally(() => this.#wait())
     })
   }
 
-  /** Brings every log within its limits. Never rejects: a store that cannot write is asked again at the next sweep. */
+  /** Brings everything within its limits. */
   async sweep(): Promise<void> {
     try {
-      for (const one of this.#logs) {
-        if (this.#isBeyond(one.limit) || (await this.#isTooOld(one.limit))) await this.#cutBack(one)
-        this.#endEpisode(one)
-      }
-      for (const one of this.#rows) if (!this.#isClosed) await one.sweep()
+      for (const one of [...this.#tables, ...this.#rows]) if (!this.#isClosed) await one.sweep()
       this.#isFailing = false
     } catch (error) {
       if (!this.#isFailing)
-        this.#doors.log.warn({ reason: messageOf(error) }, 'logs could not be trimmed: trying again')
+        this.#doors.log.warn({ reason: messageOf(error) }, 'tables could not be trimmed: trying again')
       this.#isFailing = true
     }
-  }
-
-  #isBeyond({ table, bytesMax }: LogLimit): boolean {
-    return bytesMax !== undefined && this.#doors.store.bytes(table) > bytesMax * (1 + slack)
-  }
-
-  async #isTooOld({ table, ageMsMax }: LogLimit): Promise<boolean> {
-    const keepFromMs = this.#keepFromMs(ageMsMax, 1 + slack)
-    if (keepFromMs === undefined) return false
-    return (await this.#doors.store.planTrim(table, { bytesMax: Number.POSITIVE_INFINITY, keepFromMs })) !== undefined
-  }
-
-  #keepFromMs(ageMsMax: number | undefined, share: number): number | undefined {
-    const nowMs = ageMsMax === undefined ? undefined : this.#doors.trustedMs()
-    return nowMs === undefined || ageMsMax === undefined ? undefined : nowMs - ageMsMax * share
-  }
-
-  async #cutBack(one: LimitedLog): Promise<void> {
-    const { store, wallMs } = this.#doors
-    const { table, bytesMax = Number.POSITIVE_INFINITY, ageMsMax } = one.limit
-    // Cursors wait for company on their way to the disk: what is confirmed must not be counted as lost. Twice, because a
-    // stream saves one cursor at a time: the newest sets out when the one before it has come.
-    await store.commit([], 'now')
-    await store.commit([], 'now')
-    while (!this.#isClosed) {
-      const trim = await store.planTrim(table, { bytesMax, keepFromMs: this.#keepFromMs(ageMsMax, 1) })
-      if (trim === undefined) return
-      const { reason } = trim
-      const lost = this.#lost(trim).map(range => ({ ...range, reason }))
-      const log = { who: store.origin, table, epoch: store.epoch }
-      await store.commit([trim, ...(await tellGaps(store, log, lost, wallMs()))])
-      const count = lost.reduce((sum, { first, last }) => sum + last - first + 1, 0)
-      if (count > 0) this.#note(one, count, reason)
-      // A smaller step was the last one; what comes meanwhile is for a later sweep.
-      if (trim.bytes < trimStepBytes) return
-      await this.#pause()
+    await this.#relief?.look()
+    try {
+      if (!this.#isClosed) await this.#compactor.look()
+    } catch (error) {
+      this.#doors.log.warn({ reason: messageOf(error) }, 'the database could not be compacted')
     }
-  }
-
-  /** What somebody has neither passed nor got before its turn. */
-  #lost({ table, first, through: last }: TrimChange): Stretch[] {
-    const { store, tableOf } = this.#doors
-    if (store.tables.get(table)?.kind === 'records') return []
-    const readers = [...store.cursors]
-      .filter(([name]) => tableOf(name) === table)
-      .map(([name, seq]) => ({ seq, ahead: aheadOf(store, name) }))
-    return lostTo(readers, { first, last })
-  }
-
-  #note(one: LimitedLog, count: number, reason: string): void {
-    const { log, wallMs } = this.#doors
-    if (one.episode === undefined) {
-      const { table } = one.limit
-      log.warn({ table, reason }, 'a log is at its limit: readings that a far side has not taken are being dropped')
-    }
-    one.episode = { lostBefore: one.episode?.lostBefore ?? one.lost, lastMs: wallMs() }
-    one.lost += count
-    one.lastReason = reason
-  }
-
-  #endEpisode(one: LimitedLog): void {
-    const { episode } = one
-    // Either way: a clock that was set back must not keep it open for as long.
-    if (episode === undefined || Math.abs(this.#doors.wallMs() - episode.lastMs) < episodeMs) return
-    one.episode = undefined
-    const { table } = one.limit
-    this.#doors.log.info({ table, lost: one.lost - episode.lostBefore }, 'a log is within its limits again')
   }
 }

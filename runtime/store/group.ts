@@ -133,6 +133,7 @@ export class Group {
     for (const { seq, firstSeq, reason } of gaps)
       this.puts.push({ key: keys.gapKey(table.id, seq), value: encodeJson({ first: firstSeq, reason }) })
     for (const key of trim.keys) this.puts.push({ key, value: undefined })
+    for (const put of trim.puts) this.puts.push(put)
     this.#growth.add(table, { log: -trim.bytes, packed: -trim.packedBytes, rows: -trim.packedRows })
     this.#cleared.set(table, trim.through)
     this.#after.push(() => {

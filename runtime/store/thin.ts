@@ -15,7 +15,7 @@ import type { Put } from './put.ts'
 import { type PackedRange, encodeRange } from './ranges.ts'
 import { sealBytes } from './seal.ts'
 import type { Table } from './table.ts'
-import { idKeyOf } from './trim.ts'
+import { idKeyOf } from './trim-keys.ts'
 import { type ChunksChange, type ReadingEntry, type Seq, asSeq } from './types.ts'
 
 /** How often the readings before this share of what is packed may be thinned. */

@@ -9,11 +9,13 @@
 import { stampMs } from '../stamp.ts'
 import { chunksOf, rangesAfter } from './chunks.ts'
 import { type Database, gapEntry } from './database.ts'
-import { idKey, logKey, logKeyLast } from './keys.ts'
+import { logKey, logKeyLast } from './keys.ts'
 import { decodeBlock } from './log-blocks.ts'
 import type { PackedRange } from './ranges.ts'
 import type { Table } from './table.ts'
-import { type GapEntry, type ReadingEntry, type Seq, type TrimChange, asSeq } from './types.ts'
+import { idKeysOf } from './trim-keys.ts'
+import { planPart } from './trim-part.ts'
+import { type GapEntry, type Seq, type TrimChange, asSeq } from './types.ts'
 
 /** What may stay in a table. */
 export type TableLimits = {
@@ -44,14 +46,16 @@ export async function planTrim(database: Database, table: Table, limits: TableLi
   const { bytesMax, keepFromMs, rowsMax = Number.POSITIVE_INFINITY } = limits
   const isYoung = keepFromMs === undefined || (table.oldestMs(table.first) ?? 0) >= keepFromMs
   if (table.bytes <= bytesMax && table.rows <= rowsMax && isYoung) return undefined
-  return planPieces(database, table, (piece, dropped) => {
+  const plan = await planPieces(database, table, (piece, dropped) => {
     if (table.bytes - dropped.bytes > bytesMax) return 'max_bytes'
-    if (table.rows - dropped.rows > rowsMax) return 'max_rows'
+    if (table.rows - dropped.rows - piece.rows >= rowsMax) return 'max_rows'
     if (keepFromMs === undefined) return undefined
     const newestMs = piece.newestMs()
     if (dropped.rows === 0) table.rememberOldest(newestMs)
     return newestMs < keepFromMs ? 'max_age' : undefined
   })
+  if (plan !== undefined || table.rows <= rowsMax) return plan
+  return planPart(database, table, table.rows - rowsMax, 'max_rows')
 }
 
 /** Everything up to a position, in one step. */
@@ -86,6 +90,7 @@ async function planPieces(
       packedRows: (plan?.packedRows ?? 0) + cost.packedRows,
       rows: (plan?.rows ?? 0) + piece.rows,
       keys: [...(plan?.keys ?? []), ...cost.keys],
+      puts: [],
       revision,
       reason,
     }
@@ -146,14 +151,10 @@ async function costOf(database: Database, table: Table, range: PackedRange, key:
       if (chunk.lastSeq > range.last) continue
       keys.push(stored.key)
       packedBytes += stored.bytes
-      if (chunk.hasIds) keys.push(...chunk.entries().flatMap(entry => idKeyOf(table, entry)))
+      keys.push(...idKeysOf(table, chunk))
     }
   return { bytes: 0, packedBytes, packedRows: range.count, keys }
 }
-
-/** The mark by which a reading without a time of its own is known. */
-export const idKeyOf = (table: Table, { id, deviceTimeMs, series }: ReadingEntry): Buffer[] =>
-  id === undefined || deviceTimeMs !== undefined ? [] : [idKey(table.id, series.id, id)]
 
 /** When the newest entry of a block was written, by its stamp; a block that cannot be read is as old as can be. */
 function newestOf(database: Database, table: Table, key: Buffer, sealed: Buffer, before: Seq): number {

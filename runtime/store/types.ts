@@ -166,6 +166,8 @@ export type TrimChange = {
   /** Entries that go, of the log and packed. */
   readonly rows: number
   readonly keys: readonly Buffer[]
+  /** What is left of a range that is cut. */
+  readonly puts: readonly Put[]
   readonly revision: number
   readonly reason: string
 }

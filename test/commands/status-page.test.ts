@@ -38,7 +38,10 @@ const status: GatewayStatus = {
         first: 1,
         head: 12_345,
         series: 40,
-        log_bytes: 240_000_000,
+        rows: 12_300,
+        bytes: 240_000_000,
+        log_bytes: 1_000,
+        max_rows: 1_000_000,
         max_bytes: 2_000_000_000,
         max_age_ms: 30 * 86_400_000,
       },
@@ -124,10 +127,10 @@ rules    1 rule in 2 files, 1 firing, 0 pending
          rules/a.yaml:3:5: unknown key "fro"
 alerts   7 told, 1 silence in force, 3 held back, 12 actions done, 1 given up
 
-TABLE                    KIND       FIRST    HEAD  SERIES     LOG  LIMIT
-readings                 series         1  12,345      40  240 MB  2 GB, 30d
-alerts                   records        1       7       -   900 B  -
-readings.every-1m.cloud  summaries      1      30     160    2 kB  -
+TABLE                    KIND       FIRST    HEAD  SERIES  READINGS    SIZE  LIMIT
+readings                 series         1  12,345      40    12,300  240 MB  2 GB, 30d, 1,000,000 rows
+alerts                   records        1       7       -         -   900 B  -
+readings.every-1m.cloud  summaries      1      30     160         -    2 kB  -
          readings.every-1m.cloud: summaries of readings for a stream, 12 readings behind, 40 periods open
 
 bridge   cloud, mqtts://hub:8883, offline
@@ -312,4 +315,32 @@ test('the certificate of a hub is its own warning', () => {
   const told = { gateway: status.gateway, hub }
   assert.deepEqual(concernsOf(told), [{ level: 'yellow', text: 'the hub: our certificate expires in 3 days' }])
   assert.match(statusPage(told, pipe), /listens on 0\.0\.0\.0:8883\n {9}our certificate expires in 3 days\n/)
+})
+
+test('what limits and a short disk have taken is told, and what must stay free', () => {
+  const bounds = {
+    pressure: 'thin',
+    free_bytes: 1_500_000_000,
+    disk_bytes: 32_000_000_000,
+    floor_bytes: 1_600_000_000,
+    thinned_bytes: 48_000_000,
+    dropped_bytes: 0,
+    compaction: {
+      why: 'disk',
+      at_ms: startedMs + 3_663_000,
+      before_bytes: 9_000_000_000,
+      after_bytes: 8_900_000_000,
+      duration_ms: 2_500,
+    },
+  } as const
+  const [readings, ...others] = status.store.tables.filter(({ name }) => name === 'readings')
+  assert.ok(readings && others.length === 0)
+  const tables = [{ ...readings, dropped: 40_000, thinned: 12_000, forgotten: 0, held: 2 }]
+  const page = statusPage({ ...status, bounds, store: { ...status.store, tables } }, pipe)
+  assert.match(page, / {2}the disk is below store\.min_free: the oldest readings make room\n/)
+  assert.match(page, / {9}1\.6 GB must stay free, below it: the oldest readings are thinned, 48 MB thinned out\n/)
+  assert.match(page, / {9}compacted 1m0s ago: from 9 GB to 8\.9 GB in 2s500ms\n/)
+  assert.match(page, / {9}readings: 40,000 dropped, 12,000 thinned out, 2 too old and kept: .* since the start\n/)
+  const spent = concernsOf({ ...status, bounds: { ...bounds, pressure: 'refuse' } })
+  assert.ok(spent.some(({ level, text }) => level === 'red' && text.includes('nothing is left to be dropped')))
 })

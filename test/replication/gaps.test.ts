@@ -57,6 +57,8 @@ describe('gaps', () => {
         },
         tableOf: cursor => cursor.slice(cursor.lastIndexOf('/') + 1),
         mayForget: () => true,
+        monotonicMs: () => 0,
+        disk: undefined,
         log: silentLog,
       },
     )

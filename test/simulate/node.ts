@@ -8,7 +8,8 @@ import { Hub, type HubOptions } from '../../runtime/cloud/hub.ts'
 import { messageOf } from '../../runtime/errors.ts'
 import { Bridge, type BridgeOptions } from '../../runtime/replication/bridge.ts'
 import type { StoreDoor } from '../../runtime/replication/store-door.ts'
-import { type LogLimit, Retention } from '../../runtime/retention/retention.ts'
+import { Retention } from '../../runtime/retention/retention.ts'
+import type { TableLimit } from '../../runtime/retention/tables.ts'
 import type { Time } from '../../runtime/replication/time.ts'
 import { Store } from '../../runtime/store/store.ts'
 import type { Timers } from '../../runtime/store/timers.ts'
@@ -31,7 +32,7 @@ export type NodeOptions = {
   readonly role: Role
   readonly tables: readonly TableSpec[]
   readonly commitIntervalMs: number
-  readonly limits: readonly LogLimit[]
+  readonly limits: readonly TableLimit[]
   readonly clock: WallClock
   readonly random: Random
   readonly wrapStore: WrapStore | undefined
@@ -159,6 +160,8 @@ export class SimNode {
       after: time.after,
       tableOf: cursor => (cursor.startsWith('pack/') ? undefined : cursor.split('/').at(-1)),
       mayForget: () => true,
+      monotonicMs: time.monotonicMs,
+      disk: undefined,
       log,
     })
     const doors = { store: wrapStore?.(store) ?? store, time, randomId, log }

@@ -5,7 +5,7 @@
 import type { HubOptions } from '../../runtime/cloud/hub.ts'
 import type { BridgeOptions } from '../../runtime/replication/bridge.ts'
 import type { SelectionOptions } from '../../runtime/replication/send/selection.ts'
-import type { LogLimit } from '../../runtime/retention/retention.ts'
+import type { TableLimit } from '../../runtime/retention/tables.ts'
 import type { Window } from '../../runtime/schedule.ts'
 import type { TableSpec } from '../../runtime/store/types.ts'
 import { type Random, randomOf } from '../rigs/random.ts'
@@ -42,7 +42,7 @@ export type Scenario = {
   readonly commitIntervalMs: number
   readonly hub: HubOptions
   readonly bridgeOf: (gateway: string) => BridgeOptions
-  readonly limitsOf: (node: string) => readonly LogLimit[]
+  readonly limitsOf: (node: string) => readonly TableLimit[]
   /** Is this reading for the hub? */
   readonly isChosen: (n: number) => boolean
   /** An end that speaks as the version before did, which told nothing of what it takes. */
@@ -125,8 +125,8 @@ function readingsStream(isChosen: ((n: number) => boolean) | undefined, window: 
 }
 
 /** Logs so short that what a far side has not taken is dropped. */
-function limitsFrom(random: Random): Record<'hub' | 'gateway', readonly LogLimit[]> {
-  const limit = (table: string): LogLimit => {
+function limitsFrom(random: Random): Record<'hub' | 'gateway', readonly TableLimit[]> {
+  const limit = (table: string): TableLimit => {
     const bytesMax = random.next() < 0.7 ? 500 + random.below(10_000) : undefined
     const ageMsMax = random.next() < 0.5 ? 3_000 + random.below(60_000) : undefined
     // Rows that one side forgets by their age the other has still: what both hold could not be compared.

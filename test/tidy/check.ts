@@ -110,6 +110,7 @@ export const house = {
     'runtime/identities.ts': { mayImport: ['runtime'] },
     'runtime/alerts.ts': { mayImport: ['runtime'] },
     'runtime/bridges.ts': { mayImport: ['runtime'] },
+    'runtime/holding.ts': { mayImport: ['runtime'] },
     'runtime/house.ts': { mayImport: ['runtime'] },
     'runtime/status.ts': { mayImport: ['runtime'] },
     'runtime/time.ts': { mayImport: ['runtime'] },
