@@ -6,6 +6,9 @@
  * a backlog after an outage, a day filled in. A lag that has grown and then stays the same for ten minutes of arrival is a
  * clock that was set: from there on it is the base. A backlog comes nearer to now with each reading and never stays.
  *
+ * A series that begins far behind begins with history: a device that empties its memory, an import. There is no base yet
+ * then; a clock that is only wrong stays, and is the base after ten minutes.
+ *
  * Promises: whole seconds, so that what is saved is all that is known, and it is seldom saved; a reading without a time,
  * or of a clock that is not set yet (before 2020), is never late. A series that began without times has no lag.
  *
@@ -13,7 +16,7 @@
  * changes with nothing but readings that are not late, so the one before the last change and its place in the log are
  * enough to tell the newest two that were not late from all that came between and after them.
  */
-import { clockSetMs, lagSettledMs, lagStepMs } from './limits.ts'
+import { clockSetMs, lagOfNewcomerMsMax, lagSettledMs, lagStepMs } from './limits.ts'
 import type { JudgedReading } from './reading.ts'
 
 /** JSON. Times of arrival and differences to it: all of them move when the gateway's clock is corrected. */
@@ -54,14 +57,17 @@ export class Lag {
   /** By how much a reading that was met exceeded the base when it came. */
   excessMs({ arrivalMs, deviceTimeMs, seq }: JudgedReading): number {
     const leastMs = seq < this.#fromSeq ? this.#formerMs : this.leastMs
-    if (!saysWhen(deviceTimeMs) || Number.isNaN(leastMs)) return 0
-    return Math.max(0, lagOf(arrivalMs, deviceTimeMs) - Math.max(0, leastMs))
+    if (!saysWhen(deviceTimeMs)) return 0
+    const lagMs = lagOf(arrivalMs, deviceTimeMs)
+    if (Number.isNaN(leastMs)) return lagMs > lagOfNewcomerMsMax ? lagMs : 0
+    return Math.max(0, lagMs - Math.max(0, leastMs))
   }
 
   /** What `meet` will say of the next reading. */
   foreseeMs({ arrivalMs, deviceTimeMs }: JudgedReading, toleranceMs: number): number {
-    if (!saysWhen(deviceTimeMs) || Number.isNaN(this.leastMs)) return 0
+    if (!saysWhen(deviceTimeMs)) return 0
     const lagMs = lagOf(arrivalMs, deviceTimeMs)
+    if (this.#isFirst(lagMs)) return 0
     const excessMs = lagMs - this.baseMs
     const isUsual = excessMs <= toleranceMs || this.#hasStayed(lagMs, arrivalMs, toleranceMs, lagSettledMs)
     return isUsual ? 0 : excessMs
@@ -74,7 +80,7 @@ export class Lag {
       return 0
     }
     const lagMs = lagOf(arrivalMs, deviceTimeMs)
-    if (!(lagMs >= this.leastMs)) this.#become(lagMs, seq)
+    if (this.#isFirst(lagMs) || lagMs < this.leastMs) this.#become(lagMs, seq)
     const excessMs = lagMs - this.baseMs
     if (excessMs <= toleranceMs) {
       if (!Number.isNaN(this.#risenMs)) this.#rise(Number.NaN, Number.NaN)
@@ -96,6 +102,11 @@ export class Lag {
       ...(Number.isFinite(this.#fromSeq) && { fromSeq: this.#fromSeq }),
       ...(!Number.isNaN(this.#formerMs) && { formerMs: this.#formerMs }),
     }
+  }
+
+  /** Nothing is known yet, and this is not far behind. */
+  #isFirst(lagMs: number): boolean {
+    return Number.isNaN(this.leastMs) && lagMs <= lagOfNewcomerMsMax
   }
 
   /** A greater lag has stayed the same for so long. */

@@ -6,6 +6,12 @@ export const flappingChangesMax = 100
 /** A lag that stays the same for so long is a clock that was set, not history. */
 export const lagSettledMs = 600_000
 
+/**
+ * A series whose first reading is further behind than this begins with history. A clock that is set wrong by hours, for
+ * want of its time zone, is none: what its device says is heard at once.
+ */
+export const lagOfNewcomerMsMax = 86_400_000
+
 /** A device that says it is earlier than this has no clock yet: that says nothing about when it measured. */
 export const clockSetMs = Date.UTC(2020, 0, 1)
 
