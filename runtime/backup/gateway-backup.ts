@@ -14,7 +14,7 @@ export function gatewayBackup(store: Store, nowMs: number, log: Log): AsyncGener
     format: formatNumber,
     created_ms: nowMs,
     base: null,
-    about_bytes: store.status().tables.reduce((sum, { logBytes }) => sum + logBytes, 0),
+    about_bytes: store.status().tables.reduce((sum, { bytes }) => sum + bytes, 0),
   }
   return backupPieces(head, store.snapshot(), error => {
     log.warn({ reason: messageOf(error) }, 'a backup could not be finished')

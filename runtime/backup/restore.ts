@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { HoldfastError } from '../errors.ts'
+import { ByteReader } from '../store/bytes.ts'
 import { NewDatabase, mustBeFree, whyNotWritten } from '../store/closed.ts'
 import { formatNumber } from '../store/database.ts'
 import { factKey, stateKey } from '../store/keys.ts'
@@ -183,6 +184,7 @@ async function takeOver(database: NewDatabase, head: BackupHead, options: Restor
   const note: Restored = {
     gateway: before?.gateway ?? head.gateway,
     is_clone: isClone || before?.is_clone === true,
+    stamp: before?.stamp ?? lastStamp(database),
     backup: head.id,
     created_ms: head.created_ms,
     restored_ms: nowMs,
@@ -190,6 +192,13 @@ async function takeOver(database: NewDatabase, head: BackupHead, options: Restor
   await put(noteKey, note)
   await put(stateKey(originState.owner, originState.key), gateway)
   await put(factKey('format'), { number: head.format, epoch: randomId().slice(0, 8) })
+}
+
+function lastStamp(database: NewDatabase): number {
+  const key = factKey('clock')
+  const sealed = database.get(key)
+  const value = sealed && unseal(key, sealed)
+  return value === undefined ? 0 : new ByteReader(value).double()
 }
 
 /** What went by, with a sum of it. */

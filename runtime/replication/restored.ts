@@ -16,7 +16,7 @@ import { aheadChange } from '../store/ahead.ts'
 import type { Json } from '../reading.ts'
 import { type Restored, restoredState } from '../store/restored.ts'
 import { type Change, type Seq, seqZero } from '../store/types.ts'
-import { backOwner } from './receive/back.ts'
+import { backOwner, forebearsOwner } from './receive/back.ts'
 import { type StreamRecord, streamsOwner } from './send/bookmark.ts'
 import { reachChanges, reachOf } from './send/reach.ts'
 import type { StoreDoor } from './store-door.ts'
@@ -41,7 +41,8 @@ export function restoredChanges(store: StoreDoor, randomId: () => string): Chang
       ...(note.is_clone ? [{ kind: 'cursor', name: cursor, seq: head } as const, aheadChange(cursor, [])] : []),
     ]
   })
-  return [...changes, ...(isSame ? askBack(store, note) : []), { kind: 'state', ...restoredState, value: undefined }]
+  const own = isSame ? askBack(store, note) : [forebear(note)]
+  return [...changes, ...own, { kind: 'state', ...restoredState, value: undefined }]
 }
 
 const afresh = (epoch: string, head: Seq): StreamRecord => ({ epoch, floor: head })
@@ -55,6 +56,14 @@ function continued(
 ): StreamRecord {
   return { epoch, floor, continues: { gateway, epoch: before, seq: head, confirmed: cursor ?? seqZero } }
 }
+
+/** Its readings of before the backup are here: a hub that sends them down tells nothing new. */
+const forebear = ({ gateway, stamp }: Restored): Change => ({
+  kind: 'state',
+  owner: forebearsOwner,
+  key: gateway,
+  value: stamp,
+})
 
 const askBack = (store: StoreDoor, { restored_ms }: Restored): Change[] =>
   [...store.tables.values()]

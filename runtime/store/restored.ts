@@ -9,6 +9,8 @@ export type Restored = {
   readonly gateway: string
   /** That gateway goes on running. */
   readonly is_clone: boolean
+  /** The last stamp that it had given: what it wrote up to then is in the backup. */
+  readonly stamp: number
   /** The id of the backup, when that was made, and when it was restored. */
   readonly backup: string
   readonly created_ms: number

@@ -292,4 +292,20 @@ describe('a gateway that is restored under another id', () => {
       [...range(100), ...range(40, 1_000)],
     )
   })
+
+  it('stores what it has of the old one once, though the hub sends it down', async t => {
+    const site = await openSite(t, { subscribe: ['readings'] })
+    await append(site.edge.store, ...range(50))
+    await atHub(site, 50)
+    const backup = join(site.folder, 'backup')
+    await backUp(site.edge.store, backup)
+    await append(site.edge.store, ...range(20, 50))
+    await atHub(site, 70)
+    await replaceEdge(site, [backup], 'gw-2')
+    await append(site.edge.store, ...range(10, 1_000))
+    await append(site.cloud.store, 7_777)
+    await until('the hub is heard', async () => (await values(site.edge.store)).includes(7_777))
+    const found = ((await values(site.edge.store)) as number[]).toSorted((a, b) => a - b)
+    assert.deepEqual(found, [...range(70), ...range(10, 1_000), 7_777])
+  })
 })

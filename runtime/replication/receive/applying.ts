@@ -13,6 +13,7 @@ import { groupRows } from '../limits.ts'
 import { outdatedBy, park, vet, withoutOutdated } from '../parked/parked.ts'
 import { type Piece, type Place, holds, step, union } from '../wire/place.ts'
 import type { Continues } from '../wire/protocol.ts'
+import { forebearsOwner } from './back.ts'
 import { StoredPlace, countOf } from './stored-place.ts'
 import type { Doors } from '../stream.ts'
 import { isAboutRows, transactionsOf } from '../wire/unfit.ts'
@@ -152,7 +153,7 @@ export class Applying {
     const fit: FrameRow[] = []
     for (const row of rows) {
       // A commit that failed may be on disk all the same.
-      if (holds(stored, row.seq)) continue
+      if (holds(stored, row.seq) || this.#isInherited(row)) continue
       const reason = vet(row, believedMs, this.#doors.clock?.maxAheadMs)
       if (reason === undefined) fit.push(row)
       else parked.push({ row, reason })
@@ -174,6 +175,13 @@ export class Applying {
       { table, from: this.#from.peer, rows: parked.length, reason },
       'rows cannot be applied: parked',
     )
+  }
+
+  /** A reading of the gateway whose database this was, from before it was ours. */
+  #isInherited({ origin, stamp }: FrameRow): boolean {
+    if (this.#options.kind === 'records') return false
+    const through = this.#doors.store.state(forebearsOwner, origin)
+    return typeof through === 'number' && stamp <= through
   }
 
   #applied(rows: readonly FrameRow[]): Change[] {

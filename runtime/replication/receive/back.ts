@@ -11,6 +11,8 @@ import type { Doors } from '../stream.ts'
 
 /** By table: when it was restored. Written by whoever restores (restored.ts). */
 export const backOwner = 'back'
+/** By gateway: the last stamp of it that is in the database that we were restored from under another id. */
+export const forebearsOwner = 'forebears'
 const cameOwner = (label: string): string => `back/${label}`
 
 type Stream = { readonly table: string; readonly kind: TableKind; readonly label: string }
