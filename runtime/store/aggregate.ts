@@ -2,7 +2,7 @@
  * Aggregates: for each series that is asked for and each interval one row. Series come one after the other, by device, metric,
  * origin and unit, and the rows of each in the order of time: so a chart or a line between two rows needs no other series.
  *
- * Promises: in memory is one hour of one series and the bucket that is open, however long the range is. Where somebody
+ * Promises: in memory is what columns.ts holds of one series and the bucket that is open, however long the range is. Where somebody
  * keeps buckets already, what they hold is not read again: the rows are the same as if it were.
  */
 import type { Asked } from './asked.ts'

@@ -1,8 +1,9 @@
 /**
- * Readings as columns: the times and values of one series and hour, sorted by time, without an object for any of them.
+ * Readings as columns: the times and values of one series, sorted by time, without an object for any of them.
  *
- * Promises: hours come in order, each series in them at once; what was stored when the query began, as in query.ts. In
- * memory is one hour of one series, and what of that hour is not packed yet.
+ * Promises: hours come in order, in each one series after the other; what was stored when the query began, as in query.ts. In
+ * memory is one chunk, or those of one series and hour that overlap in time; so a device whose clock stands still, which
+ * files all it ever sends under one hour, does not pile up.
  */
 import type { Value } from '../reading.ts'
 import { type Asked, testOf } from './asked.ts'
@@ -32,29 +33,46 @@ export async function* columnsOf(asked: Asked): AsyncGenerator<ColumnBlock> {
       if (others) others.push(piece)
       else waiting.set(piece.series, [piece])
     }
-    let pieces: Piece[] = []
+    let held: Piece[] = []
     for await (const piece of filed()) {
-      if (pieces[0] !== undefined && pieces[0].series !== piece.series) {
-        yield* together(pieces, asked)
-        pieces = []
+      const others = waiting.get(piece.series) ?? []
+      const last = held.at(-1)
+      if (last !== undefined && last.series !== piece.series) {
+        yield* together([...held, ...(waiting.get(last.series) ?? [])], asked)
+        waiting.delete(last.series)
+        held = []
+      } else if (held.length > 0 && [piece, ...others].every(other => isAfter(held, other))) {
+        yield* together(held, asked)
+        held = []
       }
-      if (pieces.length === 0) pieces = takeFrom(waiting, piece.series)
-      pieces.push(piece)
+      held.push(piece)
     }
-    yield* together(pieces, asked)
+    const last = held[0]?.series
+    if (last !== undefined) {
+      yield* together([...held, ...(waiting.get(last) ?? [])], asked)
+      waiting.delete(last)
+    }
     for (const left of waiting.values()) yield* together(left, asked)
     if (asked.signal?.aborted === true) return
   }
 }
 
-function takeFrom(waiting: Map<Series, Piece[]>, series: Series): Piece[] {
-  const pieces = waiting.get(series) ?? []
-  waiting.delete(series)
-  return pieces
+/** True if all of a piece comes after all that is held, which then needs not wait for it. */
+function isAfter(held: readonly Piece[], piece: Piece): boolean {
+  const from = endOf(piece, Math.min)
+  const to = Math.max(...held.map(one => endOf(one, Math.max)))
+  if (from !== to) return from > to
+  return held.every(one => (one.seqs().at(-1) as number) < (piece.seqs()[0] as number))
+}
+
+function endOf({ times }: Piece, choose: (a: number, b: number) => number): number {
+  let end = times[0] as number
+  for (let place = 1; place < times.length; place++) end = choose(end, times[place] as number)
+  return end
 }
 
 function* together(pieces: readonly Piece[], asked: Asked): Generator<ColumnBlock> {
-  const chosen = pieces.map(piece => choose(piece, asked)).filter(({ times }) => times.length > 0)
+  const chosen = pieces.map(piece => chosenOf(piece, asked)).filter(({ times }) => times.length > 0)
   const [first] = chosen
   if (first === undefined) return
   const { series } = first
@@ -62,7 +80,7 @@ function* together(pieces: readonly Piece[], asked: Asked): Generator<ColumnBloc
   else yield { series, ...sorted(chosen) }
 }
 
-function choose(piece: Piece, asked: Asked): Piece {
+function chosenOf(piece: Piece, asked: Asked): Piece {
   if (asked.where === undefined) return piece
   const passes = testOf(piece, asked)
   const places: number[] = []

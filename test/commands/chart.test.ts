@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { drawChart, gutter, traceColumns } from '../../runtime/commands/rules/chart.ts'
-import { Trace } from '../../runtime/commands/rules/trace.ts'
+import { drawChart, gutter, traceColumns } from '../../runtime/commands/chart.ts'
+import { Trace } from '../../runtime/commands/trace.ts'
 import type { Paint } from '../../runtime/commands/terminal.ts'
 
 const plain: Paint = (_, text) => text

@@ -105,6 +105,26 @@ describe('columns', () => {
   })
 })
 
+describe('columns of a device whose clock stands still', () => {
+  it('come chunk by chunk, though all of them are of one hour', async () => {
+    const world = new World()
+    await world.open()
+    for (let pack = 0; pack < 4; pack++) {
+      const readings = Array.from({ length: 50 }, (_, index) => ({ deviceTimeMs: startMs, value: pack * 50 + index }))
+      await world.take({ kind: 'append', origin: undefined, readings })
+      if (pack < 3) await world.take({ kind: 'pack' })
+    }
+    const found: Value[][] = []
+    for await (const { values } of world.store.readings.columns('readings', {})) found.push([...values])
+    assert.deepEqual(
+      found.flat(),
+      Array.from({ length: 200 }, (_, index) => index),
+    )
+    assert.ok(found.every(({ length }) => length <= 100))
+    await world.store.close()
+  })
+})
+
 describe('an aggregate', () => {
   it('is what plain arithmetic over all readings gives, whatever is packed, late, corrected and chosen', async () => {
     const every = fc.constantFrom(7 * minuteMs, 15 * minuteMs, hourMs, 6 * hourMs, 24 * hourMs)

@@ -7,7 +7,7 @@ import type { AlertRule, Limit, Rule } from '../../../rules/rule.ts'
 import { comparable } from '../../../rules/judge/threshold.ts'
 import type { PastReading, PastSeries } from '../../rehearsal/past.ts'
 import type { TriedAlert } from '../../rehearsal/tried.ts'
-import { Trace, type TraceSpan } from './trace.ts'
+import { Trace, type TraceSpan } from '../trace.ts'
 
 /** Each takes about 6 kB in a terminal of 80 columns. Series beyond them are judged all the same, only not drawn. */
 const tracesMax = 2_000

@@ -1,7 +1,7 @@
 /** How far a replay is, in one line of a terminal that is wiped at the end. Says nothing where nobody looks. */
 import { isatty } from 'node:tty'
 import { grouped } from '../terminal.ts'
-import type { TraceSpan } from './trace.ts'
+import type { TraceSpan } from '../trace.ts'
 
 const cells = 24
 

@@ -6,9 +6,9 @@ import { formatNumber } from '../../../rules/alert/template.ts'
 import type { TriedAlert, TriedRecording, TriedRule, TriedStory } from '../../rehearsal/tried.ts'
 import { formatDuration } from '../../units.ts'
 import { type Cell, type Terminal, age, grouped, printable, table } from '../terminal.ts'
-import { drawChart } from './chart.ts'
+import { drawChart } from '../chart.ts'
 import type { Pictures } from './pictures.ts'
-import type { TraceSpan } from './trace.ts'
+import type { TraceSpan } from '../trace.ts'
 
 export type TriedForm = TriedStory & {
   readonly readings: number

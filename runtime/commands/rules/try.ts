@@ -82,7 +82,7 @@ async function tryRules(files: readonly string[], options: TryOptions): Promise<
   const { columns } = process.stdout
   // A terminal that does not know its width says 0, and a pipe says nothing.
   const width = columns >= widthMin ? Math.min(widthMax, columns) : widthDefault
-  const { traceColumns } = await import('./chart.ts')
+  const { traceColumns } = await import('../chart.ts')
   const pictures = new drawing.Pictures(rules, span, traceColumns(width), (limit, series) =>
     limitNumber(limit, limit.kind === 'row' ? fillPlaceholders(limit.key, series) : undefined, lookup),
   )

@@ -13,8 +13,8 @@
  * Ours, because those of others draw one point to a column: of a week in eighty columns they show every hundredth minute,
  * and an alert is about the minutes between. Here every reading is under some dot.
  */
-import { formatNumber } from '../../../rules/alert/template.ts'
-import type { Paint } from '../terminal.ts'
+import { formatNumber } from '../../rules/alert/template.ts'
+import type { Paint } from './terminal.ts'
 import type { Trace, TraceSpan } from './trace.ts'
 
 export type ChartOptions = {
