@@ -9,7 +9,7 @@ import type { Asked } from './asked.ts'
 import { type Bucket, type BucketFunction, bucketOf, mergeBuckets } from './buckets.ts'
 import { type ColumnBlock, columnsOf } from './columns.ts'
 import { type Fill, type Row, Rows } from './fill.ts'
-import type { Intervals } from './intervals.ts'
+import { type Intervals, oneInterval } from './intervals.ts'
 import { byName } from './series-order.ts'
 import type { KnownSeries } from './table.ts'
 import type { Seq, Series } from './types.ts'
@@ -25,34 +25,43 @@ export type Aggregate = {
 
 export type AggregateRow = Row & { readonly series: Series }
 
-/** Buckets that somebody keeps of a table. */
+/** Buckets of one length that somebody keeps of a table. */
 export type KeptBuckets = {
-  /** Their length; they begin at the epoch. */
+  /** They begin at the epoch. */
   readonly lengthMs: number
-  /** Every reading up to this position is in them, and none after it. */
-  readonly through: Seq
-  /** Those that begin from one time on and before another, in order. */
-  read(series: Series, fromMs: number, toMs: number, signal: AbortSignal | undefined): AsyncIterable<Bucket>
+  /** Those of one series as they are now; undefined where they cannot be told. Closed by who has opened them. */
+  open(series: Series): OpenBuckets | undefined
 }
 
-/** Whoever keeps buckets gives those that fit best; undefined if there are none, or none that know all the functions. */
+/** Buckets of one series, of one moment. */
+export type OpenBuckets = {
+  /** Every reading up to this position is in them, and none after it. */
+  readonly through: Seq
+  /** Those that begin earlier may have been let go. */
+  readonly fromMs: number
+  /** Those that begin from one time on and before another, in order. */
+  read(fromMs: number, toMs: number, signal: AbortSignal | undefined): AsyncIterable<Bucket>
+  close(): Promise<void>
+}
+
+/** Whoever keeps buckets gives those that know all the functions and that fit, the longest first. */
 export type BucketKeeper = (
   table: string,
   fits: (lengthMs: number) => boolean,
   functions: readonly BucketFunction[],
-) => KeptBuckets | undefined
+) => readonly KeptBuckets[]
 
 export async function* aggregateRows(
   asked: Asked,
   aggregate: Aggregate,
-  kept: KeptBuckets | undefined,
+  kept: readonly KeptBuckets[],
 ): AsyncGenerator<AggregateRow> {
   const { intervals, functions, fill, fromMs, toMs } = aggregate
   for (const series of asked.series.toSorted(byName)) {
     const ofOne = { ...asked, series: [series] }
     const rows = new Rows(intervals, functions, fill, fromMs, toMs)
     const named = ({ startMs, values }: Row): AggregateRow => ({ series, startMs, values })
-    for await (const bucket of kept ? withKept(ofOne, series, kept, intervals) : bucketsOf(ofOne, intervals)) {
+    for await (const bucket of withKept(ofOne, series, kept, intervals)) {
       for (const row of rows.take(bucket)) yield named(row)
     }
     for (const row of rows.end()) yield named(row)
@@ -76,7 +85,11 @@ async function* bucketsOf(asked: Asked, intervals: Intervals): AsyncGenerator<Bu
   if (open !== undefined) yield open
 }
 
-function* cut({ times, values }: ColumnBlock, intervals: Intervals): Generator<Bucket> {
+/** The buckets of readings that are sorted by time. */
+export function* cut(
+  { times, values }: Pick<ColumnBlock, 'times' | 'values'>,
+  intervals: Pick<Intervals, 'startOf' | 'next'>,
+): Generator<Bucket> {
   for (let from = 0, to = 0; from < times.length; from = to) {
     const startMs = intervals.startOf(times[from] as number)
     const endMs = intervals.next(startMs)
@@ -90,21 +103,52 @@ function* cut({ times, values }: ColumnBlock, intervals: Intervals): Generator<B
 async function* withKept(
   asked: Asked,
   series: KnownSeries,
-  kept: KeptBuckets,
+  [longest, ...shorter]: readonly KeptBuckets[],
   intervals: Intervals,
 ): AsyncGenerator<Bucket> {
-  const { lengthMs, through } = kept
-  const fromMs = Math.ceil(asked.fromMs / lengthMs) * lengthMs
-  const toMs = Math.floor(asked.toMs / lengthMs) * lengthMs
-  if (fromMs >= toMs || asked.afterSeq > 0 || asked.throughSeq < through) return yield* bucketsOf(asked, intervals)
-  const parts = [
-    bucketsOf({ ...asked, toMs: fromMs }, intervals),
-    merged([
-      rejoined(kept.read(series, fromMs, toMs, asked.signal), intervals),
-      bucketsOf({ ...asked, fromMs, toMs, afterSeq: through }, intervals),
-    ]),
-    bucketsOf({ ...asked, fromMs: toMs }, intervals),
-  ]
+  if (asked.fromMs >= asked.toMs) return
+  if (longest === undefined || asked.afterSeq > 0) return yield* bucketsOf(asked, intervals)
+  const { lengthMs } = longest
+  const open = longest.open(series)
+  try {
+    const fromMs = Math.ceil(Math.max(asked.fromMs, open?.fromMs ?? 0) / lengthMs) * lengthMs
+    const toMs = Math.floor(asked.toMs / lengthMs) * lengthMs
+    if (open === undefined || fromMs >= toMs || asked.throughSeq < open.through)
+      return yield* withKept(asked, series, shorter, intervals)
+    yield* inTurn([
+      withKept({ ...asked, toMs: fromMs }, series, shorter, intervals),
+      merged([
+        rejoined(whole(open.read(fromMs, toMs, asked.signal), asked, open.through, longest), intervals),
+        bucketsOf({ ...asked, fromMs, toMs, afterSeq: open.through }, intervals),
+      ]),
+      withKept({ ...asked, fromMs: toMs }, series, shorter, intervals),
+    ])
+  } finally {
+    await open?.close()
+  }
+}
+
+/** A bucket that has not kept a long text or object is made of its readings, where they are all there still. */
+async function* whole(
+  buckets: AsyncIterable<Bucket>,
+  asked: Asked,
+  throughSeq: Seq,
+  { lengthMs }: KeptBuckets,
+): AsyncGenerator<Bucket> {
+  for await (const bucket of buckets) {
+    let told = bucket
+    if (bucket.first === undefined || bucket.last === undefined) {
+      const { startMs } = bucket
+      const ofOne = { ...asked, fromMs: startMs, toMs: startMs + lengthMs, throughSeq }
+      const made = await next(bucketsOf(ofOne, oneInterval(startMs)))
+      if (made?.count === bucket.count) told = made
+    }
+    yield told
+  }
+}
+
+/** Parts of a range, one after the other: an interval may end one and begin the next. */
+async function* inTurn(parts: readonly AsyncGenerator<Bucket>[]): AsyncGenerator<Bucket> {
   let open: Bucket | undefined
   for (const part of parts) {
     for await (const bucket of part) {

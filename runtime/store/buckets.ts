@@ -23,10 +23,10 @@ export type Bucket = {
   /** Those that are true or false. */
   readonly switches: number
   readonly trues: number
-  /** The earliest and the latest by their own time; the first is undefined where it was not kept. */
+  /** The earliest and the latest by their own time; undefined where they were not kept. */
   readonly first: Value | undefined
   readonly firstMs: number
-  readonly last: Value
+  readonly last: Value | undefined
   readonly lastMs: number
 }
 
@@ -121,7 +121,7 @@ export function valueOf(bucket: Bucket, name: BucketFunction): Value | null {
     case 'first':
       return bucket.first ?? null
     case 'last':
-      return bucket.last
+      return bucket.last ?? null
     case 'min':
       return bucket.numbers > 0 ? bucket.min : null
     case 'max':

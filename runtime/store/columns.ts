@@ -77,7 +77,7 @@ function* together(pieces: readonly Piece[], asked: Asked): Generator<ColumnBloc
   if (first === undefined) return
   const { series } = first
   if (chosen.length === 1 && isAscending(first.times)) yield { series, times: first.times, values: first.values() }
-  else yield { series, ...sorted(chosen) }
+  else yield { series, ...inOrder(chosen) }
 }
 
 function chosenOf(piece: Piece, asked: Asked): Piece {
@@ -88,7 +88,8 @@ function chosenOf(piece: Piece, asked: Asked): Piece {
   return pick(piece, places)
 }
 
-function sorted(pieces: readonly Piece[]): Pick<ColumnBlock, 'times' | 'values'> {
+/** Pieces of one series as one, by time and of one time by position. */
+export function inOrder(pieces: readonly Piece[]): Pick<ColumnBlock, 'times' | 'values'> {
   const inLogOrder = pieces.toSorted((a, b) => (a.seqs()[0] as number) - (b.seqs()[0] as number))
   const times = joined(inLogOrder.map(piece => piece.times))
   const columns = inLogOrder.map(piece => piece.values())

@@ -28,6 +28,7 @@ export function fleetingHome(folder: string): Home {
 function unsynced(level: ClassicLevel<Buffer, Buffer>): Level {
   return {
     getSync: level.getSync.bind(level),
+    snapshot: level.snapshot.bind(level),
     iterator: level.iterator.bind(level),
     clear: level.clear.bind(level),
     close: level.close.bind(level),

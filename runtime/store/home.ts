@@ -25,7 +25,7 @@ import type { Damage } from './mending/folder-mend.ts'
 import { Infirmary } from './mending/infirmary.ts'
 
 /** What the store asks of LevelDB; memory-level offers the same, but for what is about files. */
-export type Level = Pick<ClassicLevel<Buffer, Buffer>, 'getSync' | 'iterator' | 'clear' | 'close'> & {
+export type Level = Pick<ClassicLevel<Buffer, Buffer>, 'getSync' | 'iterator' | 'snapshot' | 'clear' | 'close'> & {
   batch(): ChainedBatch<ClassicLevel<Buffer, Buffer>, Buffer, Buffer>
   approximateSize?(start: Buffer, end: Buffer): Promise<number>
   compactRange?(start: Buffer, end: Buffer): Promise<void>

@@ -9,6 +9,7 @@
  *   R table(2) key                         the latest row of a records table, or its tombstone
  *   P table(2) last(6)                     a packed range of the log: where its readings are
  *   H table(2) hour(4) series(4) first(6)  a chunk: packed readings of one series and one hour of their own time
+ *   B table(2) period(4) frame(4) series(4) boot(2)   buckets of a rollup: some neighbouring periods of one series
  *   S table(2) series(4) hour(4) first(6)  the same in format 1; a migration moves them
  *   I table(2) series(4) id                a reading known by its id alone (no device time): stored once
  *   C name                                 a cursor
@@ -34,6 +35,7 @@ const letters = {
   row: 0x52,
   range: 0x50,
   chunk: 0x48,
+  buckets: 0x42,
   packedInFormat1: 0x53,
   id: 0x49,
   cursor: 0x43,
@@ -84,6 +86,33 @@ export function chunkKey(table: number, hour: number, series: number, first: Seq
   key.writeUIntBE(first, 11, 6)
   return key
 }
+
+/** Which buckets: of a table's rollup, so many frames after 1970, of a series, and of readings whose time is open. */
+export type BucketsPlace = {
+  readonly table: number
+  /** In seconds. */
+  readonly period: number
+  readonly frame: number
+  readonly series: number
+  readonly boot: number
+}
+
+export function bucketsKey({ table, period, frame, series, boot }: BucketsPlace): Buffer {
+  const key = fixed(letters.buckets, table, 17)
+  key.writeUInt32BE(period, 3)
+  key.writeUInt32BE(frame, 7)
+  key.writeUInt32BE(series, 11)
+  key.writeUInt16BE(boot, 15)
+  return key
+}
+
+export const bucketsPlace = (key: Buffer): BucketsPlace => ({
+  table: key.readUInt16BE(1),
+  period: key.readUInt32BE(3),
+  frame: key.readUInt32BE(7),
+  series: key.readUInt32BE(11),
+  boot: key.readUInt16BE(15),
+})
 
 export function idKey(table: number, series: number, id: string): Buffer {
   const tail = Buffer.allocUnsafe(4 + Buffer.byteLength(id))

@@ -2,7 +2,7 @@
  * What can be asked of the readings of a table beside the readings themselves: their columns, aggregates, and the latest of
  * each series. Each answer is of what was stored when it began; a reader who leaves, or whose signal aborts, ends the work.
  */
-import { type Aggregate, type AggregateRow, type BucketKeeper, aggregateRows } from './aggregate.ts'
+import { type Aggregate, type AggregateRow, type BucketKeeper, type KeptBuckets, aggregateRows } from './aggregate.ts'
 import { type Asked, ask } from './asked.ts'
 import { type ColumnBlock, columnsOf } from './columns.ts'
 import type { Database } from './database.ts'
@@ -34,10 +34,27 @@ export class Questions {
     aggregate: Omit<Aggregate, 'fromMs' | 'toMs'>,
   ): AsyncGenerator<AggregateRow> {
     const asked = await this.#ask(table, query)
-    const { intervals, functions } = aggregate
-    const fits = (lengthMs: number): boolean => intervals.fits(lengthMs)
-    const kept = asked.where === undefined ? this.keeper?.(table, fits, functions) : undefined
+    const kept = this.#kept(table, query, aggregate)
     yield* aggregateRows(asked, { ...aggregate, fromMs: query.fromMs, toMs: query.toMs }, kept)
+  }
+
+  /** The length of the longest buckets that such a question is answered from; undefined if all is made of readings. */
+  rollupOf(
+    table: string,
+    query: SeriesQuery,
+    aggregate: Pick<Aggregate, 'intervals' | 'functions'>,
+  ): number | undefined {
+    return this.#kept(table, query, aggregate)[0]?.lengthMs
+  }
+
+  /** Buckets know nothing of single values, and corrections as they are now. */
+  #kept(
+    table: string,
+    { where, afterSeq, correctedThrough }: SeriesQuery,
+    { intervals, functions }: Pick<Aggregate, 'intervals' | 'functions'>,
+  ): readonly KeptBuckets[] {
+    const isPlain = where?.isOfSeries !== false && (afterSeq ?? 0) === 0 && correctedThrough === undefined
+    return isPlain ? (this.keeper?.(table, lengthMs => intervals.fits(lengthMs), functions) ?? []) : []
   }
 
   /** The latest reading of each series, by device and metric; with `toMs` the latest before that. */

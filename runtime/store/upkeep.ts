@@ -2,15 +2,20 @@
  * What the retention of a gateway asks of a store, and nobody else does: what there is to be dropped, thinned or
  * forgotten, and where space is to be given back. It finds; what it finds is for `commit` [I2].
  */
+import type { BucketKeeper } from './aggregate.ts'
 import { type Stretch, compact, emptyStretches, stretchesOf } from './compaction.ts'
 import type { Database } from './database.ts'
 import { type StandingRow, walkRows } from './forget.ts'
 import { type ThinPlace, type ThinStep, planThin } from './thin.ts'
 import { planDrop } from './trim.ts'
-import type { TrimChange } from './types.ts'
+import { RollupPlanner, type RollupSpec } from './rollup-plan.ts'
+import { progressOf } from './rollup-progress.ts'
+import { rollupKeeper } from './rollup-read.ts'
+import type { ChunksChange, TrimChange } from './types.ts'
 
 export class Upkeep {
   readonly #database: () => Database
+  readonly #rollups = new RollupPlanner()
 
   /** `database` is the one that is open now: work on one that has failed since throws. */
   constructor(database: () => Database) {
@@ -36,6 +41,24 @@ export class Upkeep {
   ): Promise<{ readonly step: ThinStep | undefined; readonly place: ThinPlace }> {
     const database = this.#database()
     return planThin(database, database.table(table), from)
+  }
+
+  /** The next step of a table's rollups, or undefined if they hold all that is packed. */
+  planRollups(table: string, spec: RollupSpec): Promise<ChunksChange | undefined> {
+    const database = this.#database()
+    return this.#rollups.next(database, database.table(table), spec)
+  }
+
+  /** How many packed readings a rollup does not hold yet. */
+  rollupBehind(table: string, periodMs: number): number {
+    const database = this.#database()
+    const of = database.table(table)
+    return Math.max(0, of.packed - (progressOf(database, of, periodMs)?.through ?? of.first - 1))
+  }
+
+  /** Answers from rollups. */
+  rollupKeeper(periodsOf: (table: string) => readonly number[]): BucketKeeper {
+    return rollupKeeper(this.#database, periodsOf)
   }
 
   /** Where nothing stands any more although files hold it. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Value } from '../../runtime/reading.ts'
-import type { KeptBuckets } from '../../runtime/store/aggregate.ts'
+import type { KeptBuckets, OpenBuckets } from '../../runtime/store/aggregate.ts'
 import { type BucketFunction, bucketFunctions, bucketOf } from '../../runtime/store/buckets.ts'
 import type { Fill } from '../../runtime/store/fill.ts'
 import { type Intervals, intervalsOf, oneInterval } from '../../runtime/store/intervals.ts'
@@ -163,7 +163,7 @@ describe('an aggregate', () => {
           let reads = 0
           world.store.readings.keeper = (_table, fits) => {
             assert.equal(fits(5 * minuteMs), true)
-            return keptOf(all, 5 * minuteMs, () => reads++)
+            return [keptOf(all, 15 * minuteMs, () => reads++), keptOf(all, 5 * minuteMs, () => reads++)]
           }
           for (const step of later.filter(({ kind }) => isPlain({ kind }) && kind !== 'restart')) await world.take(step)
           const fromMs = startMs - hourMs + fromMinutes * minuteMs + 17
@@ -268,10 +268,10 @@ describe('the latest reading of each series', () => {
 
 /** Buckets of all readings that there are, as somebody might keep them. */
 function keptOf(all: readonly ReadingEntry[], lengthMs: number, onRead: () => void): KeptBuckets {
-  return {
-    lengthMs,
+  const open = (series: Series): OpenBuckets => ({
     through: asSeq(all.at(-1)?.seq ?? 0),
-    async *read(series, fromMs, toMs) {
+    fromMs: 0,
+    async *read(fromMs, toMs) {
       onRead()
       const entries = naive(all, { fromMs, toMs }).filter(entry => entry.series === series)
       const startOf = (entry: ReadingEntry): number => Math.floor(timeOf(entry) / lengthMs) * lengthMs
@@ -282,5 +282,7 @@ function keptOf(all: readonly ReadingEntry[], lengthMs: number, onRead: () => vo
         yield bucketOf(startMs, times, values, 0, inside.length)
       }
     },
-  }
+    close: () => Promise.resolve(),
+  })
+  return { lengthMs, open }
 }
