@@ -78,7 +78,8 @@ async function* readBuckets(
   try {
     let held: readonly Bucket[] = []
     let heldFrame = first
-    for (let next = await iterator.next(); next !== undefined && signal?.aborted !== true; ) {
+    for (let next = await iterator.next(); next !== undefined; ) {
+      if (signal?.aborted === true) return
       const [key, sealed] = next
       const { frame, series } = keys.bucketsPlace(key)
       if (frame !== heldFrame || series > id) {
