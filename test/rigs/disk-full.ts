@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,21 +39,27 @@ const paddingBytes = 200
 /** Far more than the store takes to notice that there is space again. */
 const patienceMs = 30_000
 
-export type SmallDisk = { readonly folder: string; unmount(): void }
+export type SmallDisk = {
+  readonly folder: string
+  /** Bytes that came to the device, the file system's journal among them; undefined where there is no device. */
+  writtenBytes(): number | undefined
+  unmount(): void
+}
 
 /** A small file system of its own, or one sentence that says why there can be none. */
-export function mountSmallDisk(fileSystem: 'ext4' | 'tmpfs'): SmallDisk | string {
+export function mountSmallDisk(fileSystem: 'ext4' | 'tmpfs', megabytes = diskMegabytes): SmallDisk | string {
   const home = mkdtempSync(join(tmpdir(), 'holdfast-disk-'))
   const folder = join(home, 'disk')
   mkdirSync(folder)
   const image = join(home, 'image')
-  const size = `${diskMegabytes}M`
+  const size = `${megabytes}M`
   const commands: readonly (readonly [string, ...string[]])[] =
     fileSystem === 'tmpfs'
       ? [['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'holdfast-test', folder]]
       : [
           ['truncate', '-s', size, image],
-          ['mke2fs', '-q', '-t', 'ext4', '-m', '0', image],
+          // All of it made at once: else the kernel goes on writing tables for minutes, and somebody counts that.
+          ['mke2fs', '-q', '-t', 'ext4', '-m', '0', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image],
           ['mount', '-o', 'loop', image, folder],
         ]
   for (const [command, ...args] of commands) {
@@ -63,14 +69,29 @@ export function mountSmallDisk(fileSystem: 'ext4' | 'tmpfs'): SmallDisk | string
     const why = error?.message ?? stderr.trim().split('\n')[0] ?? ''
     return `The full-disk rig needs to mount a small ${fileSystem} file system, which takes root and the Debian packages mount and e2fsprogs: ${why}`
   }
+  const device = deviceOf(folder)
   return {
     folder,
+    writtenBytes: () => (device === undefined ? undefined : sectorsWritten(device) * 512),
     unmount() {
       const { status, stderr } = spawnSync('umount', [folder], { encoding: 'utf8' })
       if (status !== 0) throw new Error(`${folder} cannot be unmounted: ${stderr}`)
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** `loop3`, if a device of the kernel is mounted there. */
+function deviceOf(folder: string): string | undefined {
+  const line = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .find(each => each.split(' ')[1] === folder)
+  return /^\/dev\/(\w+) /.exec(line ?? '')?.[1]
+}
+
+/** The seventh number of a block device's stat, in units of 512 bytes whatever the device's own are. */
+function sectorsWritten(device: string): number {
+  return Number(readFileSync(`/sys/block/${device}/stat`, 'utf8').trim().split(/\s+/)[6])
 }
 
 export async function fillDisk(disk: SmallDisk, options: FullDiskOptions): Promise<FullDiskResult> {
@@ -154,7 +175,6 @@ async function bootOnFullDisk(
   return { opened, acknowledged: reached }
 }
 
-/** Takes every free byte, as a log that grew overnight does. */
 /** Takes the last byte of a disk. */
 export function fill(file: string): void {
   const chunk = Buffer.alloc(64 * 1024)
