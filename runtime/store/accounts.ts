@@ -5,7 +5,7 @@ import { type Pending, mostUrgent } from './committer.ts'
 import type { Database } from './database.ts'
 import { factKey } from './keys.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
-import type { Put } from './put.ts'
+import { type Put, bytesOf } from './put.ts'
 import { decodeJson, encodeJson } from './records.ts'
 import type { Receipt } from './types.ts'
 import { Wear } from './wear.ts'
@@ -58,8 +58,7 @@ export class Accounts {
       this.#duplicates += receipt.duplicates
     }
     if (puts.length === 0) return
-    const bytes = puts.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
-    this.#wear.wrote(bytes, stored, mostUrgent(accepted.map(({ pending }) => pending)), tookMs)
+    this.#wear.wrote(bytesOf(puts), stored, mostUrgent(accepted.map(({ pending }) => pending)), tookMs)
   }
 
   status(): Counted {

@@ -20,6 +20,7 @@ import type { Log } from '../log.ts'
 import { Ballast } from './ballast.ts'
 import { FolderWatch, makeFolder, syncFolder, syncPath } from './folder.ts'
 import { type Lock, takeLock } from './lock.ts'
+import { LogRoom } from './log-room.ts'
 import { dropOldCopy, dropOldCopyInTime, keepOldCopy } from './old-copy.ts'
 import type { Damage } from './mending/folder-mend.ts'
 import { Infirmary } from './mending/infirmary.ts'
@@ -43,8 +44,11 @@ export type Opened = {
 export type Home = {
   /** Opens the database, creating or repairing it; `repaired` tells that the second was needed. */
   open(): Promise<Opened>
-  /** Makes the names of new files durable: called after each write, before anyone is told of it. */
-  settle(): void
+  /**
+   * Makes the names of new files durable: called after each write, before anyone is told of it, and while nothing else is
+   * being written. `bytes` is about how much that was.
+   */
+  settle(bytes: number): void
   /** Keeps the closed database as it is now, beside itself; false if there is no room for it (old-copy.ts). */
   keepOldCopy?(): boolean
   /** Removes that copy. */
@@ -91,6 +95,7 @@ class DiskHome implements Home {
   readonly #ballast: Ballast
   readonly #now: () => number
   readonly #log: Log
+  readonly #room: LogRoom
   #watch: FolderWatch | undefined
   #full = false
   #isBlind = false
@@ -101,10 +106,12 @@ class DiskHome implements Home {
     this.#lock = lock
     this.#ballast = ballast
     this.#now = now
+    this.#room = new LogRoom(this.#database, log)
     this.#log = log
   }
 
   async open(): Promise<Opened> {
+    this.#room.close()
     this.#watch?.close()
     this.#watch = undefined
     if (this.#ballast.isScarce()) this.#giveWay()
@@ -125,8 +132,9 @@ class DiskHome implements Home {
     }
   }
 
-  settle(): void {
-    this.#watch?.settle(this.#now())
+  settle(bytes: number): void {
+    if (this.#watch?.settle(this.#now())) this.#room.follow()
+    this.#room.wrote(bytes)
   }
 
   /** A disk that cannot even be asked is no reason to fall over: the next write tells what is wrong with it. */
@@ -145,6 +153,7 @@ class DiskHome implements Home {
   }
 
   async close(): Promise<void> {
+    this.#room.close()
     this.#watch?.close()
     this.#watch = undefined
     await this.#lock.release()

@@ -57,7 +57,7 @@ export async function openDatabase(
   const { level, repaired } = await openInFormat(home, log)
   try {
     const database = await loadDatabase(level, tables, log, randomId, repaired)
-    home.settle()
+    home.settle(0)
     return { database, repaired }
   } catch (error) {
     await level.close()

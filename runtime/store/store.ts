@@ -29,6 +29,7 @@ import { type StoreState, refusalOf, writeFailed } from './refusal.ts'
 import { type Timers, systemTimers } from './timers.ts'
 import { type Pairs, snapshotOf } from './snapshot.ts'
 import { type TableLimits, planTrim, planTrimThrough } from './trim.ts'
+import { bytesOf } from './put.ts'
 import { Repeats } from './repeats.ts'
 import { hasRoom, tableStatus } from './table.ts'
 import {
@@ -300,7 +301,7 @@ export class Store {
       const beganMs = this.#options.monotonicMs()
       if (puts.length > 0) {
         await this.#database.write(puts)
-        this.#home.settle()
+        this.#home.settle(bytesOf(puts))
       }
       const grown = group.publish()
       if (packing?.packed !== undefined) this.#mergeSoon(packing.table)

@@ -70,11 +70,10 @@ async function peer(folder: string, port: number, intervalMs: number): Promise<S
 }
 
 /** Bytes per reading, in the steady state after a short warm-up. */
-async function measure(open: typeof ours, intervalMs: number): Promise<Measured> {
+async function measure(open: typeof ours, port: number, intervalMs: number): Promise<Measured> {
   const disk = mountSmallDisk('ext4', 1_024)
   if (typeof disk === 'string') throw new Error(disk)
   try {
-    const port = await freePort()
     const side = await open(disk.folder, port, intervalMs)
     try {
       await publish(port, warmUpSeconds)
@@ -95,6 +94,13 @@ async function measure(open: typeof ours, intervalMs: number): Promise<Measured>
   }
 }
 
+/** All different: asked for at once, two could be the same. */
+async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>()
+  while (ports.size < count) ports.add(await freePort())
+  return [...ports]
+}
+
 async function publish(port: number, forSeconds: number): Promise<number> {
   const load = start(process.execPath, [here('wear-load.js'), String(port), String(sensors), String(forSeconds)])
   const { sent, acknowledged } = JSON.parse(await load.line(line => line.startsWith('{'))) as Record<string, number>
@@ -110,9 +116,11 @@ function written({ pids }: Side, disk: SmallDisk): Measured {
 
 const bar = progress(2, !values.json)
 bar.step(`${sensors} sensors at 1 Hz for ${seconds} s, all sides at once on disks of their own`)
+const ports = await freePorts(2 * intervalsMs.length)
 const runs = await Promise.all(
-  intervalsMs.map(async intervalMs => {
-    const [us, them] = await Promise.all([measure(ours, intervalMs), measure(peer, intervalMs)])
+  intervalsMs.map(async (intervalMs, index) => {
+    const [port = 0, peerPort = 0] = ports.slice(2 * index)
+    const [us, them] = await Promise.all([measure(ours, port, intervalMs), measure(peer, peerPort, intervalMs)])
     return { intervalMs, us, them }
   }),
 )

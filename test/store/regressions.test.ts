@@ -37,8 +37,8 @@ class FaultyHome implements Home {
     return { level: this.#faulty(level), repaired }
   }
 
-  settle(): void {
-    this.#home.settle()
+  settle(bytes: number): void {
+    this.#home.settle(bytes)
   }
 
   isFull(): boolean {
@@ -147,7 +147,7 @@ it('a store that finds a log shorter than it told of says so, however far it has
 
 const homeOf = (home: Home): Home => ({
   open: () => home.open(),
-  settle: () => home.settle(),
+  settle: bytes => home.settle(bytes),
   isFull: () => home.isFull(),
   close: () => home.close(),
 })
