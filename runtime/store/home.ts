@@ -20,7 +20,7 @@ import type { Log } from '../log.ts'
 import { Ballast } from './ballast.ts'
 import { FolderWatch, makeFolder, syncFolder, syncPath } from './folder.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { LogRoom } from './log-room.ts'
+import { LogRoom, roomBytes } from './log-room.ts'
 import { dropOldCopy, dropOldCopyInTime, keepOldCopy } from './old-copy.ts'
 import type { Damage } from './mending/folder-mend.ts'
 import { Infirmary } from './mending/infirmary.ts'
@@ -67,10 +67,16 @@ export const levelOptions = {
   cacheSize: 16 << 20,
 } as const
 
-export async function openHome(path: string, ballastBytes: number, now: () => number, log: Log): Promise<Home> {
+export async function openHome(
+  path: string,
+  ballastBytes: number,
+  now: () => number,
+  log: Log,
+  logRoomBytes: number = roomBytes,
+): Promise<Home> {
   const folder = claimFolder(path)
   const lock = await takeLock(folder)
-  return new DiskHome(folder, lock, new Ballast(join(folder, 'ballast'), ballastBytes), now, log)
+  return new DiskHome(folder, lock, new Ballast(join(folder, 'ballast'), ballastBytes), now, log, logRoomBytes)
 }
 
 function claimFolder(path: string): string {
@@ -100,13 +106,13 @@ class DiskHome implements Home {
   #full = false
   #isBlind = false
 
-  constructor(folder: string, lock: Lock, ballast: Ballast, now: () => number, log: Log) {
+  constructor(folder: string, lock: Lock, ballast: Ballast, now: () => number, log: Log, logRoomBytes: number) {
     this.#folder = folder
     this.#database = join(folder, 'db')
     this.#lock = lock
     this.#ballast = ballast
     this.#now = now
-    this.#room = new LogRoom(this.#database, log)
+    this.#room = new LogRoom(this.#database, log, logRoomBytes)
     this.#log = log
   }
 

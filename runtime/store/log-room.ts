@@ -16,10 +16,8 @@ import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 
-/** At 50 readings a second the room for some minutes; a slow card takes it in well under a second. */
+/** What is made at a time. At 50 readings a second the room for some minutes; a slow card takes it in well under a second. */
 export const roomBytes = 256 << 10
-/** More is made when so much is left. */
-const roomLeastBytes = 64 << 10
 /** Of commits as large as this the journal is a small part, and zeros would be as much again. */
 const commitBytesMax = 8 << 10
 /** What a batch and its records add to keys and values; rather too much than too little. */
@@ -33,13 +31,15 @@ const zeros = Buffer.alloc(pageBytes)
 export class LogRoom {
   readonly #folder: string
   readonly #log: Log
+  readonly #bytes: number
   #open: { readonly name: string; readonly descriptor: number } | undefined
   /** About where LevelDB goes on, and where the file ended when room was made last. */
   #position = 0
   #end = 0
   #averageBytes = 0
 
-  constructor(folder: string, log: Log) {
+  constructor(folder: string, log: Log, bytes: number) {
+    this.#bytes = bytes
     this.#folder = folder
     this.#log = log
   }
@@ -65,7 +65,8 @@ export class LogRoom {
     this.#position += bytes + overheadBytes
     this.#averageBytes += (bytes - this.#averageBytes) * newestShare
     if (this.#open === undefined || this.#averageBytes > commitBytesMax) return
-    if (this.#end - this.#position >= roomLeastBytes) return
+    // More is made when a quarter is left.
+    if (this.#end - this.#position >= this.#bytes / 4) return
     try {
       this.#make(this.#open.descriptor)
     } catch (error) {
@@ -83,7 +84,7 @@ export class LogRoom {
     // LevelDB has come to the end of its room unnoticed, and beyond it.
     if (size > this.#end) this.#position = size
     // Page by page: written in one go they are one large page to newer kernels, and each later commit dirties all of it.
-    const end = size + roomBytes
+    const end = size + this.#bytes
     for (let at = size; at < end; ) {
       const pageEnd = Math.min(end, (Math.floor(at / pageBytes) + 1) * pageBytes)
       at += writeSync(descriptor, zeros, 0, pageEnd - at, at)

@@ -2,7 +2,7 @@
 import type { Database } from './database.ts'
 import { HoldfastError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Home, Opened } from './home.ts'
+import { type Home, type Opened, openHome } from './home.ts'
 import { loadDatabase } from './load.ts'
 import { isOfFormat1, migrate } from './migration.ts'
 import type { StoreOptions } from './options.ts'
@@ -64,3 +64,7 @@ export async function openDatabase(
     throw error
   }
 }
+
+/** The folder that the options name. */
+export const openStoreHome = ({ path, ballastBytes, now, log, logRoomBytes }: StoreOptions): Promise<Home> =>
+  openHome(path, ballastBytes, now, log, logRoomBytes)

@@ -20,6 +20,8 @@ export type StoreOptions = {
   readonly log: Log
   /** What the machine says of its disk; left out, the account of wear knows the store's own count alone. */
   readonly disk?: MachineDisk
+  /** Written ahead of LevelDB's log at a time; left out, what suits a card. Rigs that look at every write pass less. */
+  readonly logRoomBytes?: number
   /** Tests pass a home in memory. */
   readonly home?: Home
   /** A simulator passes its own; left out, the system's. */

@@ -14,13 +14,13 @@ import { Accounts } from './accounts.ts'
 import type { Database } from './database.ts'
 import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
-import { type Home, openHome } from './home.ts'
+import type { Home } from './home.ts'
 import * as keys from './keys.ts'
 import { clearBlocks } from './log-blocks.ts'
 import { LogReader } from './log-reader.ts'
 import { LostEnds } from './lost-ends.ts'
 import { Merger } from './merge.ts'
-import { openDatabase } from './opening.ts'
+import { openStoreHome, openDatabase } from './opening.ts'
 import { Packer } from './packer.ts'
 import { queryReadings } from './query.ts'
 import { Questions } from './questions.ts'
@@ -76,7 +76,7 @@ export class Store {
 
   /** Opens the folder, creating or repairing the database. Throws STORE_LOCKED, FOLDER_UNWRITABLE, STORE_NEWER, TABLE_KIND. */
   static async open(options: StoreOptions): Promise<Store> {
-    const home = options.home ?? (await openHome(options.path, options.ballastBytes, options.now, options.log))
+    const home = options.home ?? (await openStoreHome(options))
     try {
       const { database, repaired } = await openDatabase(home, options)
       return new Store(options, home, database, repaired)

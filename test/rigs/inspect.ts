@@ -40,6 +40,7 @@ export async function inspect(options: InspectOptions): Promise<Verdict> {
       origin: 'edge',
       commitIntervalMs: 0,
       ballastBytes: options.ballastBytes ?? 64 * 1024,
+      logRoomBytes: 4 << 10,
       monotonicMs: () => performance.now(),
       now: () => Date.now(),
       log: silentLog,

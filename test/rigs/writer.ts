@@ -62,6 +62,7 @@ async function run(options: WriterOptions): Promise<void> {
     origin: 'edge',
     commitIntervalMs: 1,
     ballastBytes: options.ballastBytes ?? 64 * 1024,
+    logRoomBytes: 16 << 10,
     monotonicMs: () => performance.now() + leapMs,
     now: () => Date.now(),
     log: silentLog,

@@ -96,6 +96,7 @@ function defaults(path: string): StoreOptions {
     origin: 'gw-1',
     commitIntervalMs: 0,
     ballastBytes: 1 << 20,
+    logRoomBytes: 16 << 10,
     monotonicMs: () => performance.now(),
     now: () => Date.now(),
     log: silentLog,
