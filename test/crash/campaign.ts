@@ -1,7 +1,7 @@
 /**
- * The store's fault campaign: power cuts, failing disks, full disks; as many as one has time for.
+ * The store's fault campaign: power cuts, failing disks, full disks, kills, damage; as many as one has time for.
  *
- *   node dist/test/crash/campaign.js [--short] [--seed N] [--only power-cut,disk-fault,disk-full] [--json]
+ *   node dist/test/crash/campaign.js [--short] [--seed N] [--only power-cut,disk-fault,disk-full,kill,damage] [--json]
  *
  * Promises: a summary of what was done and what was lost, an exit code of 1 if anything was, and the seed to do it again.
  */
@@ -11,20 +11,10 @@ import { buildRecorder } from '../rigs/iorec.ts'
 import { faultCases, runFaultCase } from '../rigs/matrix.ts'
 import { readingsPerStep } from '../rigs/plan.ts'
 import { cutPower } from '../rigs/power-cut.ts'
+import { damageCopies } from './damages.ts'
+import { killGateways } from './kills.ts'
+import type { Counted, Figures, Progress } from './part.ts'
 
-/** One line of the summary. */
-type Figures = {
-  readonly name: string
-  readonly rounds: number
-  readonly acknowledged: number
-  readonly missing: number
-  readonly openedByItself: number
-  readonly repaired: number
-  readonly ms: number
-  readonly problems: readonly string[]
-}
-type Counted = Omit<Figures, 'name' | 'ms'>
-type Progress = (done: number, all: number) => void
 type Part = {
   readonly name: string
   readonly run: (progress: Progress, seed: number, isShort: boolean) => Promise<Counted>
@@ -34,6 +24,8 @@ const parts: readonly Part[] = [
   { name: 'power-cut', run: powerCuts },
   { name: 'disk-fault', run: diskFaults },
   { name: 'disk-full', run: fullDisks },
+  { name: 'kill', run: (progress, seed, isShort) => killGateways(isShort ? 20 : 300, seed, progress) },
+  { name: 'damage', run: (progress, seed, isShort) => damageCopies(isShort ? 40 : 1_000, seed, progress) },
 ]
 
 async function powerCuts(progress: Progress, seed: number, isShort: boolean): Promise<Counted> {
@@ -157,8 +149,9 @@ function print(figures: readonly Figures[], seed: number, holds: boolean): void 
         .join('  '),
     )
   }
-  for (const { name, problems } of figures) {
+  for (const { name, problems, note } of figures) {
     for (const problem of problems.slice(0, 20)) console.log(`\n${name}: ${problem}`)
+    if (note !== undefined) console.log(`\n${name}: ${note}`)
     if (problems.length > 20) console.log(`\n${name}: and ${problems.length - 20} more`)
   }
   console.log(`\n${holds ? 'Nothing acknowledged was lost.' : 'SOMETHING WAS LOST OR BROKEN.'} Seed ${seed}.`)
