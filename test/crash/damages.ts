@@ -37,8 +37,8 @@ export async function damageCopies(rounds: number, seed: number, progress: Progr
       const found = await look(path)
       if (found.opened) openedByItself++
       if (found.isMended) repaired++
-      // A log that was cut short looks as one that a power cut left: what was not synced is not there. Nobody can tell.
-      if (found.isEndSilent && what.includes('cut to')) cutEnds++
+      // A log that was cut short, or is zeros from some point on, looks as one that a power cut left: nobody can tell.
+      if (found.isEndSilent && !what.includes('deleted')) cutEnds++
       else if (found.isEndSilent) problems.push(`round ${round}, ${what}: its end is gone, and nothing says so`)
       missing += found.untold
       lost += found.missing
