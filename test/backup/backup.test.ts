@@ -22,8 +22,8 @@ const hasCode =
     return true
   }
 
-/** What is written by the restoring itself. */
-const own = ['Mformat', 'Arestored\0note', 'Aorigin\0id']
+/** What is written by the restoring itself, and by closing after the backup. */
+const own = ['Mformat', 'Arestored\0note', 'Aorigin\0id', 'Mwear']
 const withoutOwn = (content: Map<string, string>): [string, string][] =>
   [...content].filter(([key]) => !own.includes(key)).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
