@@ -73,7 +73,8 @@ function scaleOf(trace: Trace, height: number): Scale {
     for (const limit of trace.limits(side)) if (limit !== undefined) take(limit)
   }
   const slack = high > low ? 0 : Math.abs(high) * 0.1 || 1
-  return { low: low - slack, high: high + slack, dots: height * 4 }
+  const most = Number.MAX_VALUE
+  return { low: Math.max(-most, low - slack), high: Math.min(most, high + slack), dots: height * 4 }
 }
 
 /** The row of dots of a value, 0 on top. */

@@ -93,6 +93,7 @@ describe('the chart of a series', () => {
         for (const line of lines) assert.ok(line.length <= options.width, line)
         assert.ok(dotted(lines.join('')) > 0)
       }),
+      { examples: [[[-1.634266486238469e308], null]] },
     )
   })
 })
