@@ -3,7 +3,8 @@
  * wants the answer, and gives the same: times and values of readings in typed arrays, by time.
  *
  * Of SQLite the form is taken that favours it most for these questions: names as integers, an index that has the value too
- * (so that no row is looked up beside it), made after loading, a large page cache and the file mapped into memory.
+ * (so that no row is looked up beside it), made after loading, a large page cache and the file mapped into memory; and
+ * readings come out as two arrays of JSON, which is several times faster than a JavaScript object or array for each row.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
@@ -125,7 +126,7 @@ async function latest(store: Store): Promise<Answer> {
 type Statement = {
   raw(): Statement
   run(...values: readonly unknown[]): unknown
-  all(...values: readonly unknown[]): (readonly number[])[]
+  all(...values: readonly unknown[]): (readonly unknown[])[]
 }
 type Database = {
   exec(sql: string): void
@@ -185,9 +186,9 @@ export function sqlite(folder: string): Kept {
 function asked(database: Database): Side {
   const id = database.prepare('SELECT id FROM names WHERE name = ?').raw()
   const range = database
-    .prepare(
-      'SELECT time, value FROM readings WHERE device = ? AND metric = 1 AND time >= ? AND time < ? ORDER BY time',
-    )
+    .prepare(`
+      SELECT json_group_array(time), json_group_array(value) FROM (
+        SELECT time, value FROM readings WHERE device = ? AND metric = 1 AND time >= ? AND time < ? ORDER BY time)`)
     .raw()
   // One statement: quicker than one for each device, and than grouping the whole index.
   const each = database
@@ -197,9 +198,17 @@ function asked(database: Database): Side {
       ORDER BY names.name`)
     .raw()
   return {
-    range: (device, fromMs, toMs) => Promise.resolve(arrays(range.all(id.all(device)[0]?.[0], fromMs, toMs))),
-    latest: () => Promise.resolve(arrays(each.all())),
+    range: (device, fromMs, toMs) => Promise.resolve(parsed(range.all(id.all(device)[0]?.[0], fromMs, toMs)[0])),
+    latest: () => Promise.resolve(arrays(each.all() as (readonly number[])[])),
     close: () => Promise.resolve(database.close()),
+  }
+}
+
+function parsed(row: readonly unknown[] | undefined): Answer {
+  const [times = '[]', values = '[]'] = row as readonly string[]
+  return {
+    times: Float64Array.from(JSON.parse(times) as number[]),
+    values: Float64Array.from(JSON.parse(values) as number[]),
   }
 }
 

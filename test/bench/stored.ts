@@ -1,6 +1,7 @@
 /**
  * What is stored for the benchmark of queries: one device at 10 Hz, and 1,000 devices every ten seconds, for as long as
- * makes the number of readings that is asked for. In the order in which they come; the values walk, with two decimals.
+ * makes the number of readings that is asked for. In the order in which they come, each
+ * some milliseconds early or late; the values walk, with two decimals.
  */
 import { randomFrom } from './fleet.ts'
 
@@ -13,6 +14,8 @@ export const slowDevice = (device: number): string => `sensor-${String(device).p
 const tickMs = 100
 const slowPerTick = 10
 const perTick = 1 + slowPerTick
+/** Of a tick, so that no reading comes before the one that is due before it. */
+const jitterMs = Math.floor(tickMs / perTick)
 
 export type Stored = { readonly device: string; readonly timeMs: number; readonly value: number }
 
@@ -30,12 +33,12 @@ export function* readings(count: number): Generator<Stored> {
   }
   let left = count
   for (let tick = 0; left > 0; tick++) {
-    const timeMs = startMs + tick * tickMs
-    yield { device: fastDevice, timeMs, value: next(slowDevices) }
+    const due = (turn: number): number => startMs + tick * tickMs + turn * jitterMs + Math.floor(random() * jitterMs)
+    yield { device: fastDevice, timeMs: due(0), value: next(slowDevices) }
     left--
     for (let turn = 0; turn < slowPerTick && left > 0; turn++, left--) {
       const device = (tick * slowPerTick + turn) % slowDevices
-      yield { device: names[device] ?? '', timeMs, value: next(device) }
+      yield { device: names[device] ?? '', timeMs: due(1 + turn), value: next(device) }
     }
   }
 }
