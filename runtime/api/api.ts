@@ -20,6 +20,7 @@ import {
   readersMax,
   requestMs,
 } from './limits.ts'
+import { holdToDeadlines } from './deadlines.ts'
 import type { ParkedDoor } from './parked.ts'
 import { Readers } from './readers.ts'
 import { apiRoutes } from './routes.ts'
@@ -81,10 +82,12 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     serverOptions: {
       maxHeaderSize: headerBytesMax,
       headersTimeout: times.headersMs,
-      requestTimeout: times.requestMs,
+      // deadlines.ts instead: lines may go on for as long as they come.
+      requestTimeout: 0,
       connectionsCheckingInterval: Math.min(1_000, times.headersMs),
     },
   }) as Server
+  holdToDeadlines(server, times.requestMs)
   server.maxConnections = connectionsMax
   await listenOnSocket(server, options.socket)
   server.on('error', error => options.log.error({ reason: error.message }, 'the control surface failed'))

@@ -13,3 +13,6 @@ export function jsonBody(type: string | undefined, text: string): Json {
     throw new HoldfastError('BAD_ARGUMENT', 'the body is not JSON', hint, error)
   }
 }
+
+/** JSON lines, of which there may be any number. */
+export const isLines = (type: string | undefined): boolean => /^application\/(x-ndjson|jsonl)\s*(;|$)/i.test(type ?? '')

@@ -14,7 +14,7 @@ import type { Log } from '../log.ts'
 import type { TableKind, TableSpec } from '../store/types.ts'
 import { type IntakeDoors, type Taken, takeLines, takeList } from '../transfer/intake.ts'
 import { intakesMax } from '../transfer/limits.ts'
-import { jsonBody } from './body.ts'
+import { isLines, jsonBody } from './body.ts'
 import { bodyTooLarge, jsonResponse } from './faults.ts'
 import { bodyBytesMax } from './limits.ts'
 
@@ -50,8 +50,6 @@ export function intakeRoutes(app: Hono, base: string, options: IntakeOptions): v
     })
   }
 }
-
-const isLines = (type: string | undefined): boolean => /^application\/(x-ndjson|jsonl)\s*(;|$)/i.test(type ?? '')
 
 async function wholeText(chunks: AsyncIterable<Buffer>): Promise<string> {
   const kept: Buffer[] = []

@@ -181,3 +181,25 @@ test('readings that come while the clock is not trusted name their boot', async 
   }
   await doubtful.remove()
 })
+
+test('lines may come for longer than another request may take, as long as they come', async () => {
+  const hasty = await openSurface({ times: { headersMs: 50, requestMs: 100 } })
+  const send = () => {
+    const sent = request({ socketPath: hasty.socket, method: 'POST', path, headers: lines, agent: false })
+    const status = new Promise<number | undefined>((resolve, reject) => {
+      sent.on('response', response => resolve(response.resume().statusCode)).on('error', reject)
+    })
+    return { sent, status }
+  }
+  const going = send()
+  for (let n = 0; n < 20; n++) {
+    going.sent.write(line('k', n))
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  going.sent.end()
+  assert.equal(await going.status, 200)
+  const stuck = send()
+  stuck.sent.write(line('k', 20))
+  assert.equal(await stuck.status, 408)
+  await hasty.remove()
+})
