@@ -39,6 +39,7 @@ import { type Parts, statusOf } from './status.ts'
 import { acceptedTables, offeredTables, readingTest, tablesToShare } from './streams.ts'
 import { machineDisk } from './store/machine-disk.ts'
 import { Store } from './store/store.ts'
+import { TableRollups } from './rollup/tables.ts'
 import { type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 
@@ -72,6 +73,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
     // Before anything else looks at the time, or writes.
     const keeper = await openKeeper(house, store)
     const retention = openRetention(house, store)
+    const tableRollups = openTableRollups(house, store)
     // Rules before the broker: no reading may come before its table is watched.
     const alerts = await openAlerting(house, store, keeper)
     const { alerting, rulebook } = alerts
@@ -89,6 +91,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       cloud,
       bridges,
       rollups,
+      tableRollups,
       retention,
       keeper,
       startedAtMs: monotonicMs(),
@@ -135,6 +138,22 @@ async function openStore({ config, log, closers, time }: House): Promise<Store> 
   })
   closers.push(() => store.close())
   return store
+}
+
+/** Aggregates are answered from them from the first moment on. */
+function openTableRollups({ config, log, closers, time }: House, store: Store): TableRollups {
+  store.readings.keeper = store.upkeep.rollupKeeper(table => config.tables.get(table)?.rollups.periodsMs ?? [])
+  const tables = [...config.tables]
+    .filter(([, { kind }]) => kind === 'series')
+    .map(([table, { rollups }]) => ({ table, ...rollups }))
+  const rollups = new TableRollups(tables, {
+    store,
+    trustedMs: () => (time.clock.isTrusted ? time.clock.now() : undefined),
+    after: time.board.after,
+    log: log.child({ room: 'rollup' }),
+  })
+  closers.push(() => rollups.close())
+  return rollups
 }
 
 async function openLan({ config, log, closers, time }: House, options: BrokerConfig, store: Store) {

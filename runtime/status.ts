@@ -24,6 +24,7 @@ import type { FarSide } from './replication/far-side.ts'
 import type { StreamStatus } from './replication/stream.ts'
 import type { Retention } from './retention/retention.ts'
 import type { Rollup } from './rollup/rollup.ts'
+import type { TableRollups } from './rollup/tables.ts'
 import type { Store } from './store/store.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 import { programVersion } from './version.ts'
@@ -46,6 +47,7 @@ export type Parts = {
     | undefined
   readonly bridges: readonly FarSide[]
   readonly rollups: readonly Rollup[]
+  readonly tableRollups: TableRollups
   readonly retention: Retention
   readonly keeper: Timekeeper
   /** By the monotonic clock: the other one may have been corrected since. */
@@ -64,6 +66,7 @@ export function statusOf({
   cloud,
   bridges,
   rollups,
+  tableRollups,
   retention,
   keeper,
   startedAtMs,
@@ -80,7 +83,7 @@ export function statusOf({
       uptime_ms: uptimeMs,
     },
     clock: clockSection(keeper),
-    store: storeSection(stored, tableFacts(retention, rollups)),
+    store: storeSection(stored, tableFacts(retention, rollups, tableRollups)),
     disk: diskSection(stored),
     bounds: boundsOf(retention.status()),
     broker: lan && {
@@ -97,7 +100,12 @@ export function statusOf({
 }
 
 /** What the store does not know of its tables: to which limits their logs are held, and which of them are summaries. */
-function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: string) => Partial<TableSection> {
+function tableFacts(
+  retention: Retention,
+  rollups: readonly Rollup[],
+  tableRollups: TableRollups,
+): (table: string) => Partial<TableSection> {
+  const kept = new Map(tableRollups.status().map(({ table, periods }) => [table, periods]))
   const { tables } = retention.status()
   const summaries = new Map(rollups.map(rollup => [rollup.status().log, rollup.status()]))
   return name => {
@@ -105,6 +113,7 @@ function tableFacts(retention: Retention, rollups: readonly Rollup[]): (table: s
     const summed = summaries.get(name)
     return {
       ...(bounds && tableBounds(bounds)),
+      rollups: kept.get(name)?.map(({ periodMs, behind }) => ({ period_ms: periodMs, behind })),
       summaries: summed && {
         of: summed.table,
         behind: summed.behind,

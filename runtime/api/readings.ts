@@ -2,7 +2,7 @@
  * The endpoints that ask of the readings of a series table:
  *
  *   GET tables/T/readings      the readings, in order                 questions.ts says what may be asked
- *   GET tables/T/aggregate     one line for each series and interval
+ *   GET tables/T/aggregate     one line for each series and interval; the header `holdfast-rollup` says which rollup helped
  *   GET tables/T/latest        the latest reading of each series
  *
  * Promises: one batch in memory beside what the store holds for a query (store/query.ts, aggregate.ts); a reader that
@@ -14,6 +14,7 @@ import type { AggregateRow } from '../store/aggregate.ts'
 import type { BucketFunction } from '../store/buckets.ts'
 import type { Store } from '../store/store.ts'
 import { type ReadingEntry, type ReadingQuery, type TableSpec, timeOf } from '../store/types.ts'
+import { formatDuration } from '../units.ts'
 import { type AggregateForm, type ReadingForm, readingForm, timeText } from './forms.ts'
 import { readingsPerBatch } from './limits.ts'
 import { aggregatesNotation, readingsNotation, takeFormat } from './notation.ts'
@@ -85,7 +86,10 @@ export function readingsRoutes(app: Hono, base: string, { store, readers, where,
     const formOf = aggregateFormOf(question.functions)
     const source = (signal: AbortSignal) =>
       inBatches(store.readings.aggregate(table, { ...query, signal }, question), readingsPerBatch, formOf, signal)
-    return readers.respond(source, aggregatesNotation(format, question.functions), breakingOff(c))
+    const answer = readers.respond(source, aggregatesNotation(format, question.functions), breakingOff(c))
+    const usedMs = store.readings.rollupOf(table, query, question)
+    if (usedMs !== undefined) answer.headers.set('holdfast-rollup', formatDuration(usedMs))
+    return answer
   })
 
   app.get(`${base}/tables/:table/latest`, c => {

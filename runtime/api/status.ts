@@ -81,9 +81,13 @@ export type TableSection = TableBounds & {
   /** On disk, in all; and those of its log alone, which are not packed yet. */
   readonly bytes?: number | undefined
   readonly log_bytes?: number | undefined
+  /** Its rollups, and how many packed readings each does not hold yet; left out where there are none. */
+  readonly rollups?: readonly RollupSection[] | undefined
   /** Of a table that no configuration names: it holds what a stream with `every` sends. */
   readonly summaries?: SummariesSection | undefined
 }
+
+export type RollupSection = { readonly period_ms: number; readonly behind: number }
 
 export type SummariesSection = {
   /** The table that is summed up. */

@@ -2,7 +2,14 @@
  * The page of `holdfast status`, for a person who is tired: what is wrong stands out, what is well is one line.
  * Pure. A gateway of another version may tell less or more: what is missing is left out, what is unknown is not drawn.
  */
-import type { BridgeSection, GatewayStatus, HubSection, StreamSection, TableSection } from '../api/status.ts'
+import type {
+  BridgeSection,
+  GatewayStatus,
+  HubSection,
+  RollupSection,
+  StreamSection,
+  TableSection,
+} from '../api/status.ts'
 import { formatSize } from '../units.ts'
 import { concernsOf, nowOf, type Told } from './concerns.ts'
 import { boundsTexts, diskTexts } from './status-disk.ts'
@@ -184,6 +191,7 @@ function tableNotes(
     lost = 0,
     lost_reason: reason,
     summaries,
+    rollups = [],
     dropped = 0,
     thinned = 0,
     forgotten = 0,
@@ -201,6 +209,7 @@ function tableNotes(
   ].filter(text => text !== '')
   return [
     ...(gone.length > 0 ? [`${shown(name)}: ${gone.join(', ')} since the start`] : []),
+    ...(rollups.length > 0 ? [`${shown(name)}: rolled up by ${rollups.map(rollupText).join(', ')}`] : []),
     ...(lost > 0 ? [terminal.paint('red', taken)] : []),
     ...(summaries
       ? [
@@ -209,6 +218,9 @@ function tableNotes(
       : []),
   ]
 }
+
+const rollupText = ({ period_ms: ms = 0, behind = 0 }: Told<RollupSection>): string =>
+  `${wholeAge(ms)}${behind > 0 ? ` (${counted(behind, 'reading')} behind)` : ''}`
 
 function bridgePart(bridge: Told<BridgeSection>, now: number | undefined, terminal: Terminal): string {
   const { name, url, state, mqtt_version: mqtt, reason, warnings = [], streams = [] } = bridge

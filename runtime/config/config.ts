@@ -62,6 +62,8 @@ export type TableConfig = {
   readonly bytesMax: number | undefined
   readonly ageMsMax: number | undefined
   readonly rowsMax: number | undefined
+  /** The periods whose buckets are kept, and for how long. */
+  readonly rollups: { readonly periodsMs: readonly number[]; readonly ageMsMax: number | undefined }
 }
 
 export type ClockConfig = { readonly trust: 'auto' | 'always'; readonly maxAheadMs: number }

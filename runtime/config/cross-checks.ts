@@ -20,6 +20,7 @@ export function crossChecks(sections: Sections): Finding[] {
   const tables = sections.tables === undefined ? undefined : allTables(sections.tables)
   return [
     ...builtInTablesKeepTheirKind(sections),
+    ...rollupsAreOfReadings(sections),
     ...routesNameEverything(sections),
     ...routesAreReached(sections),
     ...idsAgree(sections),
@@ -52,6 +53,13 @@ function builtInTablesKeepTheirKind({ tables = {} }: Sections): Finding[] {
     const given = Object.hasOwn(tables, name) ? tables[name]?.kind : undefined
     if (given === undefined || given === kind) return []
     return [{ path: ['tables', name, 'kind'], message: `"${name}" is built in and always of kind ${kind}` }]
+  })
+}
+
+function rollupsAreOfReadings({ tables = {} }: Sections): Finding[] {
+  return Object.entries(tables).flatMap(([name, { kind, rollups }]) => {
+    if (rollups.length === 0 || (builtInTables[name as keyof typeof builtInTables] ?? kind) === 'series') return []
+    return [{ path: ['tables', name, 'rollups'], message: 'only a table of kind series has readings to roll up' }]
   })
 }
 

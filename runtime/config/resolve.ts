@@ -97,7 +97,8 @@ function routeOf({ topic, table, adapter, ...options }: NonNullable<ConfigFile['
 type LimitKeys = Partial<Pick<ConfigFile['tables'][string], 'max_bytes' | 'max_age' | 'max_rows'>>
 
 function tableOf(kind: TableKind, keys: LimitKeys | undefined): TableConfig {
-  return { kind, bytesMax: keys?.max_bytes, ageMsMax: keys?.max_age, rowsMax: keys?.max_rows }
+  const rollups = { periodsMs: [], ageMsMax: undefined }
+  return { kind, bytesMax: keys?.max_bytes, ageMsMax: keys?.max_age, rowsMax: keys?.max_rows, rollups }
 }
 
 /** A table of the gateway's own that nobody limits has a limit all the same. */
@@ -107,7 +108,11 @@ function limitsOf(name: string, keys: LimitKeys | undefined): LimitKeys | undefi
 }
 
 function tablesOf(file: ConfigFile): [string, TableConfig][] {
-  return [...allTables(file.tables)].map(([name, kind]) => [name, tableOf(kind, limitsOf(name, file.tables[name]))])
+  return [...allTables(file.tables)].map(([name, kind]) => {
+    const keys = file.tables[name]
+    const rollups = { periodsMs: keys?.rollups ?? [], ageMsMax: keys?.rollups_max_age }
+    return [name, { ...tableOf(kind, limitsOf(name, keys)), rollups }]
+  })
 }
 
 /** The logs of summaries: each is limited as the table is that it sums up. */

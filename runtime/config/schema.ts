@@ -12,7 +12,7 @@ import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
 import { ownLimitsText } from './own-limits.ts'
-import { cronOrOff, freeSpace } from './store-values.ts'
+import { cronOrOff, freeSpace, rollupPeriods } from './store-values.ts'
 import {
   count,
   dayMs,
@@ -141,6 +141,12 @@ const table = z.strictObject({
   max_rows: withWords(optionalRows, { fallback: 'no limit' }).describe(
     'The most readings or rows; beyond it the oldest go. A gap tells whoever had not read them.',
   ),
+  rollups: withWords(rollupPeriods.default([]), { fallback: 'none' }).describe(
+    'Of a series table: periods whose average, least, greatest, first and last value, sum and count are kept of each series. Aggregates are answered from the longest that fits, also of readings that have gone.',
+  ),
+  rollups_max_age: withWords(optionalDurationMs({ min: dayMs, max: 36_500 * dayMs }), {
+    fallback: 'no limit',
+  }).describe('How long what the rollups keep stays; the limits of the table are for its readings alone.'),
 })
 
 const clock = z.strictObject({

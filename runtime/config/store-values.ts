@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { compileInstants } from '../schedule.ts'
 import { type FreeSpace, parseSizeBytes } from '../units.ts'
-import { words } from './values.ts'
+import { dayMs, durationText, words } from './values.ts'
 
 /** Beyond half of it the database would be held to less than what it must leave to others. */
 const percentMax = 50
@@ -20,6 +20,24 @@ export const freeSpace = z.union([z.string(), z.number()], how).transform((text,
   return z.NEVER
 })
 words.add(freeSpace, { type: 'share of the disk, up to 50%, or size' })
+
+/** Periods that fill a day evenly, so that all that is asked for begins where they do. */
+export const rollupPeriods = z
+  .array(durationText({ min: 60_000, max: dayMs }))
+  .max(8)
+  .transform((periods, context): readonly number[] => {
+    for (const [index, ms] of periods.entries()) {
+      if (dayMs % ms !== 0 || ms % 1000 !== 0)
+        context.addIssue({
+          code: 'custom',
+          path: [index],
+          message: 'must fill a day evenly, such as 1m, 15m, 1h or 1d',
+        })
+      if (periods.indexOf(ms) < index) context.addIssue({ code: 'custom', path: [index], message: 'is there already' })
+    }
+    return periods.toSorted((a, b) => a - b)
+  })
+words.add(rollupPeriods, { type: 'list of durations that fill a day evenly, 1m to 1d' })
 
 /** A cron expression of five fields, or `off`. */
 export const cronOrOff = z.string().transform((text, context): string | undefined => {

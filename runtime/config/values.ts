@@ -40,7 +40,8 @@ export function optionalDurationMs(range: Range) {
 const durationType = ({ min, max }: Range): string => `duration, ${durationRange({ min, max })}`
 const durationRange = ({ min, max }: Range): string => `${formatDuration(min)} to ${formatDuration(max)}`
 
-function durationText({ min, max }: Range) {
+/** One of a list of durations. */
+export function durationText({ min, max }: Range) {
   return z
     .union([z.string(), z.literal(0)], 'write a duration with its unit, such as 100ms, 30s or 1h30m')
     .transform((text, context) => {

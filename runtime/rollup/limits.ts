@@ -17,6 +17,13 @@ export const retryMs = 500
 /** The longest sleep: a wall clock that was set is noticed within it. */
 export const sleepMsMax = 30_000
 
+/** Readings are packed every ten minutes: so soon after that they are in the rollups. */
+export const lookEveryMs = 5_000
+/** Further behind than a packing ever leaves it, a rollup is new, or a longer list was declared: it does not wait for company. */
+export const behindMax = 200_000
+/** Between two steps of one that is far behind: a moment for the commits of others. */
+export const catchUpPauseMs = 50
+
 /** How long after its end a period waits for readings that are late by a little: a tenth of it, within these. */
 export const graceMsMin = 2_000
 export const graceMsMax = 60_000

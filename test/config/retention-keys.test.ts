@@ -34,6 +34,26 @@ test('a table is limited in bytes, age and rows', () => {
   }
 })
 
+test('rollups are periods that fill a day evenly, of a table of readings', () => {
+  const rollupsOf = (text: string) =>
+    config(`tables: {readings: {kind: series, ${text}}}`).tables.get('readings')?.rollups
+  assert.deepEqual(rollupsOf('max_age: 30d'), { periodsMs: [], ageMsMax: undefined })
+  assert.deepEqual(rollupsOf('rollups: [1d, 1m, 1h], rollups_max_age: 3650d'), {
+    periodsMs: [60_000, 3_600_000, 86_400_000],
+    ageMsMax: 3_650 * 86_400_000,
+  })
+  for (const [list, why] of [
+    ['[7m]', /must fill a day evenly/],
+    ['[30s]', /must be 1m to 1d/],
+    ['[7d]', /must be 1m to 1d/],
+    ['[1h, 60m]', /is there already/],
+    ['[often]', /duration with its unit/],
+  ] as const) {
+    assert.match(problems(`tables: {readings: {kind: series, rollups: ${list}}}`), why, list)
+  }
+  assert.match(problems('tables: {alerts: {kind: records, rollups: [1h]}}'), /only a table of kind series/)
+})
+
 test('what the gateway fills by itself is limited without a word, and what holds the user’s own is not', () => {
   assert.deepEqual(limitsOf('', 'rejects'), [64e6, undefined, undefined])
   assert.deepEqual(limitsOf('', 'alerts'), [undefined, undefined, 100_000])
