@@ -86,8 +86,8 @@ export function readingsRoutes(app: Hono, base: string, { store, readers, where,
     const formOf = aggregateFormOf(question.functions)
     const source = (signal: AbortSignal) =>
       inBatches(store.readings.aggregate(table, { ...query, signal }, question), readingsPerBatch, formOf, signal)
-    const answer = readers.respond(source, aggregatesNotation(format, question.functions), breakingOff(c))
     const usedMs = store.readings.rollupOf(table, query, question)
+    const answer = readers.respond(source, aggregatesNotation(format, question.functions), breakingOff(c))
     if (usedMs !== undefined) answer.headers.set('holdfast-rollup', formatDuration(usedMs))
     return answer
   })

@@ -28,10 +28,16 @@ export async function printAggregates(
 ): Promise<void> {
   const names = (fn ?? (chart === true ? 'avg' : functionsDefault)).split(',').map(name => name.trim())
   const query = { ...chosen, every, fn: names.join(','), fill, zone }
-  const rows = gateway.lines<AggregateForm>(tablePath(table, 'aggregate'), query)
+  let rollup: string | string[] | undefined
+  const rows = gateway.lines<AggregateForm>(tablePath(table, 'aggregate'), query, headers => {
+    rollup = headers['holdfast-rollup']
+  })
   if (chart === true && json !== true) return printCharts(rows, names)
   const titles = ['time', 'origin', 'device', 'metric', ...names.map(name => `>${name}`), 'unit']
   await printItems(rows, titles, row => cellsOf(row, names), json === true)
+  // Beside the answer, which is the same without it.
+  if (rollup !== undefined && json !== true)
+    process.stderr.write(`holdfast: answered from rollups of ${String(rollup)}\n`)
 }
 
 function cellsOf(row: AggregateForm, names: readonly string[]): readonly Cell[] {

@@ -4,7 +4,7 @@
  *
  * Promises: what the gateway refuses comes back as the error that it told; what cannot be reached is one sentence.
  */
-import { type IncomingMessage, request } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { HoldfastError, type ErrorCode, messageOf, systemCode } from '../errors.ts'
 import type { Json } from '../reading.ts'
@@ -15,8 +15,8 @@ export type GatewayClient = {
   get<Form>(path: string, query?: Query): Promise<Form>
   /** An answer that is not JSON. */
   text(path: string): Promise<string>
-  /** JSON lines as they come. */
-  lines<Form>(path: string, query?: Query): AsyncGenerator<Form>
+  /** JSON lines as they come; `heard` is told the headers before the first. */
+  lines<Form>(path: string, query?: Query, heard?: (headers: IncomingHttpHeaders) => void): AsyncGenerator<Form>
   /** The bytes of a list as they come. What goes wrong in the middle throws, and was not part of the list. */
   bytes(path: string, query?: Query): AsyncGenerator<Uint8Array>
   put<Form>(path: string, value: Json): Promise<Form>
@@ -50,8 +50,13 @@ export function gatewayClient(socket: string): GatewayClient {
         response.destroy()
       }
     },
-    async *lines<Form>(path: string, query?: Query): AsyncGenerator<Form> {
+    async *lines<Form>(
+      path: string,
+      query?: Query,
+      heard?: (headers: IncomingHttpHeaders) => void,
+    ): AsyncGenerator<Form> {
       const response = await send(socket, 'GET', withQuery(path, query))
+      heard?.(response.headers)
       try {
         for await (const line of readLines(socket, response)) {
           if (line === '') continue

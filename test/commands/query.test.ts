@@ -63,6 +63,20 @@ test('query tells aggregates as lines, as JSON, and as a picture of each series'
   assert.equal((await query('--every', '1m', '--chart', '--device', 'x')).out, 'No readings.\n')
 })
 
+test('query says which rollup an aggregate was answered from', async t => {
+  const { upkeep, readings } = surface.store
+  readings.keeper = upkeep.rollupKeeper(() => [120_000])
+  t.after(() => {
+    readings.keeper = undefined
+  })
+  const before = await query('--every', '6m')
+  assert.equal(before.err, '', 'nothing is rolled up yet')
+  readings.keeper = () => [{ lengthMs: 120_000, open: () => undefined }]
+  const { out, err } = await query('--every', '6m')
+  assert.deepEqual([out, err], [before.out, 'holdfast: answered from rollups of 2m\n'])
+  assert.equal((await query('--every', '6m', '--json')).err, '')
+})
+
 test('query tells the latest of each series', async () => {
   assert.deepEqual(values((await query('--latest')).out), [11])
   assert.deepEqual(values((await query('--latest', '--to', '5m')).out), [6])
