@@ -25,6 +25,8 @@ export type Lane = {
   /** The hours under which they are filed. */
   readonly from: number
   readonly to: number
+  /** Nothing earlier than this, as it was filed, is asked for. */
+  readonly fromMs: number
 }
 
 /** The lanes of a query; the first has no shift. */
@@ -46,7 +48,15 @@ function laneOf(series: readonly KnownSeries[], shift: Shift | undefined, fromMs
   let newestMs = Number.NEGATIVE_INFINITY
   for (const one of series) if (one.newestMs > newestMs) newestMs = one.newestMs
   const to = Math.min(hourMax, hourOf(toMs - offsetMs), hourOf(newestMs))
-  return { series, shift, from: hourOf(fromMs - offsetMs), to }
+  return { series, shift, from: hourOf(fromMs - offsetMs), to, fromMs: fromMs - offsetMs }
+}
+
+/** Series that are asked one by one whether the disk has anything for them. */
+const askedMax = 64
+
+/** False if all that is asked for is later than what is packed by now: most questions are about what has just come. */
+export function mayBePacked({ series, fromMs }: Lane): boolean {
+  return series.length > askedMax || series.some(({ packedMs }) => packedMs >= fromMs)
 }
 
 export class Hours {
@@ -95,7 +105,7 @@ export class Hours {
     const offsetMs = lane.shift?.offsetMs ?? 0
     const from = isUp ? Math.max(lane.from, hourOf(start * hourMs - offsetMs)) : lane.from
     const to = isUp ? lane.to : Math.min(lane.to, hourOf((start + 1) * hourMs - 1 - offsetMs))
-    const filed = await nearestHour(database, table, from, to, isUp ? 'first' : 'last')
+    const filed = mayBePacked(lane) ? await nearestHour(database, table, from, to, isUp ? 'first' : 'last') : undefined
     const none = isUp ? Number.POSITIVE_INFINITY : -1
     const told = filed === undefined ? none : toldIn(filed, offsetMs, isUp)
     const next = filed === undefined ? none : isUp ? Math.max(start, told) : Math.min(start, told)

@@ -120,7 +120,10 @@ export class PackRun {
   #forget(): void {
     const { table } = this
     table.unpackedBytes = Math.max(0, table.unpackedBytes - this.#memoryBytes)
-    for (const series of this.#series) series.dropPacked(this.#upTo)
+    for (const series of this.#series) {
+      series.packedMs = Math.max(series.packedMs, latestOf(series.unpacked, this.#upTo))
+      series.dropPacked(this.#upTo)
+    }
     for (const [hour, ids] of this.#hours) for (const id of ids) this.#repeats.forget(table, id, hour)
   }
 }
@@ -142,6 +145,13 @@ function* portionsOf(entries: readonly ReadingEntry[]): Generator<readonly Readi
     bytes += size
   }
   yield from === 0 ? entries : entries.slice(from)
+}
+
+/** The latest time of the readings up to a position. */
+function latestOf(entries: readonly ReadingEntry[], upTo: Seq): number {
+  let latestMs = Number.NEGATIVE_INFINITY
+  for (const entry of entries) if (entry.seq <= upTo) latestMs = Math.max(latestMs, timeOf(entry))
+  return latestMs
 }
 
 /** Readings up to a position, in the order in which they came, by the hour of their own time. */

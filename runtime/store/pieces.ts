@@ -3,7 +3,7 @@ import type { Asked } from './asked.ts'
 import type { Chunk } from './chunk.ts'
 import { chunksOf } from './chunks.ts'
 import { type Shifts, shifted } from './corrections.ts'
-import type { Lane } from './hours.ts'
+import { type Lane, mayBePacked } from './hours.ts'
 import { type Piece, pick, pieceOfChunk, pieceOfEntries } from './piece.ts'
 import type { Recent } from './recent.ts'
 import { hourMs, hourOf } from './repeats.ts'
@@ -35,7 +35,7 @@ export function openHour(asked: Asked, recent: Recent, lanes: readonly Lane[], h
     },
     async *filed() {
       const [first] = lanes
-      if (!isPacked || first === undefined || hour < first.from || hour > first.to) return
+      if (!isPacked || first === undefined || hour < first.from || hour > first.to || !mayBePacked(first)) return
       for await (const chunk of filedIn(within, first, hour)) {
         const isWholeLog = chunk.firstSeq > within.afterSeq && chunk.lastSeq <= within.throughSeq
         const piece = inRange(inPlace(chunk, shifts.get(chunk.series.origin)), within, isWholeLog)

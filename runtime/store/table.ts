@@ -157,6 +157,8 @@ export class KnownSeries implements Series {
   readonly unit: string | undefined
   /** The latest time of any reading, stored or about to be: a reading later than this cannot be a repetition. */
   newestMs: number
+  /** No packed reading is later than this: who asks for later ones needs not look on the disk. */
+  packedMs: number
   /** The reading with the latest time, of all that were ever stored: retention may have taken it. */
   latest: ReadingEntry | undefined
   /** Stored, not packed yet, in log order. */
@@ -180,6 +182,7 @@ export class KnownSeries implements Series {
     this.metric = metric
     this.unit = unit
     this.newestMs = newestMs
+    this.packedMs = newestMs
   }
 
   add(entry: ReadingEntry): void {
