@@ -15,6 +15,7 @@ import { type StoredRow, decodeRow, decodeRowSeq } from './records.ts'
 import { seal, unseal } from './seal.ts'
 import type { Table } from './table.ts'
 import type { GapEntry, RecordEntry, Seq } from './types.ts'
+import { watched } from './watched.ts'
 
 /** The form of the database; an older program refuses a newer one. */
 export const formatNumber = 2
@@ -22,6 +23,9 @@ export const formatNumber = 2
 /** Small rows are kept in memory once read, this many of each table, so that a rule's threshold costs no disk. */
 const cachedRowsMax = 10_000
 const cachedRowBytesMax = 1024
+/** Damaged keys that are kept in mind, and words of LevelDB about damage: more are found when it is mended. */
+const suspectsMax = 10_000
+const troublesMax = 10
 
 export class Database {
   readonly level: Level
@@ -34,12 +38,19 @@ export class Database {
   floor: Stamp = stampZero
   /** Values whose seal did not fit, found while reading: each is told once in the log and counted here. */
   damaged = 0
+  /** Their keys, and what LevelDB itself says of damage: whoever watches over the store clears them up. */
+  readonly suspects = new Map<string, Buffer>()
+  readonly troubles: string[] = []
+  format = formatNumber
   /** By table, then by key: a text built for every look would cost more than the look. */
   readonly #rows = new Map<Table, Map<string, StoredRow | undefined>>()
   readonly #log: Log
 
   constructor(level: Level, log: Log) {
-    this.level = level
+    this.level = watched(level, trouble => {
+      if (this.troubles.length === 0) log.error({ reason: trouble }, 'the database is damaged')
+      if (this.troubles.length < troublesMax) this.troubles.push(trouble)
+    })
     this.#log = log
   }
 
@@ -144,11 +155,16 @@ export class Database {
   /** The value without its seal; undefined, logged and counted if it does not fit. */
   checked(key: Buffer, sealed: Buffer): Buffer | undefined {
     const value = unseal(key, sealed)
-    if (value === undefined) {
-      this.damaged++
-      this.#log.error({ key: key.toString('latin1').slice(0, 64) }, 'a stored value is damaged and was left out')
-    }
+    if (value === undefined) this.#suspect(key)
     return value
+  }
+
+  #suspect(key: Buffer): void {
+    const name = key.toString('latin1')
+    if (this.suspects.has(name)) return
+    this.damaged++
+    if (this.suspects.size < suspectsMax) this.suspects.set(name, key)
+    this.#log.error({ key: name.slice(0, 64) }, 'a stored value is damaged and was left out')
   }
 
   /** Called once a table is packed up to a position. */

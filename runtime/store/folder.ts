@@ -15,9 +15,15 @@ export function syncPath(path: string): void {
   }
 }
 
-/** Syncs every file of a folder, then the folder itself. */
+/** Syncs every file of a folder, then the folder itself. What is removed meanwhile needs no sync. */
 export function syncFolder(folder: string): void {
-  for (const name of readdirSync(folder)) syncPath(join(folder, name))
+  for (const name of readdirSync(folder)) {
+    try {
+      syncPath(join(folder, name))
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+    }
+  }
   syncPath(folder)
 }
 

@@ -21,9 +21,12 @@ import { Ballast } from './ballast.ts'
 import { FolderWatch, makeFolder, syncFolder, syncPath } from './folder.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { LogRoom, roomBytes } from './log-room.ts'
-import { dropOldCopy, dropOldCopyInTime, keepOldCopy } from './old-copy.ts'
+import { type Card, CardFile, type CardFacts } from './mending/card.ts'
 import type { Damage } from './mending/folder-mend.ts'
 import { Infirmary } from './mending/infirmary.ts'
+import { type Kept, Quarantine } from './mending/quarantine.ts'
+import { Verification } from './mending/verification.ts'
+import { dropOldCopy, dropOldCopyInTime, keepOldCopy } from './old-copy.ts'
 
 /** What the store asks of LevelDB; memory-level offers the same, but for what is about files. */
 export type Level = Pick<ClassicLevel<Buffer, Buffer>, 'getSync' | 'iterator' | 'snapshot' | 'clear' | 'close'> & {
@@ -38,12 +41,15 @@ export type Opened = {
   readonly repaired: boolean
   /** What was wrong with them. */
   readonly damages?: readonly Damage[]
+  /** What the last run wrote down beside the database. */
+  readonly card?: Card | undefined
 }
 
 /** The door to the disk: the store sees a database, whether space is short, and nothing of the files. */
 export type Home = {
   /** Opens the database, creating or repairing it; `repaired` tells that the second was needed. */
-  open(): Promise<Opened>
+  /** With `isThorough` every block is looked at, not only what an opening depends on. */
+  open(isThorough?: boolean): Promise<Opened>
   /**
    * Makes the names of new files durable: called after each write, before anyone is told of it, and while nothing else is
    * being written. `bytes` is about how much that was.
@@ -57,6 +63,13 @@ export type Home = {
   isFull(): boolean
   /** Lets go of the folder. The database must be closed. */
   close(): Promise<void>
+  /** Writes beside the database what it could not tell if it were damaged. */
+  keepCard?(facts: CardFacts, isClean: boolean): void
+  /** Puts what is damaged where people can look at it; returns the name of that place. */
+  putAside?(files: readonly Kept[], report: object): string
+  quarantined?(): { readonly folders: number; readonly bytes: number }
+  /** Reads every block while the database is open; tells how many files are damaged, and mends them when it opens again. */
+  verify?(progress?: (doneBytes: number, allBytes: number) => void): Promise<number>
 }
 
 /** LevelDB's memory table: 4 MB was the best of the sizes measured; larger ones stall longer and are no faster. */
@@ -103,6 +116,9 @@ class DiskHome implements Home {
   readonly #log: Log
   readonly #room: LogRoom
   #watch: FolderWatch | undefined
+  readonly #card: CardFile
+  readonly #quarantine: Quarantine
+  readonly #verification: Verification
   #full = false
   #isBlind = false
 
@@ -114,15 +130,18 @@ class DiskHome implements Home {
     this.#now = now
     this.#room = new LogRoom(this.#database, log, logRoomBytes)
     this.#log = log
+    this.#card = new CardFile(folder)
+    this.#quarantine = new Quarantine(folder, now)
+    this.#verification = new Verification(this.#database)
   }
 
-  async open(): Promise<Opened> {
+  async open(isThorough = false): Promise<Opened> {
     this.#room.close()
     this.#watch?.close()
     this.#watch = undefined
     if (this.#ballast.isScarce()) this.#giveWay()
     try {
-      const opened = await this.#openOrRepair()
+      const opened = await this.#openOrRepair(isThorough || this.#card.isRestless)
       try {
         this.#settleIn(opened.repaired)
       } catch (error) {
@@ -173,6 +192,22 @@ class DiskHome implements Home {
     return dropOldCopy(this.#folder, this.#log, reason)
   }
 
+  keepCard(facts: CardFacts, isClean: boolean): void {
+    this.#card.write(facts, isClean)
+  }
+
+  putAside(files: readonly Kept[], report: object): string {
+    return this.#quarantine.put(files, report)
+  }
+
+  quarantined(): { readonly folders: number; readonly bytes: number } {
+    return this.#quarantine.status()
+  }
+
+  verify(progress?: (doneBytes: number, allBytes: number) => void): Promise<number> {
+    return this.#verification.run(progress)
+  }
+
   /** What a database that was just opened needs before anyone may rely on it. */
   #settleIn(repaired: boolean): void {
     if (repaired) syncFolder(this.#database)
@@ -199,15 +234,16 @@ class DiskHome implements Home {
   }
 
   /** Whatever is wrong with the files, this opens: with what is whole of them, at the worst with nothing. */
-  async #openOrRepair(): Promise<Opened> {
-    const infirmary = new Infirmary(this.#database, this.#now, this.#log)
-    const damages = [...(await infirmary.look())]
+  async #openOrRepair(isThorough: boolean): Promise<Opened> {
+    const card = this.#card.read()
+    const infirmary = new Infirmary(this.#database, this.#quarantine, this.#log)
+    const damages = [...(await infirmary.look(card, isThorough || this.#verification.takeBad()))]
     for (;;) {
       if (!existsSync(this.#database)) await this.#create()
       const level = new ClassicLevel<Buffer, Buffer>(this.#database, levelOptions)
       try {
         await level.open({ createIfMissing: false })
-        return { level, repaired: damages.length > 0, damages }
+        return { level, repaired: damages.length > 0, damages, card }
       } catch (error) {
         if (!isDamage(error)) throw error
         const more = await infirmary.treat(causeOf(error))

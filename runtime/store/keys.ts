@@ -43,6 +43,11 @@ const letters = {
   kept: 0x51,
 }
 export type KeyKind = keyof typeof letters
+const kinds = new Map(Object.entries(letters).map(([kind, letter]) => [letter, kind as KeyKind]))
+/** Undefined for a key that is none of ours. */
+export const kindOf = (key: Buffer): KeyKind | undefined => kinds.get(key[0] ?? 0)
+/** The kinds whose keys begin with the number of a table. */
+export const kindsOfTables = ['series', 'log', 'gap', 'row', 'range', 'chunk', 'packedInFormat1', 'id'] as const
 
 export const factKey = (name: string): Buffer => named(letters.fact, name)
 export const tableKey = (name: string): Buffer => named(letters.table, name)
@@ -130,6 +135,8 @@ export const chunkKeySeries = (key: Buffer): number => key.readUInt32BE(7)
 export const chunkKeyFirst = (key: Buffer): Seq => key.readUIntBE(11, 6) as Seq
 export const seriesKeyId = (key: Buffer): number => key.readUInt32BE(3)
 export const rowKeyName = (key: Buffer): string => key.toString('utf8', 3)
+/** Of a key of a kind that has one. */
+export const tableOfKey = (key: Buffer): number => key.readUInt16BE(1)
 export const nameOf = (key: Buffer): string => key.toString('utf8', 1)
 
 export const keptName = (owner: string, key: Buffer): string => key.toString('utf8', Buffer.byteLength(owner) + 2)

@@ -1,10 +1,11 @@
 /** Reading the blocks of a log: one commit group of one table each. A damaged one becomes a gap. */
+import { ByteReader, ByteWriter } from './bytes.ts'
 import { type Database, gapEntry } from './database.ts'
 import * as keys from './keys.ts'
 import { readLogReadings } from './readings.ts'
 import { readLogRecords } from './records.ts'
 import { KnownSeries, type Table } from './table.ts'
-import { type Entry, type Seq, asSeq } from './types.ts'
+import { type Entry, type GapEntry, type Seq, asSeq } from './types.ts'
 
 /** Entries of the blocks after `after` until `limit` is reached. What is packed has no blocks any more. */
 export async function readBlocks(database: Database, table: Table, after: Seq, limit: number): Promise<Entry[]> {
@@ -34,6 +35,7 @@ export function decodeBlock(
 ): Entry[] {
   const block = database.checked(key, sealed)
   if (!block) return [gapEntry(asSeq(before + 1), last, 'damaged on disk')]
+  if (block[0] === 0) return [readMark(block, before, last)]
   if (table.kind === 'records') return readLogRecords(block, last)
   // A series whose own value is damaged takes only its own readings with it.
   let isAnyLost = false
@@ -44,6 +46,25 @@ export function decodeBlock(
   })
   if (!isAnyLost) return entries
   return entries.map(entry => (entry.series === lostSeries ? gapEntry(entry.seq, entry.seq, 'damaged on disk') : entry))
+}
+
+/**
+ * A block of no entries marks positions that are lost, or that were passed over because nobody knows whether they were
+ * given: varint 0, varint how many entries were there at least, text reason.
+ */
+export function encodeMark(count: number, reason: string): Buffer {
+  const out = new ByteWriter(32)
+  out.varint(0)
+  out.varint(count)
+  out.text(reason)
+  return out.take()
+}
+
+function readMark(block: Buffer, before: Seq, last: Seq): GapEntry {
+  const read = new ByteReader(block)
+  read.varint()
+  const [count, reason] = [read.varint(), read.text()]
+  return { ...gapEntry(asSeq(before + 1), last, reason), count }
 }
 
 /** Stands for every series that is not known any longer. */

@@ -14,23 +14,20 @@ import { Accounts } from './accounts.ts'
 import type { Database } from './database.ts'
 import { Committer, type Pending } from './committer.ts'
 import { Group } from './group.ts'
+import { Health } from './health.ts'
 import type { Home } from './home.ts'
-import * as keys from './keys.ts'
 import { clearBlocks } from './log-blocks.ts'
-import { LogReader } from './log-reader.ts'
 import { LostEnds } from './lost-ends.ts'
-import { Merger } from './merge.ts'
-import { openStoreHome, openDatabase } from './opening.ts'
-import { Packer } from './packer.ts'
+import { type OpenedDatabase, openDatabase, openStoreHome } from './opening.ts'
 import { queryReadings } from './query.ts'
 import { Questions } from './questions.ts'
 import type { StoreOptions, StoreStatus } from './options.ts'
 import { type StoreState, refusalOf, writeFailed } from './refusal.ts'
+import { type RowsWanted, rowOf, rowsOf, stampsOf } from './rows.ts'
 import { type Timers, systemTimers } from './timers.ts'
 import { type Pairs, snapshotOf } from './snapshot.ts'
 import { type TableLimits, planTrim, planTrimThrough } from './trim.ts'
 import { bytesOf } from './put.ts'
-import { Repeats } from './repeats.ts'
 import { hasRoom, tableStatus } from './table.ts'
 import {
   type Change,
@@ -47,6 +44,7 @@ import {
 } from './types.ts'
 import { Upkeep } from './upkeep.ts'
 import { Waiters } from './waiters.ts'
+import { Works } from './works.ts'
 
 /** Space and damage are looked at this often; ingest resumes within twice this once space returns. */
 const watchMs = 500
@@ -55,15 +53,12 @@ const reopenMs = { first: 100, most: 2_000 }
 export class Store {
   readonly origin: string
   readonly lostEnds = new LostEnds()
+  readonly health: Health
   readonly upkeep = new Upkeep(() => this.#database)
   readonly readings = new Questions(() => this.ready().then(() => this.#database))
   readonly #options: StoreOptions
   readonly #home: Home
-  #database: Database
-  #repeats: Repeats
-  #logs: LogReader
-  #packer: Packer
-  #merger: Merger
+  #works: Works
   #merging: Promise<void> = Promise.resolve()
   #state: StoreState = 'open'
   #reason: string | undefined
@@ -78,31 +73,34 @@ export class Store {
   static async open(options: StoreOptions): Promise<Store> {
     const home = options.home ?? (await openStoreHome(options))
     try {
-      const { database, repaired } = await openDatabase(home, options)
-      return new Store(options, home, database, repaired)
+      return new Store(options, home, await openDatabase(home, options))
     } catch (error) {
       await home.close()
       throw error
     }
   }
 
-  private constructor(options: StoreOptions, home: Home, database: Database, repaired: boolean) {
+  private constructor(options: StoreOptions, home: Home, { database, repaired, report }: OpenedDatabase) {
     this.origin = options.origin
     this.#options = options
     this.#home = home
-    this.#database = database
-    this.#repeats = new Repeats(database)
-    this.#logs = new LogReader(database)
-    this.#merger = new Merger(database)
-    this.#packer = new Packer(database, this.#repeats, options.monotonicMs)
+    this.#works = new Works(database, options.monotonicMs)
     this.#accounts = new Accounts(database, options)
     this.#accounts.repairs = repaired ? 1 : 0
+    this.health = new Health(home, options, database, report)
     const { commitIntervalMs, monotonicMs, timers = systemTimers } = options
     this.#timers = timers
     this.#committer = new Committer(commitIntervalMs, monotonicMs, timers, taken => this.#writeGroup(taken))
     options.stamps.observe(database.floor)
     this.#watchSpace()
-    this.#stopWatch = timers.every(watchMs, () => this.#watchSpace())
+    this.#stopWatch = timers.every(watchMs, () => {
+      this.#watchSpace()
+      if (this.health.tick() && this.#state !== 'failed') void this.commit([], 'now').catch(() => undefined)
+    })
+  }
+
+  get #database(): Database {
+    return this.#works.database
   }
 
   get epoch(): string {
@@ -172,7 +170,12 @@ export class Store {
    */
   async read(table: string, after: Seq, limit: number): Promise<readonly Entry[]> {
     await this.#reopening
-    return this.#logs.read(this.#database.table(table), after, limit)
+    const logs = this.#works.logs
+    return logs.read(this.#database.table(table), after, limit).catch(async (error: unknown) => {
+      if (await this.health.relieve(error)) await this.commit([], 'now')
+      else if (this.#reopening === undefined && logs === this.#works.logs) throw error
+      return this.read(table, after, limit)
+    })
   }
 
   /** Resolves when the table's log is longer than `seq`, or the signal aborts: only then, once the store is closed. */
@@ -202,29 +205,19 @@ export class Store {
   latest(table: string, key: string): Row | undefined {
     if (this.#state === 'failed') throw new HoldfastError('STORE_FAILED', `the store cannot be read: ${this.#reason}`)
     const row = this.#database.row(this.#database.table(table), key)
-    return row?.value === undefined
-      ? undefined
-      : { key, value: row.value, stamp: row.stamp, origin: row.origin, seq: row.seq }
+    return row && rowOf(key, row)
   }
 
   /** The rows of a records table in the order of their keys. */
-  async *rows(table: string, options: { readonly prefix?: string; readonly limit?: number } = {}): AsyncGenerator<Row> {
+  async *rows(table: string, wanted: RowsWanted = {}): AsyncGenerator<Row> {
     await this.#reopening
-    const { limit = Number.POSITIVE_INFINITY, prefix = '' } = options
-    const { id } = this.#database.table(table)
-    let count = 0
-    for await (const { key, row } of this.#database.scanRows(keys.rowRange(id, prefix))) {
-      if (row.value === undefined) continue
-      if (count++ >= limit) return
-      yield { key, value: row.value, stamp: row.stamp, origin: row.origin, seq: row.seq }
-    }
+    yield* rowsOf(this.#database, table, wanted)
   }
 
   /** The stamp of every row of a records table, deleted ones too. */
   async *rowStamps(table: string): AsyncGenerator<Pick<Row, 'key' | 'stamp' | 'origin'>> {
     await this.#reopening
-    for await (const { key, row } of this.#database.scanRows(keys.rowRange(this.#database.table(table).id, '')))
-      yield { key, stamp: row.stamp, origin: row.origin }
+    yield* stampsOf(this.#database, table)
   }
 
   /** Readings by device, metric and time, oldest first. */
@@ -276,6 +269,7 @@ export class Store {
   /** Commits what waits, then closes. */
   async close(): Promise<void> {
     if (this.#state === 'closing') return
+    const { failures } = this.#accounts
     this.#state = 'closing'
     this.#stopWatch()
     await this.#reopening
@@ -284,6 +278,7 @@ export class Store {
     try {
       await this.#accounts.save(this.#database)
       await this.#database.level.close()
+      this.health.closed(this.#accounts.failures === failures)
     } finally {
       await this.#home.close()
     }
@@ -295,7 +290,7 @@ export class Store {
     try {
       const group = await this.#resolveGroup(taken, accepted)
       // A trim moves what a packing would count: one at a time.
-      const packing = group.cleared.size === 0 ? this.#packer.next(group.readings) : undefined
+      const packing = group.cleared.size === 0 ? this.#works.packer.next(group.readings) : undefined
       if (packing) group.add([packing])
       const puts = this.#accounts.withOwn(group.seal())
       const beganMs = this.#options.monotonicMs()
@@ -309,6 +304,7 @@ export class Store {
       for (const { pending, receipt } of accepted) pending.resolve(receipt)
       for (const table of grown) this.#waiters.wake(table)
       for (const [table, through] of group.cleared) await clearBlocks(this.#database, table, through)
+      await this.#mend()
     } catch (error) {
       this.#fail(error, [
         ...accepted.map(({ pending }) => pending),
@@ -319,8 +315,8 @@ export class Store {
 
   /** Joins small chunks, in commits that come anyway. What stops it is left for after the next packing. */
   #mergeSoon(table: string): void {
-    const merger = this.#merger
-    const isWanted = (): boolean => this.#state === 'open' && this.#merger === merger
+    const merger = this.#works.merger
+    const isWanted = (): boolean => this.#state === 'open' && this.#works.merger === merger
     this.#merging = this.#merging
       .then(() => merger.run(table, isWanted, change => this.commit([change], 'lazy')))
       .catch((error: unknown) => this.#options.log.debug({ reason: messageOf(error) }, 'chunks were not joined'))
@@ -328,11 +324,11 @@ export class Store {
 
   /** Resolves what waits, in order. A commit that cannot be (unknown table, too large) is rejected alone. */
   async #resolveGroup(taken: readonly Pending[], accepted: { pending: Pending; receipt: Receipt }[]): Promise<Group> {
-    await this.#repeats.prepare(
+    await this.#works.repeats.prepare(
       this.origin,
       taken.flatMap(({ changes }) => changes),
     )
-    const group = new Group(this.#database, this.#repeats, this.#options.stamps, this.origin)
+    const group = new Group(this.#database, this.#works.repeats, this.#options.stamps, this.origin)
     for (const pending of taken) {
       try {
         accepted.push({ pending, receipt: group.add(pending.changes) })
@@ -341,7 +337,7 @@ export class Store {
         pending.reject(error)
       }
     }
-    this.#repeats.endGroup()
+    this.#works.repeats.endGroup()
     return group
   }
 
@@ -357,22 +353,28 @@ export class Store {
     if (!wasClosing) this.#reopening ??= this.#reopen()
   }
 
+  /** Between two groups nothing is being written, and what waits goes on with the mended database. */
+  async #mend(): Promise<void> {
+    if (this.health.complaint === undefined || this.#state === 'closing') return
+    this.#reason = this.health.complaint
+    this.#state = 'failed'
+    await (this.#reopening ??= this.#reopen())
+  }
+
   async #reopen(): Promise<void> {
     await this.#database.level.close().catch((error: unknown) => {
       this.#options.log.warn({ reason: messageOf(error) }, 'the failed database did not close cleanly')
     })
     for (let waitMs = reopenMs.first; this.#state === 'failed'; waitMs = Math.min(waitMs * 2, reopenMs.most)) {
       try {
-        const { database, repaired } = await openDatabase(this.#home, this.#options)
+        const opened = await openDatabase(this.#home, this.#options, [...this.#database.suspects.values()])
+        const { database, repaired, report } = opened
         if (repaired) this.#accounts.repairs++
         this.#accounts.damagedValues += this.#database.damaged
         this.lostEnds.note(this.#database.tables, database.tables)
-        this.#database = database
-        this.#repeats = new Repeats(database)
-        this.#logs = new LogReader(database)
-        this.#merger = new Merger(database)
-        this.#packer = new Packer(database, this.#repeats, this.#options.monotonicMs)
+        this.#works = new Works(database, this.#options.monotonicMs)
         this.#options.stamps.observe(this.#database.floor)
+        this.health.opened(database, report)
         // Closing meanwhile, it stays so: `close` waits for this, and closes what was opened.
         if (this.#state === 'failed') this.#state = 'open'
         this.#reason = undefined
@@ -393,8 +395,6 @@ export class Store {
     if (isFull === (this.#state === 'full')) return
     this.#state = isFull ? 'full' : 'open'
     this.#reason = isFull ? 'the disk is nearly full' : undefined
-    this.#options.log.warn(
-      isFull ? 'the disk is nearly full: new readings are refused' : 'there is space again: readings are taken',
-    )
+    this.#options.log.warn(isFull ? 'the disk is nearly full: new readings are refused' : 'there is space again')
   }
 }

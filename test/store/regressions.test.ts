@@ -185,7 +185,7 @@ describe('the folder of a store', () => {
     await home.close()
   })
 
-  it('opens a database with a damaged series: its readings are a gap, its number is not given again', async () => {
+  it('opens a database with a damaged series: its readings have another name, its number is not given again', async () => {
     const place = diskPlace()
     const open = async (): Promise<Store> => place.open({ home: await openPath(path) })
     let store = await open()
@@ -202,7 +202,7 @@ describe('the folder of a store', () => {
     const told = await store.read('readings', seqZero, 10)
     assert.deepEqual(
       told.map(entry => (entry.kind === 'reading' ? entry.series.device : entry.kind)),
-      ['one', 'gap', 'three'],
+      ['one', 'lost', 'three'],
     )
     await store.close()
     assert.ok(readdirSync(path).includes('db'))

@@ -5,8 +5,9 @@
  * A quick look reads what an opening depends on: names, CURRENT, MANIFEST, the logs, and of each table its index, footer
  * and filter. A thorough one reads every block.
  */
-import { lstatSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { KnownLog } from './card.ts'
 import { readFound, withReader } from './files.ts'
 import { readFramedLog } from './framed-log.ts'
 import { type Manifest, readManifest } from './manifest.ts'
@@ -19,7 +20,13 @@ export type Fault =
   /** Something else stands where the folder should be. */
   | { readonly kind: 'no-folder'; readonly file: string; readonly what: string }
   | { readonly kind: 'table'; readonly file: string; readonly what: string; readonly bounds: TableBounds }
-  | { readonly kind: 'log'; readonly file: string; readonly what: string; readonly bytes: number }
+  | {
+      readonly kind: 'log'
+      readonly file: string
+      readonly what: string
+      readonly bytes: number
+      readonly isEndLost: boolean
+    }
   /** A log is missing that held the newest writes. */
   | { readonly kind: 'log-gone'; readonly file: string; readonly what: string }
   /** CURRENT must name this MANIFEST. */
@@ -30,9 +37,14 @@ export type Fault =
   | { readonly kind: 'manifest'; readonly file: string; readonly what: string }
 
 export type CheckOptions = {
-  readonly isThorough: boolean
-  /** The log that is known to have been in use, by its number. */
-  readonly knownLog?: number | undefined
+  /** Every block: of all tables, of those named, or of none. */
+  readonly isThorough: boolean | ReadonlySet<string>
+  /** The database is in use meanwhile: only what does not change is looked at, and slowly. */
+  readonly isOpen?: boolean | undefined
+  /** The log that is known to have been in use. */
+  readonly knownLog?: KnownLog | undefined
+  /** The database was closed in peace: no write can have been interrupted. */
+  readonly isClean?: boolean | undefined
   /** True if there is known to have been a database. */
   readonly wasThere?: boolean | undefined
   readonly progress?: ((doneBytes: number, allBytes: number) => void) | undefined
@@ -51,8 +63,9 @@ export async function checkFolder(folder: string, options: CheckOptions): Promis
   const isEmpty = manifests.length === 0 && !names.some(name => tableName.test(name) || logName.test(name))
   if (isEmpty) return [{ kind: 'gone', file: '', what: 'the folder is empty' }]
   const { faults, manifest } = findManifest(folder, names, manifests)
-  faults.push(...(await checkTables(folder, names, manifest, options)))
-  faults.push(...checkLogs(folder, names, manifest, options.knownLog))
+  const tables = await checkTables(folder, names, manifest, options)
+  if (options.isOpen) return manifest === undefined ? [] : tables.filter(({ file }) => isNamed(folder, file))
+  faults.push(...tables, ...checkLogs(folder, names, manifest, options))
   return faults
 }
 
@@ -98,7 +111,7 @@ async function checkTables(
   folder: string,
   names: readonly string[],
   manifest: Manifest | undefined,
-  { isThorough, progress }: CheckOptions,
+  { isThorough, isOpen, progress }: CheckOptions,
 ): Promise<Fault[]> {
   const faults: Fault[] = []
   const all = manifest ? [...manifest.files.values()] : tablesOnDisk(folder, names)
@@ -106,18 +119,35 @@ async function checkTables(
   let doneBytes = 0
   for (const { number, ...bounds } of all) {
     const file = names.find(name => Number(tableName.exec(name)?.[1]) === number)
-    const what = file === undefined ? 'it is missing' : tableFault(join(folder, file), bounds.bytes, isThorough)
+    const beginMs = performance.now()
+    const isEvery = typeof isThorough === 'boolean' ? isThorough : file !== undefined && isThorough.has(file)
+    const what = file === undefined ? 'it is missing' : tableFault(join(folder, file), bounds.bytes, isEvery)
     if (what !== undefined) faults.push({ kind: 'table', file: file ?? nameOf(number), what, bounds })
     doneBytes += bounds.bytes
     progress?.(doneBytes, allBytes)
     // Long scans must not keep everything else waiting.
-    if (isThorough) await new Promise(resolve => setImmediate(resolve))
+    if (isThorough !== false) await pause(isOpen ? restShare * (performance.now() - beginMs) : 0)
   }
   return faults
 }
 
+/** Beside the work of others: so much rest for each time of reading. */
+const restShare = 3
+
+const pause = (ms: number): Promise<void> =>
+  new Promise(resolve => (ms > 0 ? setTimeout(resolve, ms) : setImmediate(resolve)))
+
+/** A table of an open database that is not in its MANIFEST any more has been joined into others meanwhile. */
+function isNamed(folder: string, file: string): boolean {
+  const names = readdirSync(folder)
+  const manifests = names.filter(name => /^MANIFEST-\d+$/.test(name))
+  const { manifest } = findManifest(folder, names, manifests)
+  return manifest?.files.has(Number(tableName.exec(file)?.[1])) ?? false
+}
+
 /** What is wrong with one table file, in a sentence; undefined if nothing is. */
-export function tableFault(path: string, bytes: number, isThorough: boolean): string | undefined {
+function tableFault(path: string, bytes: number, isThorough: boolean): string | undefined {
+  if (!existsSync(path)) return 'it is missing'
   return withReader(path, (read, length) => {
     if (length < bytes) return `it has ${length} bytes, and should have ${bytes}`
     const check = checkTable(read, bytes, isThorough)
@@ -139,7 +169,7 @@ function checkLogs(
   folder: string,
   names: readonly string[],
   manifest: Manifest | undefined,
-  knownLog: number | undefined,
+  { knownLog, isClean }: CheckOptions,
 ): Fault[] {
   const faults: Fault[] = []
   const numbers = numbersOf(names, logName)
@@ -148,14 +178,21 @@ function checkLogs(
     const isInUse = manifest === undefined || number >= manifest.logNumber || number === manifest.prevLogNumber
     if (Number.isNaN(number) || !isInUse) continue
     const { bytes, unreadable } = readFound(join(folder, name))
-    const { damaged } = readFramedLog(bytes)
-    const lost = damaged.reduce((sum, stretch) => sum + stretch.bytes, 0)
-    if (lost > 0) faults.push({ kind: 'log', file: name, what: `${lost} bytes of it are damaged`, bytes: lost })
-    else if (unreadable > 0)
-      faults.push({ kind: 'log', file: name, what: `${unreadable} bytes at its end cannot be read`, bytes: unreadable })
+    const { damaged, torn, end } = readFramedLog(bytes)
+    const short = isClean && number === knownLog?.number ? Math.max(0, knownLog.bytes - end) : 0
+    const isEndLost = unreadable > 0 || short > 0 || (isClean === true && torn !== undefined)
+    const lost = damaged.reduce(
+      (sum, stretch) => sum + stretch.bytes,
+      Math.max(short, isEndLost ? (torn?.bytes ?? 0) : 0),
+    )
+    if (lost > 0 || isEndLost)
+      faults.push({ kind: 'log', file: name, what: `${lost} bytes of it are lost`, bytes: lost, isEndLost })
+    // LevelDB's repair does not look at the checksums of a log.
+    else if (manifest === undefined && torn !== undefined)
+      faults.push({ kind: 'log', file: name, what: 'it was being written', bytes: 0, isEndLost: false })
   }
-  if (knownLog !== undefined && !numbers.includes(knownLog) && knownLog >= (manifest?.logNumber ?? 0)) {
-    faults.push({ kind: 'log-gone', file: `${String(knownLog).padStart(6, '0')}.log`, what: 'it is missing' })
+  if (knownLog !== undefined && !numbers.includes(knownLog.number) && knownLog.number >= (manifest?.logNumber ?? 0)) {
+    faults.push({ kind: 'log-gone', file: `${String(knownLog.number).padStart(6, '0')}.log`, what: 'it is missing' })
   }
   return faults
 }

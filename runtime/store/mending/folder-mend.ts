@@ -6,10 +6,11 @@ import { accessSync, constants, existsSync, readdirSync, renameSync, rmSync } fr
 import { basename, dirname, join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { syncFolder, syncPath } from '../folder.ts'
-import { readFound, writeWhole } from './files.ts'
+import { readFound, withReader, writeWhole } from './files.ts'
 import type { Fault } from './folder-check.ts'
 import { readFramedLog, writeFramedLog } from './framed-log.ts'
 import type { Kept, Quarantine } from './quarantine.ts'
+import { checkTable, readBlock, readEntries } from './table-file.ts'
 import { type LostKeys, mendTable } from './table-mend.ts'
 
 /** One thing that was wrong, and what it cost. */
@@ -62,10 +63,21 @@ export function putAside(folder: string): void {
 
 /** LevelDB looks for itself which files belong together; what it takes out of them it puts in `lost`, which we have. */
 export async function rebuild(folder: string): Promise<void> {
+  for (const name of readdirSync(folder)) {
+    // A table without a single entry ends LevelDB's repair with an assertion, and the process with it.
+    if (/^\d+\.(ldb|sst)$/.test(name) && isWithoutEntries(join(folder, name))) rmSync(join(folder, name))
+  }
   await ClassicLevel.repair(folder)
   rmSync(join(folder, 'lost'), { recursive: true, force: true })
   syncFolder(folder)
 }
+
+const isWithoutEntries = (path: string): boolean =>
+  withReader(path, (read, length) => {
+    const { index } = checkTable(read, length, false)
+    const blocks = index?.map(({ handle }) => readBlock(read, handle))
+    return !blocks?.some(block => block && (readEntries(block)?.length ?? 0) > 0)
+  })
 
 type Plan = { readonly damage: Damage; readonly work?: () => void; readonly isRebuilt?: boolean }
 
@@ -93,7 +105,12 @@ function plan(fault: Fault, path: string, found: Buffer | undefined): Plan {
     case 'log': {
       const { records } = readFramedLog(found ?? Buffer.alloc(0))
       return {
-        damage: { ...told, deed: `${records.length} whole writes were kept`, lost: undefined, isEndLost: false },
+        damage: {
+          ...told,
+          deed: `${records.length} whole writes were kept`,
+          lost: fault.bytes === 0 ? [] : undefined,
+          isEndLost: fault.isEndLost,
+        },
         work: () => writeWhole(path, writeFramedLog(records)),
       }
     }

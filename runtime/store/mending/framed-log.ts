@@ -10,6 +10,7 @@ import { crc32c, masked } from './crc32c.ts'
 
 const blockBytes = 32_768
 const headerBytes = 7
+const zeros = Buffer.alloc(4096)
 const whole = 1
 const first = 2
 const middle = 3
@@ -23,14 +24,18 @@ export type FramedLog = {
   readonly damaged: readonly Stretch[]
   /** What stands at the end and is not whole: a write that a cut interrupted, or damage; nobody can tell by itself. */
   readonly torn: Stretch | undefined
+  /** Where the last whole record ends. Zeros behind it are room that was made for more. */
+  readonly end: number
 }
 
-export function readFramedLog(file: Buffer): FramedLog {
+export function readFramedLog(bytes: Buffer): FramedLog {
+  const file = withoutRoom(bytes)
   const records: Buffer[] = []
   const damaged: Stretch[] = []
   let bad: { offset: number; end: number } | undefined
   let open: { offset: number; parts: Buffer[] } | undefined
   let at = 0
+  let end = 0
   const spoil = (offset: number, end: number): void => {
     bad = bad === undefined ? { offset, end } : { offset: Math.min(bad.offset, offset), end: Math.max(bad.end, end) }
   }
@@ -38,10 +43,11 @@ export function readFramedLog(file: Buffer): FramedLog {
     if (open !== undefined) spoil(open.offset, end)
     open = undefined
   }
-  const take = (record: Buffer): void => {
+  const take = (record: Buffer, upTo: number): void => {
     if (bad !== undefined) damaged.push({ offset: bad.offset, bytes: bad.end - bad.offset })
     bad = undefined
     records.push(record)
+    end = upTo
   }
   while (at < file.length) {
     const left = blockBytes - (at % blockBytes)
@@ -51,30 +57,40 @@ export function readFramedLog(file: Buffer): FramedLog {
     }
     const found = fragmentAt(file, at)
     if (found === undefined) {
+      if (isZeros(file, at)) break
       const next = nextFragment(file, at)
       dropOpen(at)
       spoil(at, next)
       at = next
       continue
     }
-    const { kind, bytes, end } = found
+    const { kind, bytes } = found
     if (kind === whole) {
       dropOpen(at)
-      take(bytes)
+      take(bytes, found.end)
     } else if (kind === first) {
       dropOpen(at)
       open = { offset: at, parts: [bytes] }
-    } else if (open === undefined) spoil(at, end)
+    } else if (open === undefined) spoil(at, found.end)
     else if (kind === middle) open.parts.push(bytes)
     else {
       const record = Buffer.concat([...open.parts, bytes])
       open = undefined
-      take(record)
+      take(record, found.end)
     }
-    at = end
+    at = found.end
   }
   dropOpen(file.length)
-  return { records, damaged, torn: bad && { offset: bad.offset, bytes: file.length - bad.offset } }
+  return { records, damaged, torn: bad && { offset: bad.offset, bytes: file.length - bad.offset }, end }
+}
+
+const isZeros = (file: Buffer, from: number): boolean => file.subarray(from).every(byte => byte === 0)
+
+/** A record may end in zeros, so some of them are left. */
+function withoutRoom(file: Buffer): Buffer {
+  let end = file.length
+  while (end >= zeros.length && file.subarray(end - zeros.length, end).equals(zeros)) end -= zeros.length
+  return file.subarray(0, Math.min(file.length, end + zeros.length))
 }
 
 /** Writes records anew, as LevelDB would. */
