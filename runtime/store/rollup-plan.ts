@@ -57,8 +57,10 @@ export class RollupPlanner {
     }
     const periods: { periodMs: number; progress: Progress }[] = []
     for (const periodMs of periodsMs) {
-      const progress = progressOf(database, table, periodMs) ?? (await begun(database, table, periodMs))
+      const known = progressOf(database, table, periodMs)
+      const progress = known ?? nothingDone
       const puts =
+        (known === undefined ? await refound(database, table, periodMs) : undefined) ??
         (await aged(database, table, periodMs, progress, keepFromMs)) ??
         (await this.#mover.moved(database, table, periodMs, progress))
       if (puts !== undefined) return changeOf(table, puts)
@@ -70,10 +72,11 @@ export class RollupPlanner {
 
 const changeOf = (table: Table, puts: readonly Put[]): ChunksChange => ({ kind: 'chunks', table: table.name, puts })
 
-/** From the beginning; where damage has taken the place but not the buckets, with what is packed from now on. */
-async function begun(database: Database, table: Table, periodMs: number): Promise<Progress> {
+/** Where damage has taken the place but not the buckets: these stay, and what is packed from now on is added. */
+async function refound(database: Database, table: Table, periodMs: number): Promise<Put[] | undefined> {
   const [first] = await someKeys(database, table, periodMs, 1)
-  return first === undefined ? nothingDone : { ...nothingDone, through: table.packed, bootsGiven: bootNumberMax }
+  if (first === undefined) return undefined
+  return [progressPut(table, periodMs, { ...nothingDone, through: table.packed, bootsGiven: bootNumberMax })]
 }
 
 async function removed(database: Database, table: Table, periodMs: number, progress: Progress): Promise<Put[]> {

@@ -5,11 +5,12 @@ import fc from 'fast-check'
 import type { Value } from '../../runtime/reading.ts'
 import { type Bucket, type BucketFunction, bucketOf } from '../../runtime/store/buckets.ts'
 import { type Intervals, intervalsOf } from '../../runtime/store/intervals.ts'
+import { factKey } from '../../runtime/store/keys.ts'
 import { packEveryMs } from '../../runtime/store/packer.ts'
 import { decodeFrame, encodeFrame, frameBuckets } from '../../runtime/store/rollup-frames.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Arrival } from '../../runtime/store/types.ts'
-import { type Place, memoryPlace } from './homes.ts'
+import { type Place, diskPlace, memoryPlace } from './homes.ts'
 import { arrival, collect } from './suite.ts'
 
 const minuteMs = 60_000
@@ -23,7 +24,7 @@ const tables = [
 ]
 
 class Scene {
-  readonly place: Place = memoryPlace()
+  place: Place = memoryPlace()
   readonly periodsMs: number[]
   keepFromMs: number | undefined
   store!: Store
@@ -79,34 +80,41 @@ class Scene {
 const at = (ms: number, value: Value): Partial<Arrival> => ({ deviceTimeMs: midnightMs + ms, value })
 
 describe('rollups', () => {
-  it('keep what readings gave when these have gone, days from midnight to midnight in UTC', async () => {
-    const scene = await new Scene(hourMs, dayMs).open()
-    await scene.append(at(0, 1), at(30 * minuteMs, 2), at(dayMs - 1, 3), at(dayMs, 10))
-    await scene.pack()
-    await scene.append(at(5, 4))
-    await scene.pack()
-    await scene.roll()
-    await scene.append(at(2 * dayMs, 5))
-    await scene.store.trim('readings', scene.store.head('readings'), 'max_age')
-    const days = [
-      [0, 4, 1, 4, 10, 3],
-      [dayMs, 1, 10, 10, 10, 10],
-      [2 * dayMs, 1, 5, 5, 5, 5],
-    ]
-    assert.equal(scene.store.rowCount('readings'), 1)
-    assert.deepEqual(await scene.rows(dayMs, ['count', 'min', 'max', 'sum', 'last']), days)
-    assert.deepEqual(await scene.rows(hourMs), [
-      [0, 3],
-      [23 * hourMs, 1],
-      [dayMs, 1],
-      [2 * dayMs, 1],
-    ])
-    assert.deepEqual(await scene.rows(dayMs, ['stddev']), [[2 * dayMs, null]], 'which no rollup keeps')
-    await scene.store.close()
-    await scene.open()
-    assert.deepEqual(await scene.rows(dayMs, ['count', 'min', 'max', 'sum', 'last']), days)
-    await scene.store.close()
-  })
+  for (const [where, makePlace] of [
+    ['memory', memoryPlace],
+    ['the disk', diskPlace],
+  ] as const)
+    it(`keep what readings gave when these have gone, days from midnight to midnight in UTC, in ${where}`, async t => {
+      const scene = new Scene(hourMs, dayMs)
+      scene.place = makePlace()
+      t.after(() => scene.place.remove())
+      await scene.open()
+      await scene.append(at(0, 1), at(30 * minuteMs, 2), at(dayMs - 1, 3), at(dayMs, 10))
+      await scene.pack()
+      await scene.append(at(5, 4))
+      await scene.pack()
+      await scene.roll()
+      await scene.append(at(2 * dayMs, 5))
+      await scene.store.trim('readings', scene.store.head('readings'), 'max_age')
+      const days = [
+        [0, 4, 1, 4, 10, 3],
+        [dayMs, 1, 10, 10, 10, 10],
+        [2 * dayMs, 1, 5, 5, 5, 5],
+      ]
+      assert.equal(scene.store.rowCount('readings'), 1)
+      assert.deepEqual(await scene.rows(dayMs, ['count', 'min', 'max', 'sum', 'last']), days)
+      assert.deepEqual(await scene.rows(hourMs), [
+        [0, 3],
+        [23 * hourMs, 1],
+        [dayMs, 1],
+        [2 * dayMs, 1],
+      ])
+      assert.deepEqual(await scene.rows(dayMs, ['stddev']), [[2 * dayMs, null]], 'which no rollup keeps')
+      await scene.store.close()
+      await scene.open()
+      assert.deepEqual(await scene.rows(dayMs, ['count', 'min', 'max', 'sum', 'last']), days)
+      await scene.store.close()
+    })
 
   it('answer from the longest that fits, and say which', async () => {
     const scene = await new Scene(minuteMs, hourMs, dayMs).open()
@@ -228,6 +236,35 @@ describe('rollups', () => {
     }
   })
 
+  it('stay, and go on with what comes, where damage has taken the place up to which they go', async () => {
+    const scene = await new Scene(hourMs).open()
+    await scene.append(at(0, 1), at(hourMs, 2))
+    await scene.pack()
+    await scene.roll()
+    const { tables: all } = scene.store
+    const { id } = all.get('readings') as unknown as { id: number }
+    const puts = [{ key: factKey(`rollup/${id}/3600`), value: undefined }]
+    await scene.store.commit([{ kind: 'chunks', table: 'readings', puts }], 'now')
+    await scene.store.close()
+    await scene.open()
+    await scene.roll()
+    for (let hour = 1; hour < 3; hour++) {
+      await scene.append(at(hour * hourMs + 1, 3))
+      await scene.pack()
+      await scene.roll()
+      assert.equal(scene.store.upkeep.rollupBehind('readings', hourMs), 0)
+    }
+    await scene.append(at(9 * hourMs, 4))
+    await scene.store.trim('readings', scene.store.head('readings'), 'test')
+    assert.deepEqual(await scene.rows(hourMs), [
+      [0, 1],
+      [hourMs, 2],
+      [2 * hourMs, 1],
+      [9 * hourMs, 1],
+    ])
+    await scene.store.close()
+  })
+
   it('are of one moment for each series, however they are merged while a reader goes through them', async () => {
     const scene = await new Scene(minuteMs).open()
     const minutes = 400
@@ -256,12 +293,66 @@ describe('rollups', () => {
     const readings = Array.from({ length: 300 }, (_, index) => ({ ...at(index, index), device: `d-${index}` }))
     await scene.append(...readings)
     await scene.pack()
-    assert.ok((await scene.roll(3)) === 3, 'more than three steps')
+    const once = async (): Promise<void> => {
+      const rows = await scene.rows(hourMs)
+      assert.equal(rows.length, 300)
+      assert.ok(rows.every(row => (row as number[])[1] === 1))
+    }
+    for (let steps = 0; (await scene.roll(1)) === 1; steps++) {
+      await once()
+      if (steps === 2) {
+        await scene.store.close()
+        await scene.open()
+      }
+      assert.ok(steps > 1 || scene.store.upkeep.rollupBehind('readings', hourMs) > 0, 'more than two steps')
+    }
+    await once()
     await scene.store.close()
-    await scene.open()
-    assert.equal((await scene.rows(hourMs)).length, 300)
+  })
+
+  it('count readings once whose time comes to be known while their range is being taken in', async () => {
+    const scene = await new Scene(hourMs).open()
+    const device = (index: number): string => `d-${index}`
+    const waiting = (minute: number) => ({ arrivalMs: midnightMs + minute * minuteMs, boot: 'b1', value: minute })
+    await scene.append(...Array.from({ length: 150 }, (_, index) => ({ ...waiting(0), device: device(index) })))
+    await scene.pack()
     await scene.roll()
-    assert.ok((await scene.rows(hourMs)).every(row => (row as number[])[1] === 1))
+    await scene.append(...Array.from({ length: 150 }, (_, index) => ({ ...waiting(1), device: device(149 - index) })))
+    await scene.pack()
+    assert.equal(await scene.roll(2), 2)
+    assert.ok(scene.store.upkeep.rollupBehind('readings', hourMs) > 0)
+    const value = { offset_ms: dayMs, base_ms: midnightMs - hourMs, at_ms: midnightMs + 2 * dayMs, source: '' }
+    await scene.store.commit([{ kind: 'put', table: 'clock', key: 'gw-1/b1', value }], 'now')
+    for (;;) {
+      const rows = await scene.rows(hourMs)
+      assert.deepEqual(rows, Array.from({ length: 150 }).fill([dayMs, 2]))
+      if ((await scene.roll(1)) === 0) break
+    }
+    await scene.store.close()
+  })
+
+  it('keep apart what a second boot without a clock brings, and what came of the first late', async () => {
+    const scene = await new Scene(hourMs).open()
+    for (const boot of ['b1', 'b2', 'b1']) {
+      await scene.append({ arrivalMs: midnightMs + 1, boot, value: 1 })
+      await scene.pack()
+      await scene.roll()
+    }
+    assert.deepEqual(await scene.rows(hourMs), [[0, 3]])
+    assert.equal(await scene.keys(), 2)
+    const value = { offset_ms: dayMs, base_ms: midnightMs - hourMs, at_ms: midnightMs + 2 * dayMs, source: '' }
+    await scene.store.commit([{ kind: 'put', table: 'clock', key: 'gw-1/b1', value }], 'now')
+    await scene.roll()
+    await scene.append({ arrivalMs: midnightMs + 2, boot: 'b1', value: 1 })
+    await scene.pack()
+    await scene.roll()
+    await scene.append(at(9 * dayMs, 1))
+    await scene.store.trim('readings', scene.store.head('readings'), 'test')
+    assert.deepEqual(await scene.rows(hourMs), [
+      [0, 1],
+      [dayMs, 3],
+      [9 * dayMs, 1],
+    ])
     await scene.store.close()
   })
 })
