@@ -325,7 +325,10 @@ describe('rollups', () => {
     await scene.store.commit([{ kind: 'put', table: 'clock', key: 'gw-1/b1', value }], 'now')
     for (;;) {
       const rows = await scene.rows(hourMs)
-      assert.deepEqual(rows, Array.from({ length: 150 }).fill([dayMs, 2]))
+      assert.deepEqual(
+        rows,
+        Array.from({ length: 150 }, () => [dayMs, 2]),
+      )
       if ((await scene.roll(1)) === 0) break
     }
     await scene.store.close()
