@@ -11,7 +11,7 @@
  *   refuse  nothing is left to give: new readings are refused once the ballast is reached, alerts and rows go on
  *
  * A step is left for the next one only when it has nothing to give any more. Back is from anywhere, at once, and only a
- * good way above the floor, so that a disk at its floor does not go to and fro.
+ * good way above the floor, so that a disk at its floor does not go to and fro; above the floor alone once nothing is left.
  */
 import type { FreeSpace } from '../units.ts'
 
@@ -58,5 +58,6 @@ const after: Readonly<Record<Exclude<Pressure, 'plenty'>, Pressure>> = {
 export function pressureAfter(now: Pressure, freeBytes: number, floor: Floor, gave: number | undefined): Pressure {
   if (now === 'plenty') return freeBytes < floor.bytes ? 'tidy' : 'plenty'
   if (freeBytes >= floor.roomyBytes) return 'plenty'
-  return gave === 0 ? after[now] : now
+  const next = gave === 0 ? after[now] : now
+  return next === 'refuse' && freeBytes >= floor.bytes ? 'plenty' : next
 }

@@ -16,8 +16,15 @@ export const episodeMs = 600_000
  * Logs of these tables are kept short without being told to: the gateway itself writes there, again and again while
  * something is wrong, and of records whoever comes late is told the rows that stand.
  */
-export const ownTables: ReadonlySet<string> = new Set(['gaps', 'parked', 'clock'])
-export const ownLogBytesMax = 1 << 20
+export const ownLogBytesMax: ReadonlyMap<string, number> = new Map([
+  ['gaps', 1 << 20],
+  ['parked', 1 << 20],
+  ['clock', 1 << 20],
+  ['acks', 1 << 20],
+  ['silences', 1 << 20],
+  // With the readings around each: a few thousand.
+  ['alerts', 16 << 20],
+])
 
 /** Rows forgotten in one commit: some milliseconds of a slow card, as a step of a trim is. */
 export const forgottenAtOnce = 200
@@ -30,8 +37,8 @@ export const heldRetrySweeps = 21_600
 /** Given back in one portion, and then looked whether it was enough: what is rewritten of it needs room meanwhile. */
 export const portionBytesMax = 16e6
 export const leastPortionBytes = 1e6
-/** Room that thinning needs: a portion as it is written anew, and what LevelDB writes while it joins files. */
-export const thinningRoomBytes = 32e6
+/** Room that thinning needs: a portion as it is written anew, and what LevelDB may write before it removes what it joins. */
+export const thinningRoomBytes = 64e6
 /** Looks until one asks again whether there is something to give: packing makes new ranges every ten minutes. */
 export const refusedLooks = 60
 /** So much was given, and the database became smaller by less than this part of it: something holds it. */

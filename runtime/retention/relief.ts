@@ -88,6 +88,7 @@ export class Relief {
           return
         }
         if (this.#pressure === 'refuse') this.#pressure = 'tidy'
+        this.#effect ??= await this.#sizeNow()
         gave = await this.#give(free)
         if (await this.#isInVain(gave)) return
         if (this.#pressure === 'drop' && gave === 0) this.#waits = refusedLooks
@@ -96,6 +97,8 @@ export class Relief {
       if (!this.#isBlind)
         this.#doors.log.warn({ reason: messageOf(error) }, 'the disk could not be kept free: trying again')
       this.#isBlind = true
+      // There may be too little room to write what stays of thinned readings.
+      if (this.#pressure === 'thin') this.#pressure = 'drop'
     }
   }
 
@@ -117,18 +120,22 @@ export class Relief {
    * would be lost for nothing: it waits.
    */
   async #isInVain(gave: number): Promise<boolean> {
-    const storeBytes = await this.#doors.storeBytes()
-    if (storeBytes === undefined) return false
-    this.#effect ??= { gave: 0, storeBytes }
+    const now = await this.#sizeNow()
+    if (this.#effect === undefined || now === undefined) return false
     this.#effect.gave += gave
-    const came = this.#effect.storeBytes - storeBytes
-    if (came >= this.#effect.gave * leastEffect) this.#effect = { gave: 0, storeBytes }
+    const came = this.#effect.storeBytes - now.storeBytes
+    if (came >= this.#effect.gave * leastEffect) this.#effect = now
     if (this.#effect.gave < vainBytes) return false
     this.#effect = undefined
     this.#waits = refusedLooks
     const free_bytes = this.#space?.freeBytes
     this.#doors.log.warn({ free_bytes }, 'space that readings have left is not free yet: no more go for a minute')
     return true
+  }
+
+  async #sizeNow(): Promise<{ gave: number; readonly storeBytes: number } | undefined> {
+    const storeBytes = await this.#doors.storeBytes()
+    return storeBytes === undefined ? undefined : { gave: 0, storeBytes }
   }
 
   async #give(free: number): Promise<number> {

@@ -15,7 +15,7 @@ import type { Seq, TableKind } from '../store/types.ts'
 import { type Compaction, Compactor } from './compactor.ts'
 import type { Floor } from './floor.ts'
 import { Giving, type Rank } from './giving.ts'
-import { ownLogBytesMax, ownTables, stepPauseMs, sweepEveryMs } from './limits.ts'
+import { ownLogBytesMax, stepPauseMs, sweepEveryMs } from './limits.ts'
 import { Losses } from './losses.ts'
 import { Relief, type ReliefStatus } from './relief.ts'
 import { RowKeeper, passedBy } from './rows.ts'
@@ -89,7 +89,7 @@ export type RetentionStatus = {
 
 function withOwn(limit: TableLimit): TableLimit {
   const isUnlimited = limit.bytesMax === undefined && limit.ageMsMax === undefined
-  return isUnlimited && ownTables.has(limit.table) ? { ...limit, bytesMax: ownLogBytesMax } : limit
+  return isUnlimited ? { ...limit, bytesMax: ownLogBytesMax.get(limit.table) } : limit
 }
 
 export class Retention {

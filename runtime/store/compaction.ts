@@ -12,7 +12,7 @@ import * as keys from './keys.ts'
 import type { Table } from './table.ts'
 
 /** Compacted in one go; the database can be closed between two. */
-const sliceBytes = 64e6
+const sliceBytes = 16e6
 /** Smaller ones are left for LevelDB: the files at the edges would cost more than they give. */
 const stretchBytesMin = 1e6
 const hourEnd = 0xffffffff
@@ -75,21 +75,29 @@ export async function compact(
     }
 }
 
-/** A large stretch in halves of halves, by the numbers behind kind and table: its hours or positions. */
+/** A large stretch in halves of halves, by the numbers behind kind and table: its positions, or hours and series. */
 async function* slicesOf(level: Database['level'], range: keys.KeyRange): AsyncGenerator<keys.KeyRange> {
   const { gte, lt } = range
   const isNumbered = gte.length === lt.length && gte.length >= 9 && gte.subarray(0, 3).equals(lt.subarray(0, 3))
-  const [from, to] = isNumbered ? [gte.readUIntBE(3, 6), lt.readUIntBE(3, 6)] : [0, 0]
+  const [from, to] = isNumbered ? [numberIn(gte), numberIn(lt)] : [0n, 0n]
   const bytes = (await sizeOf(level, range)) ?? 0
-  if (to - from < 2 || bytes <= sliceBytes) {
+  if (to - from < 2n || bytes <= sliceBytes) {
     if (bytes > 0) yield range
     return
   }
   const middle = Buffer.alloc(gte.length)
   gte.copy(middle, 0, 0, 3)
-  middle.writeUIntBE(Math.floor((from + to) / 2), 3, 6)
+  writeNumber(middle, (from + to) / 2n)
   yield* slicesOf(level, { gte, lt: middle })
   yield* slicesOf(level, { gte: middle, lt })
+}
+
+/** What stands behind kind and table: a position of 6 bytes, or hour and series of 4 each. */
+const numberIn = (key: Buffer): bigint => (key.length < 11 ? BigInt(key.readUIntBE(3, 6)) : key.readBigUInt64BE(3))
+
+function writeNumber(key: Buffer, number: bigint): void {
+  if (key.length < 11) key.writeUIntBE(Number(number), 3, 6)
+  else key.writeBigUInt64BE(number, 3)
 }
 
 const sizeOf = (level: Database['level'], { gte, lt }: keys.KeyRange): Promise<number | undefined> =>

@@ -2,8 +2,8 @@
  * Thinning: of some old readings every second one of each series is taken, so that what is left says still how it was, and
  * takes half the space. A step takes neighbouring packed ranges and writes their chunks anew.
  *
- * Promises: what a step takes, the sizes and whatever is committed with it are one batch, and small; between two steps
- * everything is as it should be. The first reading of each series in a step stays, so that series which are read in
+ * Promises: what a step takes, the sizes and whatever is committed with it are one batch, and small, however much the
+ * ranges hold; between two steps everything is as it should be. The first reading of each series in a step stays, so that series which are read in
  * step lose the same moments and the holes of the log are few and long. The older, the thinner: half of what is packed
  * may be thinned three times, the newest eighth never. Reads, and writes nothing itself [I2].
  */
@@ -26,8 +26,10 @@ const zones = [
 ] as const
 const levelMax = zones[0].level
 
-/** Read and written anew by one step, unless one range has more: some hundred kilobytes. */
-const stepReadings = 32_768
+/** Neighbouring ranges are thinned together up to so many readings: what counts as every second goes over their edges. */
+const groupReadings = 32_768
+/** Chunks read and written anew by one step: some milliseconds of a slow card. */
+const stepBytes = 1 << 20
 
 export type ThinStep = {
   readonly change: ChunksChange
@@ -37,8 +39,14 @@ export type ThinStep = {
   readonly bytes: number
 }
 
-/** Where thinning has come to in a table: the ranges before are as thin as this pass makes them. */
-export type ThinPlace = { readonly level: number; readonly after: Seq }
+/**
+ * Where thinning has come to in a table: the ranges up to `after` are as thin as this pass makes them, and of those that
+ * follow the chunks before `within`. Forgotten, as by a restart, some series of these are thinned once more than others.
+ */
+export type ThinPlace = { readonly level: number; readonly after: Seq; readonly within?: Within | undefined }
+
+type Place = { readonly hour: number; readonly series: number }
+type Within = Place & { readonly first: Seq; readonly last: Seq }
 
 export const thinBeginning: ThinPlace = { level: 0, after: asSeq(0) }
 
@@ -47,30 +55,27 @@ export async function planThin(
   database: Database,
   table: Table,
   from: ThinPlace,
+  bytesMax = stepBytes,
 ): Promise<{ readonly step: ThinStep | undefined; readonly place: ThinPlace }> {
   let place = from
   while (place.level < levelMax) {
     const ranges = await nextRanges(database, table, place)
-    const last = ranges.at(-1)
-    if (last === undefined) {
-      place = { level: place.level + 1, after: asSeq(0) }
-      continue
-    }
-    place = { ...place, after: last.range.last }
-    return { step: await stepOf(database, table, ranges), place }
+    if (ranges.length > 0) return stepOf(database, table, ranges, place, bytesMax)
+    place = { level: place.level + 1, after: asSeq(0) }
   }
   return { step: undefined, place }
 }
 
 type Found = { readonly range: PackedRange; readonly bytes: number }
 
-/** The oldest neighbouring ranges that were thinned so often, and may be once more. */
-async function nextRanges(database: Database, table: Table, { level, after }: ThinPlace): Promise<Found[]> {
+/** The oldest neighbouring ranges that were thinned so often, and may be once more; or those that are being thinned. */
+async function nextRanges(database: Database, table: Table, { level, after, within }: ThinPlace): Promise<Found[]> {
   const found: Found[] = []
   let count = 0
   for await (const { range, bytes } of rangesAfter(database, table, asSeq(Math.max(after, table.first - 1)))) {
-    if (levelAllowed(table, range.last) <= level) break
-    const isNext = range.level === level && (found.length === 0 || count + range.count <= stepReadings)
+    if (within ? range.last > within.last : levelAllowed(table, range.last) <= level) break
+    const isNext =
+      range.level === level && (within !== undefined || count + range.count <= groupReadings || count === 0)
     if (!isNext && found.length > 0) break
     if (!isNext) continue
     found.push({ range, bytes })
@@ -84,36 +89,69 @@ function levelAllowed(table: Table, seq: Seq): number {
   return zones.find(({ before }) => share <= before)?.level ?? 0
 }
 
-async function stepOf(database: Database, table: Table, ranges: readonly Found[]): Promise<ThinStep> {
+type Planned = { readonly step: ThinStep; readonly place: ThinPlace }
+
+async function stepOf(
+  database: Database,
+  table: Table,
+  ranges: readonly Found[],
+  from: ThinPlace,
+  bytesMax: number,
+): Promise<Planned> {
   const { revision, name } = table
   const [first, last] = [(ranges[0] as Found).range.first, (ranges.at(-1) as Found).range.last]
   const puts: Put[] = []
   const taken: Seq[] = []
-  let bytes = 0
-  for (const [hour, ids] of hoursOf(ranges)) {
-    let series = 0
-    let isKept = false
-    for await (const { key, bytes: before, chunk } of chunksOf(database, table, hour, ids)) {
-      if (chunk.lastSeq < first || chunk.firstSeq > last) continue
-      if (chunk.series.id !== series) isKept = false
-      series = chunk.series.id
-      const left: ReadingEntry[] = []
-      const gone: ReadingEntry[] = []
-      for (const entry of chunk.entries()) {
-        const isOurs = entry.seq >= first && entry.seq <= last
-        if (isOurs) isKept = !isKept
-        if (isOurs && !isKept) gone.push(entry)
-        else left.push(entry)
+  let place: ThinPlace = { level: from.level, after: last }
+  let [bytes, read, isKept] = [0, 0, false]
+  let before: Place | undefined
+  for await (const { hour, key, bytes: chunkBytes, chunk } of chunksIn(database, table, ranges, from.within)) {
+    const here = { hour, series: chunk.series.id }
+    if (before?.series !== here.series || before.hour !== hour) {
+      if (read >= bytesMax) {
+        place = { ...from, within: { first, last, ...here } }
+        break
       }
-      if (gone.length === 0) continue
-      for (const entry of gone) taken.push(entry.seq)
-      bytes += before - rewrite(puts, table, hour, key, left, gone)
+      isKept = false
     }
+    before = here
+    read += chunkBytes
+    const parted = everySecond(chunk.entries(), first, last, isKept)
+    isKept = parted.isKept
+    if (parted.gone.length === 0) continue
+    for (const entry of parted.gone) taken.push(entry.seq)
+    bytes += chunkBytes - rewrite(puts, table, hour, key, parted.left, parted.gone)
   }
   const sorted = taken.toSorted((a, b) => a - b)
-  for (const found of ranges) bytes += found.bytes - putRange(puts, table, found.range, sorted)
+  const level = place.within === undefined ? from.level + 1 : from.level
+  for (const found of ranges) bytes += found.bytes - putRange(puts, table, found.range, sorted, level)
   const grown = { log: 0, packed: -bytes, rows: -taken.length }
-  return { change: { kind: 'chunks', table: name, puts, revision, grown }, taken: sorted, bytes }
+  return { step: { change: { kind: 'chunks', table: name, puts, revision, grown }, taken: sorted, bytes }, place }
+}
+
+/** The chunks that hold anything of these ranges, from a place on, by hour and series. */
+async function* chunksIn(database: Database, table: Table, ranges: readonly Found[], from: Place | undefined) {
+  const [first, last] = [(ranges[0] as Found).range.first, (ranges.at(-1) as Found).range.last]
+  for (const [hour, ids] of hoursOf(ranges)) {
+    if (from !== undefined && hour < from.hour) continue
+    const left = from?.hour === hour ? ids.filter(id => id >= from.series) : ids
+    for await (const stored of chunksOf(database, table, hour, left))
+      if (stored.chunk.lastSeq >= first && stored.chunk.firstSeq <= last) yield { hour, ...stored }
+  }
+}
+
+/** Parts what stands between two positions; what stands before and behind them stays. */
+function everySecond(entries: readonly ReadingEntry[], first: Seq, last: Seq, wasKept: boolean) {
+  const left: ReadingEntry[] = []
+  const gone: ReadingEntry[] = []
+  let isKept = wasKept
+  for (const entry of entries) {
+    const isOurs = entry.seq >= first && entry.seq <= last
+    if (isOurs) isKept = !isKept
+    if (isOurs && !isKept) gone.push(entry)
+    else left.push(entry)
+  }
+  return { left, gone, isKept }
 }
 
 /** Writes what is left of a chunk in its place; returns the bytes it takes. */
@@ -135,10 +173,10 @@ function rewrite(
   return chunk.key.length + chunk.value.length + sealBytes
 }
 
-function putRange(puts: Put[], table: Table, range: PackedRange, taken: readonly Seq[]): number {
+function putRange(puts: Put[], table: Table, range: PackedRange, taken: readonly Seq[], level: number): number {
   const gone = indexAfter(taken, range.last) - indexAfter(taken, asSeq(range.first - 1))
   const hole = gone === 0 ? range.hole : 'thinned'
-  const value = encodeRange({ ...range, count: range.count - gone, level: range.level + 1, hole })
+  const value = encodeRange({ ...range, count: range.count - gone, level, hole })
   const key = keys.rangeKey(table.id, range.last)
   puts.push({ key, value })
   return key.length + value.length + sealBytes

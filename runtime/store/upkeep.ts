@@ -38,9 +38,10 @@ export class Upkeep {
   planThin(
     table: string,
     from: ThinPlace,
+    bytesMax?: number,
   ): Promise<{ readonly step: ThinStep | undefined; readonly place: ThinPlace }> {
     const database = this.#database()
-    return planThin(database, database.table(table), from)
+    return planThin(database, database.table(table), from, bytesMax)
   }
 
   /** The next step of a table's rollups, or undefined if they hold all that is packed. */

@@ -39,8 +39,8 @@ class Bench {
   }
 
   /** One step; the positions it took, or undefined if there is nothing left. */
-  async thin(): Promise<readonly number[] | undefined> {
-    const { step, place } = await this.store.upkeep.planThin('readings', this.thinPlace)
+  async thin(bytesMax?: number): Promise<readonly number[] | undefined> {
+    const { step, place } = await this.store.upkeep.planThin('readings', this.thinPlace, bytesMax)
     this.thinPlace = place
     if (step === undefined) return undefined
     await this.store.commit([step.change])
@@ -128,6 +128,30 @@ describe('thinning', () => {
     await bench.store.close()
   })
 
+  it('takes the same in many small steps as in one large, each of them whole', async () => {
+    const left = async (bytesMax: number): Promise<{ seqs: number[]; steps: number }> => {
+      const bench = await new Bench().open()
+      for (let part = 0; part < 8; part++) {
+        await bench.append(fleet(part * 700, 20, 6))
+        await bench.pack()
+      }
+      let steps = 0
+      while ((await bench.thin(bytesMax)) !== undefined) {
+        steps++
+        assert.equal(bench.store.bytes('readings'), await bench.bytesOnDisk())
+        const count = seqs(await bench.queried()).length
+        assert.equal(bench.store.rowCount('readings'), count)
+      }
+      await bench.restart()
+      const found = seqs(await bench.log())
+      await bench.store.close()
+      return { seqs: found, steps }
+    }
+    const [small, large] = [await left(1), await left(1 << 20)]
+    assert.deepEqual(small.seqs, large.seqs)
+    assert.ok(small.steps > 4 * large.steps)
+  })
+
   it('is passed over, with what was to be told of it, if the packed readings have changed meanwhile', async () => {
     const bench = await new Bench().open()
     for (let part = 0; part < 4; part++) {
@@ -175,7 +199,7 @@ describe('thinning', () => {
           else if (one === 'restart') await bench.restart()
           else if (one === 'drop') dropped = (await bench.drop(200)) ?? dropped
           else if (one === 'thin') {
-            const taken = await bench.thin()
+            const taken = await bench.thin(80)
             if (taken === undefined) bench.thinPlace = thinBeginning
             for (const seq of taken ?? []) gone.add(seq)
           } else {
