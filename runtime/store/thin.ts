@@ -116,10 +116,10 @@ async function stepOf(
     }
     before = here
     read += chunkBytes
-    const parted = everySecond(chunk.entries(), first, last, isKept)
+    const parted = everySecond(chunk.entries(), table.first, first, last, isKept)
     isKept = parted.isKept
     if (parted.gone.length === 0) continue
-    for (const entry of parted.gone) taken.push(entry.seq)
+    for (const { seq } of parted.gone) if (seq >= first) taken.push(seq)
     bytes += chunkBytes - rewrite(puts, table, hour, key, parted.left, parted.gone)
   }
   const sorted = taken.toSorted((a, b) => a - b)
@@ -140,15 +140,15 @@ async function* chunksIn(database: Database, table: Table, ranges: readonly Foun
   }
 }
 
-/** Parts what stands between two positions; what stands before and behind them stays. */
-function everySecond(entries: readonly ReadingEntry[], first: Seq, last: Seq, wasKept: boolean) {
+/** Parts what stands between two positions; before and behind them all stays that nobody has trimmed. */
+function everySecond(entries: readonly ReadingEntry[], alive: Seq, first: Seq, last: Seq, wasKept: boolean) {
   const left: ReadingEntry[] = []
   const gone: ReadingEntry[] = []
   let isKept = wasKept
   for (const entry of entries) {
     const isOurs = entry.seq >= first && entry.seq <= last
     if (isOurs) isKept = !isKept
-    if (isOurs && !isKept) gone.push(entry)
+    if (entry.seq < alive || (isOurs && !isKept)) gone.push(entry)
     else left.push(entry)
   }
   return { left, gone, isKept }

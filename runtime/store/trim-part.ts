@@ -28,7 +28,7 @@ export async function planPart(
     let packedBytes = 0
     for (const [hour, ids] of range.hours)
       for await (const { key, bytes: ofChunk, chunk } of chunksOf(database, table, hour, ids)) {
-        if (chunk.lastSeq > through) continue
+        if (chunk.lastSeq < range.first || chunk.lastSeq > through) continue
         keys.push(key, ...idKeysOf(table, chunk))
         packedBytes += ofChunk
       }

@@ -148,7 +148,8 @@ async function costOf(database: Database, table: Table, range: PackedRange, key:
   for (const [hour, ids] of range.hours)
     for await (const stored of chunksOf(database, table, hour, ids)) {
       const { chunk } = stored
-      if (chunk.lastSeq > range.last) continue
+      // Those that end in an earlier range go with that one.
+      if (chunk.lastSeq < range.first || chunk.lastSeq > range.last) continue
       keys.push(stored.key)
       packedBytes += stored.bytes
       keys.push(...idKeysOf(table, chunk))

@@ -169,6 +169,43 @@ describe('thinning', () => {
     await bench.store.close()
   })
 
+  it('or not, a limit in rows is kept to the reading, though it ends amid what was packed together', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 260 }), { minLength: 1, maxLength: 4 }),
+        fc.boolean(),
+        async (limits, isThinned) => {
+          const bench = await new Bench().open()
+          for (let part = 0; part < 4; part++) {
+            await bench.append(fleet(part * 700, 16, 4))
+            await bench.pack()
+          }
+          if (isThinned) await bench.thin()
+          let stand = seqs(await bench.queried()).toSorted((a, b) => a - b)
+          for (const rowsMax of limits) {
+            for (let steps = 0; steps < 10; steps++) {
+              const unlimited = { bytesMax: Number.POSITIVE_INFINITY, keepFromMs: undefined }
+              const trim = await bench.store.planTrim('readings', { ...unlimited, rowsMax })
+              if (trim === undefined) break
+              await bench.store.commit([trim])
+            }
+            stand = stand.slice(Math.max(0, stand.length - rowsMax))
+            await bench.restart()
+            assert.equal(bench.store.rowCount('readings'), stand.length)
+            assert.deepEqual(seqs(await bench.log()), stand)
+            assert.deepEqual(
+              seqs(await bench.queried()).toSorted((a, b) => a - b),
+              stand,
+            )
+            assert.equal(bench.store.bytes('readings'), await bench.bytesOnDisk())
+          }
+          await bench.store.close()
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
   it('and dropping leave what a model of plain arrays holds, counted exactly, over restarts', async () => {
     const step = fc.oneof(
       {
