@@ -10,6 +10,7 @@ import { type Bucket, type BucketFunction, bucketOf, mergeBuckets } from './buck
 import { type ColumnBlock, columnsOf } from './columns.ts'
 import { type Fill, type Row, Rows } from './fill.ts'
 import { type Intervals, oneInterval } from './intervals.ts'
+import { restAfter } from './rollup-rest.ts'
 import { byName } from './series-order.ts'
 import type { KnownSeries } from './table.ts'
 import type { Seq, Series } from './types.ts'
@@ -119,13 +120,24 @@ async function* withKept(
       withKept({ ...asked, toMs: fromMs }, series, shorter, intervals),
       merged([
         rejoined(whole(open.read(fromMs, toMs, asked.signal), asked, open.through, longest), intervals),
-        bucketsOf({ ...asked, fromMs, toMs, afterSeq: open.through }, intervals),
+        bucketsAfter({ ...asked, fromMs, toMs }, series, open.through, intervals),
       ]),
       withKept({ ...asked, fromMs: toMs }, series, shorter, intervals),
     ])
   } finally {
     await open?.close()
   }
+}
+
+/** Of the readings that were stored after a position. */
+async function* bucketsAfter(
+  asked: Asked,
+  series: KnownSeries,
+  afterSeq: Seq,
+  intervals: Intervals,
+): AsyncGenerator<Bucket> {
+  const rest = await restAfter(asked, series, afterSeq)
+  if (rest.fromMs < rest.toMs) yield* bucketsOf({ ...asked, ...rest, afterSeq }, intervals)
 }
 
 /** A bucket that has not kept a long text or object is made of its readings, where they are all there still. */
