@@ -174,14 +174,32 @@ class Pending {
 
   accept(publish: Publish, settle: (error?: Error) => void): void {
     this.accepted += 1
-    this.during(settle, done => this.#intake.accept(publish, done))
+    const done = this.#track(settle)
+    try {
+      this.#intake.accept(publish, done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(messageOf(error)))
+    }
   }
 
-  /** Counts as pending until what `start` began is done; `settle` is called once. */
+  /** Counts as pending until what `start` began is done. */
   during(settle: (error?: Error) => void, start: (done: (error?: Error) => void) => void): void {
+    start(this.#track(settle))
+  }
+
+  flush(): void {
+    try {
+      this.#intake.flush()
+    } catch (error) {
+      this.#tally.warn('broker_error', 'The intake failed to flush', { error: messageOf(error) })
+    }
+  }
+
+  /** `settle` is called once, however often what this returns is. */
+  #track(settle: (error?: Error) => void): (error?: Error) => void {
     this.count += 1
     let open = true
-    const done = (error?: Error) => {
+    return error => {
       if (!open) return
       open = false
       try {
@@ -190,19 +208,6 @@ class Pending {
         this.count -= 1
         if (this.count === 0) for (const resolve of this.#idle.splice(0)) resolve()
       }
-    }
-    try {
-      start(done)
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(messageOf(error)))
-    }
-  }
-
-  flush(): void {
-    try {
-      this.#intake.flush()
-    } catch (error) {
-      this.#tally.warn('broker_error', 'The intake failed to flush', { error: messageOf(error) })
     }
   }
 

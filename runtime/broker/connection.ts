@@ -272,6 +272,7 @@ export class Connection extends Duplex {
       qos,
       retain: false,
       arrivalMs: this.#hall.now(),
+      keep: undefined,
     }
     const charge = this.#share.charge(buffer, end - this.#frames.start)
     const place = this.#line.join(error => {

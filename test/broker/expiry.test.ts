@@ -5,6 +5,7 @@ import { Age } from '../../runtime/broker/age.ts'
 import type { Shelf, ShelfChange } from '../../runtime/broker/ledger.ts'
 import { type BrokerLimits, defaultBrokerLimits } from '../../runtime/broker/limits.ts'
 import type { Publish, Qos } from '../../runtime/broker/publish.ts'
+import { Persistence } from '../../runtime/broker/persistence.ts'
 import { Sessions } from '../../runtime/broker/sessions.ts'
 import { Tally } from '../../runtime/broker/tally.ts'
 import { silentLog } from '../../runtime/log.ts'
@@ -277,6 +278,24 @@ test('what could not be written is tried again, the newest of each key, and what
   state = 'full'
   await sessions.close()
   assert.deepEqual([...disk.keys()].map(key => key.slice(0, 1)).toSorted(), ['b', 'p', 's'])
+})
+
+test('a clock that jumps does not make wills of clients that are connected look like those of a dead broker', {
+  timeout,
+}, async t => {
+  const rig = await openSessions(t)
+  const persistence = new Persistence(rig.sessions)
+  await persistence.setup({ id: rig.sessions.brokerId })
+  await persistence.putWill(
+    { id: 'living' },
+    { cmd: 'publish', topic: 'w', payload: Buffer.from('x'), qos: 1, retain: false },
+  )
+  assert.deepEqual(await persistence.streamWill({}).toArray(), [])
+  await rig.stop()
+  await rig.start()
+  const after = new Persistence(rig.sessions)
+  await after.setup({ id: rig.sessions.brokerId })
+  assert.equal((await after.streamWill({}).toArray()).length, 1)
 })
 
 test('an age is never more than what has truly passed while a clock could be trusted or the process ran', () => {

@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test'
 import type { Packet } from 'mqtt-packet'
 import { type Broker, openBroker } from '../../runtime/broker/broker.ts'
-import type { Shelf } from '../../runtime/broker/ledger.ts'
+import type { Shelf, ShelfChange } from '../../runtime/broker/ledger.ts'
 import { type BrokerLimits, defaultBrokerLimits } from '../../runtime/broker/limits.ts'
 import type { Publish } from '../../runtime/broker/publish.ts'
 import { silentLog } from '../../runtime/log.ts'
@@ -46,9 +46,19 @@ export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {
       const opened = await place.open({ commitIntervalMs: 0 })
       store = opened
       isCut = false
+      // What may wait is written with the next that may not, and never by itself: a cut finds as much of it as it can.
+      const waiting: (() => void)[] = []
+      const write = (changes: readonly ShelfChange[]): Promise<unknown> =>
+        isCut ? Promise.reject(new Error('no power')) : opened.commit(changes, 'now')
       const shelf: Shelf = {
         kept: owner => opened.kept(owner),
-        commit: (changes, urgency) => (isCut ? Promise.reject(new Error('no power')) : opened.commit(changes, urgency)),
+        commit: (changes, urgency) => {
+          if (urgency === 'lazy') {
+            return new Promise((resolve, reject) => waiting.push(() => void write(changes).then(resolve, reject)))
+          }
+          for (const go of waiting.splice(0)) go()
+          return write(changes)
+        },
       }
       broker = await openBroker({
         listen: [{ host: '127.0.0.1', port: 0 }],

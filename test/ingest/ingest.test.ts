@@ -4,7 +4,7 @@ import { openAdapter } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { Ingest, type Tables } from '../../runtime/ingest/ingest.ts'
 import { type Route, Routes } from '../../runtime/ingest/routes.ts'
-import type { Change } from '../../runtime/store/types.ts'
+import type { Change, KeepChange } from '../../runtime/store/types.ts'
 
 function route(topic: string, adapter: string, table = 'readings', options = {}): Route {
   const compiled = compileTopic(topic)
@@ -47,6 +47,28 @@ const publish = (topic: string, payload: string) => ({
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 describe('ingest', () => {
+  it('writes what sessions keep of a publish in the commit of its reading, a reject too, and once', async () => {
+    const tables = heldTables()
+    const ingest = new Ingest(routes, tables)
+    const keep = (key: string): KeepChange => ({
+      kind: 'keep',
+      owner: 'broker',
+      key,
+      bytes: Buffer.from('x'),
+      whenFull: 'refuse',
+    })
+    const kept = (topic: string, payload: string, key: string) => ({ ...publish(topic, payload), keep: [keep(key)] })
+    ingest.accept(kept('sensors/a/temperature', '{"value":1}', 'm1'), () => undefined)
+    ingest.accept(kept('sensors/a/temperature', 'no reading', 'm2'), () => undefined)
+    ingest.flush()
+    ingest.accept(publish('sensors/a/temperature', '{"value":2}'), () => undefined)
+    ingest.flush()
+    const keys = tables.commits.map(changes =>
+      changes.map(change => (change.kind === 'keep' ? change.key : change.kind)),
+    )
+    assert.deepEqual(keys, [['append', 'append', 'm1', 'm2'], ['append']])
+  })
+
   it('answers a publish only after the commit that holds it [I1]', async () => {
     const tables = heldTables()
     const ingest = new Ingest(routes, tables)
