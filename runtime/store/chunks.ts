@@ -81,7 +81,7 @@ export async function* rangesAfter(
 ): AsyncGenerator<{ readonly range: PackedRange; readonly key: Buffer; readonly bytes: number }> {
   const bounds = { gte: keys.rangeKey(table.id, after + 1), lt: keys.rangeKey(table.id, table.packed + 1) }
   for await (const [key, value] of database.scan(bounds)) {
-    const range = decodeRange(value, keys.rangeKeyLast(key))
+    const range = decodeRange(value, keys.logKeyLast(key))
     yield { range, key, bytes: key.length + value.length + sealBytes }
   }
 }

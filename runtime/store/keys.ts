@@ -126,9 +126,8 @@ export function idKey(table: number, series: number, id: string): Buffer {
   return withTable(letters.id, table, tail)
 }
 
+/** Of a log block, a packed range, or a gap. */
 export const logKeyLast = (key: Buffer): Seq => key.readUIntBE(3, 6) as Seq
-/** Of a packed range, as of a log block. */
-export const rangeKeyLast = logKeyLast
 export const isChunkKey = (key: Buffer): boolean => key[0] === letters.chunk
 export const chunkKeyHour = (key: Buffer): number => key.readUInt32BE(3)
 export const chunkKeySeries = (key: Buffer): number => key.readUInt32BE(7)

@@ -18,7 +18,7 @@ const anySeries = new KnownSeries(0, '', '', '', '', undefined, 0)
 /** Up to where the table is packed. */
 export async function packedThrough(recovery: Recovery, table: KnownTable, cursor: number): Promise<number> {
   const last = await lastKeyOf(recovery.level, keys.rangeOf('range', table.id))
-  return Math.max(cursor, last === undefined ? 0 : keys.rangeKeyLast(last))
+  return Math.max(cursor, last === undefined ? 0 : keys.logKeyLast(last))
 }
 
 export async function recoverPacked(
@@ -30,7 +30,7 @@ export async function recoverPacked(
   const holes: { first: number; last: number }[] = []
   let before = trimmed
   for await (const pair of rawPairs(recovery.level, keys.rangeOf('range', table.id))) {
-    const last = keys.rangeKeyLast(pair.key)
+    const last = keys.logKeyLast(pair.key)
     if (last <= trimmed) continue
     const range = pair.value && rangeOf(pair.value, last)
     if (range === undefined) {
