@@ -18,8 +18,13 @@ export function gatewayBackup(store: Store, nowMs: number, log: Log): AsyncGener
   }
   return backupPieces(head, store.snapshot(), error => {
     log.warn({ reason: messageOf(error) }, 'a backup could not be finished')
-    if (error instanceof HoldfastError) return error
-    const message = `the database could not be read: ${messageOf((error as { cause?: unknown }).cause ?? error)}`
-    return { code: 'STORE_FAILED', message, hint: 'try again; if it stays so, look at it with "holdfast doctor"' }
+    const known = error instanceof HoldfastError
+    const reason = messageOf(known ? error : ((error as { cause?: unknown }).cause ?? error))
+    const message = `the database could not be read: ${reason}`
+    return {
+      code: known ? error.code : 'STORE_FAILED',
+      message,
+      hint: 'try again; if it stays so, look at it with "holdfast doctor"',
+    }
   })
 }

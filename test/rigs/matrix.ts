@@ -40,8 +40,10 @@ const faultAtStep = 60
 /** The log is trimmed at every second packing. */
 const packEvery = 25
 const trimAtStep = 100
-const paddingToRotate = 16_000
+const paddingToRotate = 14_000
 const faultMs = 400
+/** Long enough for the steps between the fault and the next log file, on a busy machine too. */
+const rotatingFaultMs = 4_000
 /** Far more than a reopening takes: a store that needs longer is stuck. */
 const patienceMs = 45_000
 
@@ -96,14 +98,15 @@ export async function runFaultCase(faultCase: FaultCase): Promise<CaseResult> {
       path,
       steps,
       paddingBytes,
-      packEvery,
+      // Nothing but commits touches names then: the next one made is that of a log file.
+      packEvery: faultCase.rotates ? 0 : packEvery,
       end: 'kill',
       faults: {
         control,
         atStep: faultCase.atTrim ? trimAtStep : faultAtStep,
         before: faultCase.atTrim ? 'trim' : 'commit',
         list: faultCase.faults,
-        faultMs,
+        faultMs: faultCase.rotates ? rotatingFaultMs : faultMs,
       },
     }
     const run = await runWriter(writer, root, control)
