@@ -3,6 +3,7 @@
  * gateway raises on itself, and who tells of all of them.
  */
 import { Alerting } from './alerting/alerting.ts'
+import { DamageTold } from './alerting/damage-told.ts'
 import { KeptRules } from './alerting/kept-rules.ts'
 import { Notifier } from './alerting/notify/notifier.ts'
 import { Rulebook } from './alerting/rulebook.ts'
@@ -19,6 +20,8 @@ export async function openAlerting(house: House, store: Store, keeper: Timekeepe
   const log = house.log.child({ room: 'alerting' })
   const selfAlerts = new SelfAlerts({ store, now: time.clock.now, log })
   closers.push(() => selfAlerts.close())
+  const damage = new DamageTold({ store, alerts: selfAlerts, now: time.clock.now, log })
+  closers.push(() => damage.close())
   // A reading that arrived before a deadline is on the disk one commit interval later.
   const graceMs = config.store.commitIntervalMs + 100
   const alerting = new Alerting({

@@ -14,6 +14,7 @@ import {
   storeSection,
 } from './api/status.ts'
 import { diskSection } from './api/disk.ts'
+import { damageSection } from './api/damage.ts'
 import type { Broker } from './broker/broker.ts'
 import type { BrokerTransport } from './cloud/broker-transport.ts'
 import type { Hub } from './cloud/hub.ts'
@@ -83,7 +84,10 @@ export function statusOf({
       uptime_ms: uptimeMs,
     },
     clock: clockSection(keeper),
-    store: storeSection(stored, tableFacts(retention, rollups, tableRollups)),
+    store: {
+      ...storeSection(stored, tableFacts(retention, rollups, tableRollups)),
+      damage: damageSection(store.health.status()),
+    },
     disk: diskSection(stored),
     bounds: boundsOf(retention.status()),
     broker: lan && {

@@ -6,6 +6,7 @@
  *   GET    metrics, /metrics            the same as numbers, in the text format of Prometheus (metrics.ts)
  *   POST   reload                       read the files again that may change while it runs
  *   GET    rules, rules/NAME            the rules in force, in plain words (rules.ts)
+ *   POST   doctor; GET doctor           reading every file of the store, and what was found (damage.ts)
  *   POST   parked/retry, parked/drop    what to do about parked rows (parked.ts)
  *   GET    alerts; POST alerts/ack      which fire, and acknowledging them (alerts.ts)
  *   GET    silences; POST silences, silences/end
@@ -33,6 +34,7 @@ import { type Entry, type TableKind, type TableSpec, seqZero } from '../store/ty
 import { type AlertsDoor, alertsRoutes } from './alerts.ts'
 import { backupRoutes, type Backups } from './backup.ts'
 import { jsonBody } from './body.ts'
+import { doctorRoutes } from './damage.ts'
 import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
 import { history } from './history.ts'
 import { entryForm, rowForm } from './forms.ts'
@@ -86,6 +88,7 @@ export function apiRoutes(options: RoutesOptions): Hono {
   })
 
   if (metrics !== undefined) metricsRoutes(app, base, metrics)
+  doctorRoutes(app, base, store)
   if (parked !== undefined) parkedRoutes(app, base, parked, log)
   if (alerts !== undefined) alertsRoutes(app, base, alerts, now, log)
   if (rules !== undefined) rulesRoutes(app, base, rules)

@@ -5,6 +5,7 @@
  * Numbers are what was measured, never what was hoped: a stream is well only if its confirmed position moves or nothing
  * is left to send [I9]. Keys may be added; a reader ignores those it does not know. Pure.
  */
+import type { DamageSection } from './damage.ts'
 import type { StoreStatus } from '../store/options.ts'
 import type { BoundsSection, TableBounds } from './bounds.ts'
 import type { DiskSection } from './disk.ts'
@@ -63,6 +64,8 @@ export type StoreSection = {
   readonly failures: number
   readonly repairs: number
   readonly damaged_values: number
+  /** Missing from a gateway of an earlier version. */
+  readonly damage?: DamageSection | undefined
   /** Bytes given to the database since the start: the budget of an SD card. */
   readonly bytes_written: number
   readonly tables: readonly TableSection[]

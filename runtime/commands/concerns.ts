@@ -42,7 +42,8 @@ const yellow = (text: string): Concern => ({ level: 'yellow', text })
 
 function storeConcerns({ store, bounds }: Told<GatewayStatus>): Concern[] {
   const { pressure } = bounds ?? {}
-  const { state, reason, damaged_values: damaged = 0, repairs = 0 } = store ?? {}
+  const { state, reason, damaged_values: damaged = 0, repairs = 0, damage } = store ?? {}
+  const lost = damage?.entries_lost ?? 0
   return [
     ...(state === 'failed' ? [red(`the store cannot write and takes nothing: ${reason ?? 'no reason told'}`)] : []),
     ...(state === 'full' ? [red(`${reason ?? 'the disk is nearly full'}: new readings are refused`)] : []),
@@ -51,7 +52,10 @@ function storeConcerns({ store, bounds }: Told<GatewayStatus>): Concern[] {
       : []),
     ...(pressure === 'refuse' ? [red('the disk is below store.min_free, and nothing is left to be dropped')] : []),
     ...(damaged > 0 ? [red(`${counted(damaged, 'stored value')} cannot be read any more`)] : []),
-    ...(repairs > 0 ? [yellow('the database was damaged and had to be repaired when it was opened')] : []),
+    ...(lost > 0
+      ? [red(`${counted(lost, 'entry', 'entries')} of logs are lost on a damaged disk (holdfast query gaps)`)]
+      : []),
+    ...(repairs > 0 ? [yellow('the database was damaged and has been mended (holdfast doctor says more)')] : []),
   ]
 }
 

@@ -10,6 +10,7 @@ import { backupCommand } from './backup.ts'
 import { checkCommand } from './check.ts'
 import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
 import { exportCommand } from './export.ts'
 import { exitCodeOf, exitCodes, failureText } from './failure.ts'
 import { importCommand } from './import.ts'
@@ -78,6 +79,7 @@ function createProgram(): Command {
     rulesCommand(),
     backupCommand(),
     restoreCommand(),
+    doctorCommand(),
     simCommand(),
     demoCommand(),
     versionCommand(),

@@ -132,6 +132,8 @@ export class NewDatabase {
     syncFolder(this.#aside)
     const database = join(this.#folder, 'db')
     if (existsSync(database)) throw taken(this.#folder)
+    // What another database knew of itself.
+    rmSync(join(this.#folder, 'card.json'), { force: true })
     renameSync(this.#aside, database)
     syncPath(this.#folder)
     await this.#release()

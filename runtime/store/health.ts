@@ -19,6 +19,7 @@ const mendAgainMs = { first: 60_000, most: 6 * 3_600_000 }
 
 /** Every file is read once so long after the start, and then every week: bits of a card rot unseen. */
 const verifyFirstMs = 600_000
+const verifySoonMs = 60_000
 const verifyEveryMs = 7 * 24 * 3_600_000
 
 export type HealthStatus = {
@@ -65,6 +66,8 @@ export class Health {
       this.#reports++
       this.#entriesLost += report.lost.reduce((sum, { count }) => sum + count, 0)
       this.#waitMs = mendAgainMs.first
+      // Where something was damaged more may be.
+      this.#verifyAtMs = this.#doors.monotonicMs() + verifySoonMs
     }
     this.#keepCard(false)
   }
@@ -155,7 +158,7 @@ export class Health {
   }
 }
 
-function cardOf({ format, epoch, floor, tables, cursors }: Database): CardFacts {
+export function cardOf({ format, epoch, floor, tables, cursors }: Database): CardFacts {
   return {
     format,
     epoch,

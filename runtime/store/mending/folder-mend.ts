@@ -86,15 +86,15 @@ function plan(fault: Fault, path: string, found: Buffer | undefined): Plan {
   switch (fault.kind) {
     case 'gone':
     case 'no-folder':
-      return { damage: { ...told, deed: 'a new database was made', lost: undefined, isEndLost: true } }
+      return { damage: { ...told, deed: 'a new database is made', lost: undefined, isEndLost: true } }
     case 'log-gone':
       return { damage: { ...told, deed: 'nothing can be done about it', lost: undefined, isEndLost: true } }
     case 'table': {
       const mended = mendTable(found ?? Buffer.alloc(0), fault.bounds)
       const deed =
         mended.lost.length === 0 && mended.blocksLost === 0
-          ? 'it was mended, nothing is lost'
-          : `${mended.blocksKept} whole blocks were kept`
+          ? 'it is mended, nothing is lost'
+          : `${mended.blocksKept} whole blocks are kept`
       return {
         damage: { ...told, deed, lost: mended.lost },
         work: () => writeWhole(path, mended.bytes),
@@ -107,7 +107,7 @@ function plan(fault: Fault, path: string, found: Buffer | undefined): Plan {
       return {
         damage: {
           ...told,
-          deed: `${records.length} whole writes were kept`,
+          deed: `${records.length} whole writes are kept`,
           lost: fault.bytes === 0 ? [] : undefined,
           isEndLost: fault.isEndLost,
         },
@@ -116,19 +116,19 @@ function plan(fault: Fault, path: string, found: Buffer | undefined): Plan {
     }
     case 'current':
       return {
-        damage: { ...told, deed: 'it was written anew' },
+        damage: { ...told, deed: 'it is written anew' },
         work: () => writeWhole(path, Buffer.from(`${fault.manifest}\n`)),
       }
     case 'manifest-end': {
       const { records } = readFramedLog(found ?? Buffer.alloc(0))
       return {
-        damage: { ...told, deed: 'it was cut off; nothing is lost' },
+        damage: { ...told, deed: 'its end is cut off; nothing is lost' },
         work: () => writeWhole(path, writeFramedLog(records)),
       }
     }
     case 'manifest':
       return {
-        damage: { ...told, deed: 'the list of files was made anew from the files' },
+        damage: { ...told, deed: 'the list of files is made anew from the files' },
         isRebuilt: true,
       }
   }

@@ -59,11 +59,11 @@ export class Infirmary {
       } catch (error) {
         this.#log.error({ reason: messageOf(error) }, 'the database cannot be repaired')
       }
-      return [{ file: '', what: reason, deed: 'LevelDB repaired it', lost: undefined, isEndLost: true }]
+      return [{ file: '', what: reason, deed: 'LevelDB repairs it', lost: undefined, isEndLost: true }]
     }
     if (this.#stage > 3) return undefined
     putAside(this.#folder)
-    return [{ file: '', what: reason, deed: 'it was put aside, and a new database was made', ...all }]
+    return [{ file: '', what: reason, deed: 'it is put aside, and a new database is made', ...all }]
   }
 }
 

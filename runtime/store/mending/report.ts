@@ -1,7 +1,8 @@
 /** What is told of damage: kept in the database as the state of `damage`, until the gateway has told everybody. */
-import type { Loss, Recovery } from './recovery.ts'
+import { type Loss, type Recovery, reason } from './recovery.ts'
 
 export const damageOwner = 'damage'
+export const lostReason = reason
 
 export type DamageReport = {
   readonly at_ms: number
