@@ -163,7 +163,7 @@ function axisLabels(trace: Trace, scale: Scale): Map<number, string> {
 /** At most ten characters, which is what the gutter holds. */
 function short(value: number): string {
   const text = formatNumber(value)
-  return text.length <= gutter - 2 ? text : value.toPrecision(3)
+  return text.length <= gutter - 2 ? text : value.toExponential(2)
 }
 
 /** Which cells lie in a span; a short one marks the cell that it is in. */

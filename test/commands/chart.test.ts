@@ -93,7 +93,13 @@ describe('the chart of a series', () => {
         for (const line of lines) assert.ok(line.length <= options.width, line)
         assert.ok(dotted(lines.join('')) > 0)
       }),
-      { examples: [[[-1.634266486238469e308], null]] },
+      {
+        examples: [
+          [[-1.634266486238469e308], null],
+          [[0], -9.9950005e-7],
+        ],
+        numRuns: 400,
+      },
     )
   })
 })
