@@ -46,6 +46,8 @@ test('a hub whose disk is full keeps the connection and confirms nothing: the ga
 
   const filler = join(disk.folder, 'filler')
   fill(filler)
+  // Until the hub looks at its disk, it may well take what fits into the log that it has.
+  await eventually(async () => assert.equal((await hub.status()).store.state, 'full'))
   await publisher.publish(500)
   const stuck = await eventually(async () => {
     const stream = await readings()
