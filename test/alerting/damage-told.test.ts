@@ -78,6 +78,10 @@ test('damage is told once, in rows of gaps and in an alert, which stays until so
     const key = (await collect(store.rows('alerts')))[0]?.key ?? ''
     const rowNow = (): AlertRow => store.latest('alerts', key)?.value as unknown as AlertRow
     const row = rowNow()
+    const { commits } = store.status()
+    damage.look()
+    await damage.settled()
+    assert.equal(store.status().commits, commits, 'what is told is written again')
     await store.health.verify()
     damage.look()
     await damage.settled()
