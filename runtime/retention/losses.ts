@@ -5,8 +5,8 @@
 import { aheadOf } from '../store/ahead.ts'
 import { type LostRange, tellGaps } from '../store/gap-rows.ts'
 import type { Store } from '../store/store.ts'
-import { indexAfter } from '../store/thin.ts'
-import { type Change, type Seq, asSeq } from '../store/types.ts'
+import { countUpTo } from '../store/search.ts'
+import type { Change, Seq } from '../store/types.ts'
 import { type Reader, type Stretch, lostTo } from './lost.ts'
 
 export type LossDoors = {
@@ -57,8 +57,8 @@ export class Losses {
     const [first, last] = [taken[0], taken.at(-1)]
     if (first === undefined || last === undefined) return nothing
     const ranges = lostTo(this.#readers(table), { first, last }).flatMap(stretch => {
-      const from = indexAfter(taken, asSeq(stretch.first - 1))
-      const to = indexAfter(taken, asSeq(stretch.last))
+      const from = countUpTo(taken, stretch.first - 1)
+      const to = countUpTo(taken, stretch.last)
       const [one, other] = [taken[from], taken[to - 1]]
       return from === to || one === undefined || other === undefined
         ? []

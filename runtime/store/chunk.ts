@@ -27,6 +27,7 @@ import { readArrivals, readStamps, writeArrivals, writeStamps } from './columns-
 import { readNames, readTexts, writeNames, writeTexts } from './columns-texts.ts'
 import { type Values, listOf, readValues, writeValues } from './columns-values.ts'
 import { Scratch } from './scratch.ts'
+import { countUpTo } from './search.ts'
 import { type ReadingEntry, type Seq, type Series, asSeq, timeOf } from './types.ts'
 
 /** More of one series and hour go into several chunks: larger ones are no smaller by the reading, and hold up the loop. */
@@ -255,7 +256,7 @@ class PackedChunk implements Chunk {
     if (afterSeq < this.firstSeq && throughSeq >= this.lastSeq) return this.entries()
     if (afterSeq >= this.lastSeq || throughSeq < this.firstSeq) return []
     const seqs = this.seqs()
-    return this.#between(placeAfter(seqs, afterSeq), placeAfter(seqs, throughSeq))
+    return this.#between(countUpTo(seqs, afterSeq), countUpTo(seqs, throughSeq))
   }
 
   #read(): Values {
@@ -346,16 +347,4 @@ function readIds(read: ByteReader, count: number): (string | undefined)[] {
   const ids = readTexts(read, size)
   let next = 0
   return Array.from(has, one => (one === 0 ? undefined : ids[next++]))
-}
-
-/** How many of the positions are up to this one. */
-function placeAfter(seqs: Float64Array, seq: number): number {
-  let low = 0
-  let high = seqs.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((seqs[middle] as number) <= seq) low = middle + 1
-    else high = middle
-  }
-  return low
 }

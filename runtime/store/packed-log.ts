@@ -6,6 +6,7 @@
 import { rangesAfter, readRange } from './chunks.ts'
 import { type Database, gapEntry } from './database.ts'
 import type { PackedRange } from './ranges.ts'
+import { placeAfter } from './search.ts'
 import { wholeTransactions } from './tail.ts'
 import type { Table } from './table.ts'
 import { type Entry, type Seq, asSeq } from './types.ts'
@@ -32,7 +33,7 @@ export class PackedLog {
   async read(table: Table, after: Seq, limit: number): Promise<readonly Entry[]> {
     const { range, entries } = await this.#open(table, after)
     if (range.first > after + 1) return [gapEntry(asSeq(after + 1), asSeq(range.first - 1), 'missing on disk')]
-    const start = firstAfter(entries, after)
+    const start = placeAfter(0, entries.length, place => (entries[place] as Entry).seq <= after)
     return entries.slice(start, wholeTransactions(entries, start, limit))
   }
 
@@ -80,16 +81,4 @@ function withGaps(readings: readonly Entry[], first: Seq, last: Seq, reason: str
   }
   if (next <= last) entries.push(gapEntry(asSeq(next), last, reason))
   return entries
-}
-
-/** The place of the first entry that ends after a position. */
-function firstAfter(entries: readonly Entry[], after: Seq): number {
-  let low = 0
-  let high = entries.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((entries[middle] as Entry).seq <= after) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -11,6 +11,7 @@
 import { type Database, gapEntry } from './database.ts'
 import { rowKey } from './keys.ts'
 import { decodeRow } from './records.ts'
+import { placeAfter } from './search.ts'
 import type { Table } from './table.ts'
 import { type Entry, type Seq, asSeq } from './types.ts'
 
@@ -40,7 +41,9 @@ export class StandingRows {
     const found: Entry[] = []
     let position = after
     let rows = 0
-    for (const { seq, key } of places.slice(indexAfter(places, after))) {
+    for (const { seq, key } of places.slice(
+      placeAfter(0, places.length, place => (places[place] as Place).seq <= after),
+    )) {
       if (rows >= limit) return found
       const row = this.#rowAt(table, key, seq)
       if (row === undefined) continue
@@ -91,18 +94,6 @@ export class StandingRows {
 }
 
 const inOrder = (places: readonly Place[]): Place[] => places.toSorted((a, b) => a.seq - b.seq)
-
-/** Where the places after a position begin. */
-function indexAfter(places: readonly Place[], after: Seq): number {
-  let low = 0
-  let high = places.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((places[middle] as Place).seq <= after) low = middle + 1
-    else high = middle
-  }
-  return low
-}
 
 /** Positions where nothing is lost: what was there has been written again, later. */
 const superseded = (first: Seq, last: Seq): Entry => ({ ...gapEntry(first, last, 'superseded'), count: 0 })

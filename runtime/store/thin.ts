@@ -3,9 +3,9 @@
  * takes half the space. A step takes neighbouring packed ranges and writes their chunks anew.
  *
  * Promises: what a step takes, the sizes and whatever is committed with it are one batch, and small, however much the
- * ranges hold; between two steps everything is as it should be. The first reading of each series in a step stays, so that series which are read in
- * step lose the same moments and the holes of the log are few and long. The older, the thinner: half of what is packed
- * may be thinned three times, the newest eighth never. Reads, and writes nothing itself [I2].
+ * ranges hold; between two steps everything is as it should be. The first reading of each series in a step stays, so that
+ * series which are read in step lose the same moments and the holes of the log are few and long. The older, the thinner:
+ * half of what is packed may be thinned three times, the newest eighth never. Reads, and writes nothing itself [I2].
  */
 import { encodeChunk } from './chunk.ts'
 import { chunksOf, rangesAfter } from './chunks.ts'
@@ -14,6 +14,7 @@ import * as keys from './keys.ts'
 import type { Put } from './put.ts'
 import { type PackedRange, encodeRange } from './ranges.ts'
 import { sealBytes } from './seal.ts'
+import { countUpTo } from './search.ts'
 import type { Table } from './table.ts'
 import { idKeyOf } from './trim-keys.ts'
 import { type ChunksChange, type ReadingEntry, type Seq, asSeq } from './types.ts'
@@ -174,7 +175,7 @@ function rewrite(
 }
 
 function putRange(puts: Put[], table: Table, range: PackedRange, taken: readonly Seq[], level: number): number {
-  const gone = indexAfter(taken, range.last) - indexAfter(taken, asSeq(range.first - 1))
+  const gone = countUpTo(taken, range.last) - countUpTo(taken, range.first - 1)
   const hole = gone === 0 ? range.hole : 'thinned'
   const value = encodeRange({ ...range, count: range.count - gone, level, hole })
   const key = keys.rangeKey(table.id, range.last)
@@ -192,16 +193,4 @@ function hoursOf(ranges: readonly Found[]): Map<number, number[]> {
       for (const id of ids) known.add(id)
     }
   return new Map([...hours].map(([hour, ids]) => [hour, [...ids].toSorted((a, b) => a - b)]))
-}
-
-/** How many of these positions, which are in order, are not after one. */
-export function indexAfter(positions: readonly Seq[], seq: Seq): number {
-  let low = 0
-  let high = positions.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((positions[middle] as Seq) <= seq) low = middle + 1
-    else high = middle
-  }
-  return low
 }
