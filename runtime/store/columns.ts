@@ -8,7 +8,7 @@
 import type { Value } from '../reading.ts'
 import { type Asked, testOf } from './asked.ts'
 import { Hours, lanesOf } from './hours.ts'
-import { type Piece, type ValueColumn, isAscending, pick } from './piece.ts'
+import { type Piece, type ValueColumn, columnOf, isAscending, pick } from './piece.ts'
 import { openHour } from './pieces.ts'
 import { Recent } from './recent.ts'
 import type { Series } from './types.ts'
@@ -101,10 +101,10 @@ export function inOrder(pieces: readonly Piece[]): Pick<ColumnBlock, 'times' | '
     (a, b) => (times[a] as number) - (times[b] as number) || (seqs[a] as number) - (seqs[b] as number),
   )
   return {
-    times: Float64Array.from(order, place => times[place] as number),
+    times: columnOf(order, place => times[place] as number),
     values:
       values instanceof Float64Array
-        ? Float64Array.from(order, place => values[place] as number)
+        ? columnOf(order, place => values[place] as number)
         : order.map(place => values[place] as Value),
   }
 }

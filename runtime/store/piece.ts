@@ -23,8 +23,8 @@ export type Piece = {
 export function pieceOfEntries(series: Series, entries: readonly ReadingEntry[]): Piece {
   return {
     series,
-    times: Float64Array.from(entries, timeOf),
-    seqs: once(() => Float64Array.from(entries, entry => entry.seq)),
+    times: columnOf(entries, timeOf),
+    seqs: once(() => columnOf(entries, entry => entry.seq)),
     values: once(() => valuesOf(entries)),
     entriesAt: places => places.map(place => entries[place] as ReadingEntry),
   }
@@ -55,12 +55,12 @@ export function pick(piece: Piece, places: readonly number[]): Piece {
   if ((places.at(-1) ?? -1) - first + 1 === count) return cut(piece, first, first + count)
   return {
     series: piece.series,
-    times: Float64Array.from(places, place => piece.times[place] as number),
-    seqs: once(() => Float64Array.from(places, place => piece.seqs()[place] as number)),
+    times: columnOf(places, place => piece.times[place] as number),
+    seqs: once(() => columnOf(places, place => piece.seqs()[place] as number)),
     values: once(() => {
       const values = piece.values()
       return values instanceof Float64Array
-        ? Float64Array.from(places, place => values[place] as number)
+        ? columnOf(places, place => values[place] as number)
         : places.map(place => values[place] as Value)
     }),
     entriesAt: inner => piece.entriesAt(inner.map(place => places[place] as number)),
@@ -78,6 +78,13 @@ function cut(piece: Piece, from: number, to: number): Piece {
     },
     entriesAt: inner => piece.entriesAt(inner.map(place => place + from)),
   }
+}
+
+/** A loop: `Float64Array.from` takes ten times as long. */
+export function columnOf<T>(items: readonly T[], read: (item: T) => number): Float64Array {
+  const column = new Float64Array(items.length)
+  for (let index = 0; index < items.length; index++) column[index] = read(items[index] as T)
+  return column
 }
 
 export function isAscending(times: Float64Array): boolean {

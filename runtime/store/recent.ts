@@ -5,6 +5,7 @@
 import type { Asked } from './asked.ts'
 import { type Shifts, shifted } from './corrections.ts'
 import { hourOf } from './repeats.ts'
+import { placeAfter } from './search.ts'
 import type { KnownSeries } from './table.ts'
 import { type ReadingEntry, type Seq, timeOf } from './types.ts'
 
@@ -46,7 +47,10 @@ export class Recent {
     const { fromMs, toMs, afterSeq, throughSeq, shifts } = this.#asked
     const ofOrigin = shifts.get(series.origin)
     let last: { readonly hour: number; readonly entries: ReadingEntry[] } | undefined
-    for (const stored of series.unpacked) {
+    const { unpacked } = series
+    const isAsStored = ofOrigin === undefined || ofOrigin.size === 0
+    for (let at = isAsStored ? firstPlace(series, fromMs) : 0; at < unpacked.length; at++) {
+      const stored = unpacked[at] as ReadingEntry
       if (stored.seq <= afterSeq || stored.seq > throughSeq) continue
       const entry = ofOrigin === undefined || stored.boot === undefined ? stored : corrected(stored, ofOrigin)
       const timeMs = timeOf(entry)
@@ -64,6 +68,15 @@ export class Recent {
     if (entries === undefined) ofHour.set(series, (entries = []))
     return entries
   }
+}
+
+/** Where readings from a time on begin. What came late is looked through; all behind it is in order, and no earlier. */
+function firstPlace({ unpacked, lateSeq }: KnownSeries, fromMs: number): number {
+  const end = unpacked.length
+  const ordered = placeAfter(0, end, place => (unpacked[place] as ReadingEntry).seq <= lateSeq)
+  const first = unpacked[ordered]
+  if (first === undefined || timeOf(first) >= fromMs) return 0
+  return placeAfter(ordered, end, place => timeOf(unpacked[place] as ReadingEntry) < fromMs)
 }
 
 function corrected(entry: ReadingEntry, shifts: Shifts): ReadingEntry {

@@ -163,6 +163,8 @@ export class KnownSeries implements Series {
   latest: ReadingEntry | undefined
   /** Stored, not packed yet, in log order. */
   unpacked: ReadingEntry[] = []
+  /** The position of the last reading that came after a later one: those behind it are in the order of their times. */
+  lateSeq: Seq = seqZero
   /** The identities of `unpacked`, made when a reading first comes out of order. */
   #identities: Set<Identity> | undefined
 
@@ -190,6 +192,7 @@ export class KnownSeries implements Series {
     const timeMs = timeOf(entry)
     if (timeMs > this.newestMs) this.newestMs = timeMs
     if (this.latest === undefined || timeMs >= timeOf(this.latest)) this.latest = entry
+    else this.lateSeq = entry.seq
     const identity = this.#identities && identityOf(entry)
     if (identity !== undefined) this.#identities?.add(identity)
   }
