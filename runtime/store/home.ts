@@ -47,8 +47,10 @@ export type Opened = {
 
 /** The door to the disk: the store sees a database, whether space is short, and nothing of the files. */
 export type Home = {
-  /** Opens the database, creating or repairing it; `repaired` tells that the second was needed. */
-  /** With `isThorough` every block is looked at, not only what an opening depends on. */
+  /**
+   * Opens the database, creating or repairing it; `repaired` tells that the second was needed. With `isThorough` every
+   * block is looked at, not only what an opening depends on.
+   */
   open(isThorough?: boolean): Promise<Opened>
   /**
    * Makes the names of new files durable: called after each write, before anyone is told of it, and while nothing else is
