@@ -95,8 +95,8 @@ export class Store {
     this.#watchSpace()
     this.#stopWatch = timers.every(watchMs, () => {
       this.#watchSpace()
-      // Only for the turn in which the store mends itself: if that fails, the state tells.
-      if (this.health.tick() && this.#state !== 'failed') void this.commit([], 'now').catch(() => undefined)
+      if (!this.health.tick() || this.#state === 'failed') return
+      void this.commit([], 'now').catch(() => undefined) // Only for its turn, in which the store mends: the state tells.
     })
   }
 
