@@ -77,7 +77,7 @@ export class Health {
     this.#database = undefined
   }
 
-  /** Now and then. True if the database must be mended. */
+  /** Now and then. True if the database must be mended: in the turn of a commit, whose failure the state tells. */
   tick(): boolean {
     this.#look()
     return this.complaint !== undefined

@@ -95,8 +95,7 @@ export class Store {
     this.#watchSpace()
     this.#stopWatch = timers.every(watchMs, () => {
       this.#watchSpace()
-      if (!this.health.tick() || this.#state === 'failed') return
-      void this.commit([], 'now').catch(() => undefined) // Only for its turn, in which the store mends: the state tells.
+      if (this.health.tick() && this.#state !== 'failed') void this.commit([], 'now').catch(() => undefined)
     })
   }
 
