@@ -157,8 +157,18 @@ function openTableRollups({ config, log, closers, time }: House, store: Store): 
 }
 
 async function openLan({ config, log, closers, time }: House, options: BrokerConfig, store: Store) {
-  const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, time.clock.boot)
-  const broker = await openBroker({
+  const room = log.child({ room: 'ingest' })
+  const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, {
+    boot: time.clock.boot,
+    onTold: ({ replies = [] }) => {
+      for (const { topic, payload, qos } of replies) {
+        broker
+          .publish(topic, Buffer.from(payload), { qos })
+          .catch((error: unknown) => room.warn({ topic, reason: messageOf(error) }, 'a reply was not sent'))
+      }
+    },
+  })
+  const broker: Broker = await openBroker({
     listen: options.listen,
     limits: brokerLimits(options),
     intake: {

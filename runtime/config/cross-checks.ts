@@ -93,9 +93,11 @@ function routesNameEverything({ routes = [] }: Sections): Finding[] {
     const kind = findAdapterKind(route.adapter ?? defaultAdapterName)
     if (!compiled.ok || !kind) return []
     const { names } = compiled.pattern
-    return (['device', 'metric'] as const satisfies readonly NameSource[])
-      .filter(name => !names.includes(name) && !kind.nameOptions[name].some(option => isSet(route, option)))
-      .map(name => ({ path: ['routes', index, 'topic'], message: missingName(name, names, kind.nameOptions[name]) }))
+    return (['device', 'metric'] as const satisfies readonly NameSource[]).flatMap(name => {
+      const options = kind.nameOptions[name]
+      if (names.includes(name) || options === 'always' || options.some(option => isSet(route, option))) return []
+      return [{ path: ['routes', index, 'topic'], message: missingName(name, names, options) }]
+    })
   })
 }
 

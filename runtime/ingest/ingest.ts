@@ -13,6 +13,7 @@
 import type { Levels } from '../../adapters/adapter.ts'
 import type { Reading } from '../reading.ts'
 import type { Arrival, Change, KeepChange, Receipt } from '../store/types.ts'
+import { Decoding, type States, type Told } from './decoding.ts'
 import type { Destination, Routes } from './routes.ts'
 
 /** What the broker hands over; see the broker's own door for the promises on either side. */
@@ -20,13 +21,14 @@ export type Publish = {
   readonly client: string
   readonly topic: string
   readonly payload: Buffer
+  readonly retain?: boolean | undefined
   readonly arrivalMs: number
   /** What must be in the same commit: queues of subscribers that are away. */
   readonly keep?: readonly KeepChange[] | undefined
 }
 
 /** What ingest asks of the store. */
-export type Tables = {
+export type Tables = States & {
   commit(changes: readonly Change[]): Promise<Receipt>
   hasRoomFor(table: string, device: string, metric: string, unit: string | undefined): boolean
 }
@@ -36,6 +38,13 @@ export type IngestCounts = {
   readonly readings: number
   readonly duplicates: number
   readonly rejects: number
+}
+
+export type IngestDoors = {
+  /** Names the boot while its clock is not trusted: what arrives then will have to be corrected. */
+  readonly boot?: () => string | undefined
+  /** Hears what messages said beside their readings, once those are stored. Must not throw. */
+  readonly onTold?: (told: Told) => void
 }
 
 type Done = (error?: Error) => void
@@ -51,7 +60,9 @@ const others = '(others)'
 export class Ingest {
   readonly #routes: Routes
   readonly #tables: Tables
+  readonly #decoding: Decoding
   readonly #boot: () => string | undefined
+  readonly #onTold: (told: Told) => void
   #gathered = new Map<string, Arrival[]>()
   #kept: KeepChange[] = []
   #waiting: Done[] = []
@@ -59,11 +70,12 @@ export class Ingest {
   #isFlushDue = false
   readonly #counts = { publishes: 0, readings: 0, duplicates: 0, rejects: 0 }
 
-  /** `boot` names the boot while its clock is not trusted: what arrives then will have to be corrected. */
-  constructor(routes: Routes, tables: Tables, boot: () => string | undefined = () => undefined) {
+  constructor(routes: Routes, tables: Tables, doors: IngestDoors = {}) {
     this.#routes = routes
     this.#tables = tables
-    this.#boot = boot
+    this.#decoding = new Decoding(tables)
+    this.#boot = doors.boot ?? (() => undefined)
+    this.#onTold = doors.onTold ?? (() => undefined)
   }
 
   get counts(): IngestCounts {
@@ -97,6 +109,8 @@ export class Ingest {
     const changes = [...this.#gathered].map(([table, readings]): Change => ({ kind: 'append', table, readings }))
     for (const change of this.#kept) changes.push(change)
     if (this.#kept.length > 0) this.#kept = []
+    const { changes: remembered, told } = this.#decoding.take()
+    for (const change of remembered) changes.push(change)
     const rejected = this.#rejected
     this.#waiting = []
     this.#gathered = new Map()
@@ -107,16 +121,19 @@ export class Ingest {
         this.#counts.readings += receipt.stored - rejected
         this.#counts.duplicates += receipt.duplicates
         for (const done of waiting) done()
+        for (const one of told) this.#onTold(one)
       },
       (error: unknown) => {
+        this.#decoding.reset()
         const reason = error instanceof Error ? error : new Error(String(error))
         for (const done of waiting) done(reason)
       },
     )
   }
 
-  #gather({ route, levels }: Destination, publish: Publish): void {
-    const decoded = route.adapter.decode(publish.payload, levels)
+  #gather(destination: Destination, publish: Publish): void {
+    const { route, levels } = destination
+    const decoded = this.#decoding.decode(destination, publish)
     if (!decoded.ok) return this.#reject(publish, levels, route.adapter.name, decoded.reason)
     const full = decoded.readings.find(
       ({ device, metric, unit }) => !this.#tables.hasRoomFor(route.table, device, metric, unit),

@@ -6,7 +6,9 @@ import type { Adapter, Decoded } from '../../adapters/adapter.ts'
 import { nameFault } from '../../adapters/names.ts'
 import { adapterNames, openAdapter } from '../../adapters/open.ts'
 import { nameBytesMax, readingsPerMessageMax, valueBytesMax } from '../../runtime/limits.ts'
+import { message } from './message.ts'
 
+const about = message()
 const topicLevels = new Map([
   ['device', 'freezer-1'],
   ['metric', 'temperature'],
@@ -23,7 +25,8 @@ function assertSound(decoded: Decoded): void {
     assert.doesNotMatch(decoded.reason, /\p{Cc}/u)
     return
   }
-  assert.ok(decoded.readings.length > 0 && decoded.readings.length <= readingsPerMessageMax)
+  assert.ok(decoded.readings.length > 0 || decoded.more, 'a message that says nothing says so')
+  assert.ok(decoded.readings.length <= readingsPerMessageMax)
   for (const { device, metric, value, deviceTimeMs, id } of decoded.readings) {
     assert.equal(nameFault('the device', device), undefined)
     assert.equal(nameFault('the metric', metric), undefined)
@@ -37,7 +40,7 @@ describe('every adapter', () => {
   test('takes any bytes without throwing and says why it refuses them', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
-        for (const adapter of routes) assertSound(adapter.decode(bytes, topicLevels))
+        for (const adapter of routes) assertSound(adapter.decode(bytes, topicLevels, about))
       }),
     )
   })
@@ -67,7 +70,7 @@ describe('every adapter', () => {
     fc.assert(
       fc.property(json, message => {
         const bytes = Buffer.from(JSON.stringify(message))
-        for (const adapter of routes) assertSound(adapter.decode(bytes, topicLevels))
+        for (const adapter of routes) assertSound(adapter.decode(bytes, topicLevels, about))
       }),
       { numRuns: 500 },
     )
@@ -76,7 +79,7 @@ describe('every adapter', () => {
   test('takes a view into a larger buffer', () => {
     const whole = new Uint8Array(Buffer.from('xx21.5xx'))
     for (const name of adapterNames) {
-      const decoded = openAdapter(name, {}).decode(whole.subarray(2, 6), topicLevels)
+      const decoded = openAdapter(name, {}).decode(whole.subarray(2, 6), topicLevels, about)
       assert.ok(decoded.ok && decoded.readings[0]?.value === 21.5)
     }
   })
@@ -95,7 +98,8 @@ describe('every adapter', () => {
       'a'.repeat(nameBytesMax + 1),
     ]) {
       const levels = new Map([...topicLevels, ['device', device]])
-      for (const name of adapterNames) assert.equal(openAdapter(name, {}).decode(Buffer.from('1'), levels).ok, false)
+      for (const name of adapterNames)
+        assert.equal(openAdapter(name, {}).decode(Buffer.from('1'), levels, about).ok, false)
     }
     assert.equal(nameFault('the device', 'é'.repeat(64)), undefined)
     assert.equal(nameFault('the device', '❄️ Tiefkühler 😀'), undefined)
@@ -109,7 +113,7 @@ describe('every adapter', () => {
 
 describe('the json adapter', () => {
   const decode = (text: string, options: unknown = {}): Decoded =>
-    openAdapter('json', options).decode(Buffer.from(text), topicLevels)
+    openAdapter('json', options).decode(Buffer.from(text), topicLevels, about)
 
   test('takes at most 1,000 readings from one message', () => {
     const list = (length: number): string => JSON.stringify(Array.from({ length }, (_, value) => ({ value, other: 1 })))

@@ -10,6 +10,7 @@ import { describe, test } from 'node:test'
 import { parse } from 'yaml'
 import { adapterNames, openAdapter } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
+import { message } from './message.ts'
 
 const golden = join('test', 'adapters', 'golden')
 const usualTopic = 'sensors/{device}/{metric}\nsensors/freezer-1/temperature'
@@ -34,7 +35,7 @@ function runCase(adapter: string, folder: string): void {
   const levels = compiled.pattern.match(topic)
   assert.ok(levels, `${topic} does not match ${pattern}`)
   const options: unknown = parse(optional('options.yaml') ?? '{}')
-  const decoded = openAdapter(adapter, options).decode(readFileSync(join(folder, input)), levels)
+  const decoded = openAdapter(adapter, options).decode(readFileSync(join(folder, input)), levels, message(topic))
   // Through JSON, so that fields that are undefined count as absent.
   assert.deepEqual(JSON.parse(JSON.stringify(decoded)), JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')))
 }

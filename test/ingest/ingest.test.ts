@@ -27,6 +27,7 @@ function heldTables(): Tables & { commits: Change[][]; answer: (error?: Error) =
     commits,
     full,
     answer: error => (error ? settle?.reject(error) : settle?.resolve()),
+    states: () => new Map(),
     hasRoomFor: (_table, device) => !full.has(device),
     commit: changes => {
       commits.push([...changes])

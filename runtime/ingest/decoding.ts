@@ -1,0 +1,94 @@
+/**
+ * Asks adapters, and keeps for them what they want to know later: as states of the store, committed with the readings, so
+ * that an alias is known after a restart if the birth that named it was acknowledged.
+ *
+ * What is kept is ahead of the disk by what is being committed. Where a commit fails, what was not stored is forgotten.
+ */
+import type { Decoded, Message, More } from '../../adapters/adapter.ts'
+import type { Json } from '../reading.ts'
+import type { Change } from '../store/types.ts'
+import type { Destination, Route } from './routes.ts'
+
+/** What a message said beside its readings. */
+export type Told = Pick<More, 'presence' | 'replies'> & { readonly adapter: string; readonly arrivalMs: number }
+
+export type States = { states(owner: string): ReadonlyMap<string, Json> }
+
+export type Encoded = {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly retain?: boolean | undefined
+  readonly arrivalMs: number
+}
+
+const owner = 'adapters'
+/** Sparkplug names each metric once: 10,000 devices with ten each. A device that invents names must not fill the memory. */
+const rememberedMax = 100_000
+/** A schema of one message, not a store of documents. */
+const valueCharactersMax = 16 * 1024
+
+export class Decoding {
+  readonly #store: States
+  #known: Map<string, Json>
+  #changes: Change[] = []
+  #told: Told[] = []
+  #route: Route | undefined
+  /** One for all messages: an adapter reads it while it decodes, and not after. */
+  readonly #message: Message & { topic: string; retain: boolean }
+  /** What there was no room to remember: the format will miss it. */
+  forgotten = 0
+
+  constructor(store: States) {
+    this.#store = store
+    this.#known = new Map(store.states(owner))
+    this.#message = {
+      topic: '',
+      retain: false,
+      recall: key => this.#route && this.#known.get(keyOf(this.#route, key)),
+    }
+  }
+
+  decode({ route, levels }: Destination, { topic, payload, retain, arrivalMs }: Encoded): Decoded {
+    this.#route = route
+    this.#message.topic = topic
+    this.#message.retain = retain === true
+    const decoded = route.adapter.decode(payload, levels, this.#message)
+    if (decoded.more !== undefined) this.#keep(route, decoded.more, arrivalMs)
+    return decoded
+  }
+
+  /** What must be in the same commit as the readings decoded since the last call, and what is to be told after it. */
+  take(): { readonly changes: readonly Change[]; readonly told: readonly Told[] } {
+    const taken = { changes: this.#changes, told: this.#told }
+    if (this.#changes.length > 0) this.#changes = []
+    if (this.#told.length > 0) this.#told = []
+    return taken
+  }
+
+  /** A commit failed: what was remembered with it is not. */
+  reset(): void {
+    this.#known = new Map(this.#store.states(owner))
+  }
+
+  #keep(route: Route, { remember = [], presence, replies }: More, arrivalMs: number): void {
+    for (const { key, value } of remember) this.#remember(keyOf(route, key), value)
+    if (presence ?? replies) this.#told.push({ presence, replies, adapter: route.adapter.name, arrivalMs })
+  }
+
+  #remember(key: string, value: Json | undefined): void {
+    if (value === undefined) {
+      if (!this.#known.delete(key)) return
+    } else {
+      const hasRoom = this.#known.has(key) || this.#known.size < rememberedMax
+      if (!hasRoom || JSON.stringify(value).length > valueCharactersMax) {
+        this.forgotten += 1
+        return
+      }
+      this.#known.set(key, value)
+    }
+    this.#changes.push({ kind: 'state', owner, key, value })
+  }
+}
+
+/** Under another pattern or another adapter the old knowledge would mean something else. */
+const keyOf = ({ pattern, adapter }: Route, key: string): string => `${adapter.name} ${pattern.text}\n${key}`
