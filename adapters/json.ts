@@ -8,12 +8,12 @@
  *
  * A message is taken whole or rejected whole. Only own keys of the message are ever read.
  */
-import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
-import { readingsPerMessageMax, reasonCharactersMax } from '../runtime/limits.ts'
+import { readingsPerMessageMax } from '../runtime/limits.ts'
 import type { Reading } from '../runtime/reading.ts'
-import { type Adapter, adapterKind, type Decoded, type Levels } from './adapter.ts'
+import { type Adapter, adapterKind, type Levels } from './adapter.ts'
 import { deviceTimeMs, type TimeFormat, timeFormats } from './device-time.ts'
+import { parseJson, printable, reject } from './json-text.ts'
 import { type KeyPath, keyPath, lookUp } from './key-path.ts'
 import { idFault, nameFault, unitFault } from './names.ts'
 import { asValue, valueFault } from './value.ts'
@@ -116,18 +116,6 @@ function jsonDecoder(plan: Plan): Adapter['decode'] {
         ? readMessage(plan, parsed.message, undefined, levels, readings)
         : readEach(plan, plan.each, parsed.message, levels, readings)
     return fault === undefined ? { ok: true, readings } : reject(fault)
-  }
-}
-
-function parseJson(payload: Uint8Array): { ok: true; message: unknown } | { ok: false; reason: string } {
-  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
-  if (bytes.length === 0) return { ok: false, reason: 'the payload is empty' }
-  // Decoding would put U+FFFD in place of wrong bytes, and two different names could become one.
-  if (!isUtf8(bytes)) return { ok: false, reason: 'not UTF-8' }
-  try {
-    return { ok: true, message: JSON.parse(bytes.toString()) }
-  } catch (error) {
-    return { ok: false, reason: `not JSON: ${printable(error instanceof Error ? error.message : String(error))}` }
   }
 }
 
@@ -275,12 +263,4 @@ function keysFound(message: unknown): string {
 function quoted(names: readonly string[]): string {
   const shown = names.slice(0, 5).map(name => `"${printable(name.slice(0, 40))}"`)
   return shown.join(', ') + (names.length > shown.length ? ', …' : '')
-}
-
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cs}]/gu, '\u{fffd}')
-}
-
-function reject(reason: string): Decoded {
-  return { ok: false, reason: reason.slice(0, reasonCharactersMax) }
 }
