@@ -13,10 +13,13 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { messageOf } from '../errors.ts'
+import { Acks } from './acks.ts'
 import type { Guest, Hall } from './engine.ts'
 import { Frames, frameTypes } from './frames.ts'
 import { Line } from './line.ts'
 import { certificateNameOf } from './listen.ts'
+import { Outlet } from './outlet.ts'
+import { Passage } from './passage.ts'
 import type { Publish, Qos } from './publish.ts'
 import { Share } from './share.ts'
 
@@ -26,12 +29,9 @@ import { Share } from './share.ts'
  */
 type Stage = 'connect' | 'greeting' | 'open' | 'leaving' | 'shut'
 
-const ackBytes = 4
-const farewellMs = 1_000
 /** Towards aedes and towards the socket; one frame may go beyond it. */
 const bufferBytesMax = 64 * 1024
 const unacceptableVersion = 1
-const nothing = { buffer: Buffer.alloc(0), start: 0, end: 0 }
 
 export class Connection extends Duplex {
   readonly address: string
@@ -47,16 +47,15 @@ export class Connection extends Duplex {
   #farewell: Buffer | null = null
   /** PUBLISH frames given to aedes that have not come back to `enter` yet: while there are any, all go that way. */
   #onLongWay = 0
-  #passing: { readonly buffer: Buffer; readonly start: number; end: number } = nothing
+  readonly #toAedes = new Passage(bytes => this.push(bytes))
   readonly #share: Share
-  #aedesIsFull = false
+  readonly #acks: Acks
+  readonly #outlet: Outlet
   /** The client's side of the socket has ended. */
   #ended = false
   readonly #waiter = { resume: () => this.#scanSoon() }
   #scanning = false
   #reliefAsked = false
-  #acks: number[] = []
-  #drainTimer: NodeJS.Timeout | undefined
 
   constructor(socket: Socket, hall: Hall) {
     super({ readableHighWaterMark: bufferBytesMax, writableHighWaterMark: bufferBytesMax })
@@ -66,6 +65,16 @@ export class Connection extends Duplex {
     this.#hall = hall
     this.#frames = new Frames(hall.limits)
     this.#share = new Share(hall.gate, hall.limits.pendingBytesPerConnectionMax, () => this.#reliefSoon())
+    this.#acks = new Acks(hall.afterTurn, (bytes, count) => {
+      if (this.destroyed) return
+      hall.tally.add('acknowledged', count)
+      this.write(bytes)
+    })
+    this.#outlet = new Outlet(socket, {
+      drainTimeoutMs: hall.limits.drainTimeoutMs,
+      onRoom: () => this.#scanSoon(),
+      onSlow: () => this.refuse('slow_reader'),
+    })
     socket.on('data', (chunk: Buffer) => {
       this.#frames.add(chunk)
       this.#scan()
@@ -125,7 +134,7 @@ export class Connection extends Duplex {
     if (!this.#scanning) this.#share.endScan()
     const place = this.#line.join(error => {
       this.#share.release(charge)
-      this.#writeAcks() // those before this one, because aedes is about to write its own
+      this.#acks.flush() // those before this one, because aedes is about to write its own
       if (error !== undefined) this.#fail(error)
       callback(error)
       this.#leaveIfDone()
@@ -135,13 +144,13 @@ export class Connection extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#aedesIsFull) return
-    this.#aedesIsFull = false
+    if (!this.#toAedes.isFull) return
+    this.#toAedes.isFull = false
     this.#scanSoon()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
-    this.#output(this.#socket.write(chunk), callback)
+    this.#outlet.write(chunk, callback)
   }
 
   override _writev(chunks: readonly { chunk: Buffer }[], callback: () => void): void {
@@ -151,15 +160,8 @@ export class Connection extends Duplex {
 
   override _destroy(_error: Error | null, callback: (error: null) => void): void {
     this.#stage = 'shut'
-    clearTimeout(this.#drainTimer)
     this.#hall.gate.leave(this.#waiter)
-    const socket = this.#socket
-    if (socket.writableLength === 0) {
-      socket.destroy()
-    } else {
-      socket.destroySoon() // what was written, a refusal perhaps, still goes out
-      setTimeout(() => socket.destroy(), farewellMs).unref()
-    }
+    this.#outlet.close()
     callback(null)
   }
 
@@ -174,7 +176,7 @@ export class Connection extends Duplex {
     this.#scanning = true
     try {
       if (!this.#mustWait()) while (this.#isListening() && this.#frames.next()) this.#dispatch()
-      this.#pass()
+      this.#toAedes.flush()
       if (this.#frames.fault !== undefined) this.refuse(this.#frames.fault)
     } catch (error) {
       this.#hall.tally.warn('broker_error', 'A connection was closed by an unexpected error', {
@@ -194,7 +196,7 @@ export class Connection extends Duplex {
   }
 
   #isListening(): boolean {
-    return (this.#stage === 'open' || this.#stage === 'connect') && !this.#aedesIsFull && !this.destroyed
+    return (this.#stage === 'open' || this.#stage === 'connect') && !this.#toAedes.isFull && !this.destroyed
   }
 
   /** Too much is pending, or the client does not read what it is sent. */
@@ -225,7 +227,7 @@ export class Connection extends Duplex {
       this.refuse('second_connect') // [MQTT-3.1.0-2]
     else if (type === frameTypes.disconnect) this.#leave(this.#frame())
     else if (type !== frameTypes.pingreq && this.#number(this.#frames.body) === 0) this.refuse('message_id')
-    else this.#toAedes()
+    else this.#pass()
   }
 
   #connect(): void {
@@ -243,7 +245,7 @@ export class Connection extends Duplex {
     }
     this.#stage = 'greeting'
     // A copy: the will in it is kept as long as the client, and a slice would keep the whole chunk.
-    if (!this.push(Buffer.from(this.#frame()))) this.#aedesIsFull = true
+    this.#toAedes.pushNow(Buffer.from(this.#frame()))
   }
 
   #publish(): void {
@@ -263,7 +265,7 @@ export class Connection extends Duplex {
     }
     if (!topic.wanted || qos === 2 || (flags & 1) === 1 || this.#onLongWay > 0) {
       this.#onLongWay += 1
-      return this.#toAedes()
+      return this.#pass()
     }
     const publish: Publish = {
       client: guest.id,
@@ -277,7 +279,7 @@ export class Connection extends Duplex {
     const charge = this.#share.charge(buffer, end - this.#frames.start)
     const place = this.#line.join(error => {
       if (error === undefined) {
-        if (qos === 1) this.#ackLater(messageId)
+        if (qos === 1 && !this.destroyed) this.#acks.later(messageId) // [MQTT-4.3.2-2]
         if (this.#hall.heard(topic)) guest.forward(publish, () => this.#share.release(charge))
         else this.#share.release(charge)
       } else {
@@ -312,55 +314,8 @@ export class Connection extends Duplex {
     })
   }
 
-  /** [MQTT-4.3.2-2]: called only from the line, after the commit. */
-  #ackLater(messageId: number): void {
-    if (this.destroyed) return
-    if (this.#acks.push(messageId) === 1) this.#hall.afterTurn(() => this.#writeAcks())
-  }
-
-  /** All acknowledgements that are due go out in one write. */
-  #writeAcks(): void {
-    const acks = this.#acks
-    if (acks.length === 0 || this.destroyed) return
-    this.#acks = []
-    const bytes = Buffer.allocUnsafe(acks.length * ackBytes)
-    let at = 0
-    for (const messageId of acks) {
-      bytes[at] = frameTypes.puback << 4
-      bytes[at + 1] = 2
-      bytes[at + 2] = messageId >> 8
-      bytes[at + 3] = messageId & 0xff
-      at += ackBytes
-    }
-    this.#hall.tally.add('acknowledged', acks.length)
-    this.write(bytes)
-  }
-
-  #output(room: boolean, callback: () => void): void {
-    if (room) return callback()
-    const drained = () => {
-      clearTimeout(this.#drainTimer)
-      callback()
-      this.#scanSoon()
-    }
-    this.#socket.once('drain', drained)
-    this.#drainTimer = setTimeout(() => this.refuse('slow_reader'), this.#hall.limits.drainTimeoutMs).unref()
-  }
-
-  /** Frames that lie behind one another go to aedes in one piece, at the end of the scan. */
-  #toAedes(): void {
-    const { buffer, start, end } = this.#frames
-    if (buffer !== this.#passing.buffer || start !== this.#passing.end) {
-      this.#pass()
-      this.#passing = { buffer, start, end }
-    }
-    this.#passing.end = end
-  }
-
   #pass(): void {
-    const { buffer, start, end } = this.#passing
-    this.#passing = nothing
-    if (end > start && !this.push(buffer.subarray(start, end))) this.#aedesIsFull = true
+    this.#toAedes.add(this.#frames.buffer, this.#frames.start, this.#frames.end)
   }
 
   #frame(): Buffer {
