@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectPacket, openClient, openRig, openSocket, publishPacket, until } from './rig.ts'
 
-const timeout = 5_000
+const timeout = 60_000
 
 for (const { way, retain } of [
   { way: 'the fast path', retain: false },

@@ -16,7 +16,7 @@ import {
   until,
 } from './rig.ts'
 
-const timeout = 20_000
+const timeout = 60_000
 const will = (topic: string, payload = 'gone', qos: 0 | 1 | 2 = 0) => ({
   topic,
   payload: Buffer.from(payload),

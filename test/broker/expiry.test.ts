@@ -12,7 +12,7 @@ import { silentLog } from '../../runtime/log.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { diskPlace } from '../store/homes.ts'
 
-const timeout = 30_000
+const timeout = 60_000
 const dayMs = 86_400_000
 const startMs = 1_700_000_000_000
 

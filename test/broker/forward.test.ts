@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { connectAsync } from 'mqtt'
 import { openClient, openRig, publishPacket, type RawClient, until } from './rig.ts'
 
-const timeout = 20_000
+const timeout = 60_000
 
 async function subscribe(client: RawClient, ...filters: string[]): Promise<void> {
   const before = client.count('suback')

@@ -6,7 +6,7 @@ import { Frames } from '../../runtime/broker/frames.ts'
 import { defaultBrokerLimits } from '../../runtime/broker/limits.ts'
 import { connectPacket, openClient, openRig, openSocket, publishPacket, type RawClient, until } from './rig.ts'
 
-const timeout = 20_000
+const timeout = 60_000
 
 function framesOf(chunks: readonly Buffer[]): string[] {
   const frames = new Frames(defaultBrokerLimits)

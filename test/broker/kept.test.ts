@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { acknowledge, openKept, publish, subscribe } from './kept-rig.ts'
 import { publishPacket, until } from './rig.ts'
 
-const timeout = 30_000
+const timeout = 60_000
 
 test('a retained message is on disk before its PUBACK, its removal too, and no reading needs to go with it', {
   timeout,

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { acknowledge, openKept, publish, subscribe } from './kept-rig.ts'
 import { until } from './rig.ts'
 
-const timeout = 30_000
+const timeout = 60_000
 
 test('25 messages over 5 restarts all reach a session that was away, in order, though the clock was back in 1970', {
   timeout,

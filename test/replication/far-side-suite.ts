@@ -25,7 +25,7 @@ export type FarEnd = {
   restartFarSide(): Promise<void>
   restartGateway(): Promise<void>
   /** It keeps the connection, and does not answer any more, until `speak`. */
-  hush(): void
+  hush(): Promise<void>
   speak(): void
 }
 
@@ -123,7 +123,7 @@ export function farSideSuite({ name, skip, open, isOnce }: FarSideKind): void {
       const end = await start(t)
       await append(end.store(), 1)
       await done(end)
-      end.hush()
+      await end.hush()
       await append(end.store(), ...numbers(2, 200))
       await until('not green', () => !['idle', 'moving'].includes(stream(end).state), 60_000)
       const { confirmed, behind, oldestUnsentMs = 0 } = stream(end)

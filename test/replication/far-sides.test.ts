@@ -34,7 +34,7 @@ async function openHub(t: TestContext, { time, start }: Options): Promise<FarEnd
       await edge.stop()
       await edge.start()
     },
-    hush: () => {
+    hush: async () => {
       speak = holdCommits(cloud.store)
     },
     speak: () => speak(),

@@ -31,7 +31,7 @@ export const openTestStore = (place: Place, origin: string, more: { home?: Home 
   place.open({ origin, tables, stamps: hybridClock(() => systemTime.wallMs()), commitIntervalMs: 5, ...more })
 
 /** Resolves when the condition holds; fails loudly if it never does. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
   const endMs = systemTime.monotonicMs() + withinMs
   while (!(await holds())) {
     if (systemTime.monotonicMs() > endMs) throw new Error(`never happened: ${what}`)

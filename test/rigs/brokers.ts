@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -100,8 +100,12 @@ export class RealBroker {
   }
 
   /** It does nothing any more, not even answer pings, and its connections stay, until `thaw`. */
-  freeze(): void {
-    this.#child?.kill('SIGSTOP')
+  /** Resolves when every thread of it has stopped: until then it may still answer. */
+  async freeze(): Promise<void> {
+    const pid = this.#child?.pid
+    if (pid === undefined) return
+    process.kill(pid, 'SIGSTOP')
+    while (!threadStates(pid).every(state => state === 'T')) await pause(1)
   }
 
   thaw(): void {
@@ -177,4 +181,15 @@ function isListening(port: number): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
+}
+
+/** The letters of proc(5): T is stopped. */
+function threadStates(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`
+  // The name, in brackets before the state, may hold anything.
+  return readdirSync(tasks).map(task =>
+    readFileSync(`${tasks}/${task}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .charAt(0),
+  )
 }
