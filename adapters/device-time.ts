@@ -4,8 +4,11 @@
  */
 import { deviceTimeMsEnd } from '../runtime/limits.ts'
 
-export const timeFormats = ['auto', 'unix_s', 'unix_ms', 'iso8601'] as const
+export const timeFormats = ['auto', 'unix_s', 'unix_ms', 'unix_us', 'unix_ns', 'iso8601'] as const
 export type TimeFormat = (typeof timeFormats)[number]
+
+/** What local clocks show at an instant, less that instant. */
+export type ZoneOffset = (atMs: number) => number
 
 /**
  * As seconds, 1e11 is the year 5138; as milliseconds it is March 1973. No device that knows its time means either, so
@@ -15,11 +18,20 @@ const millisecondsFrom = 1e11
 
 const iso8601 = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)(Z|z|[+-]\d\d(?::?\d\d)?)?)?$/
 
-/** Milliseconds, or a sentence that says what is wrong. A time without a zone is UTC. */
-export function deviceTimeMs(raw: unknown, format: TimeFormat): number | string {
+/** A count as text: many programs write numbers that a double cannot hold that way. */
+const digits = /^\d{1,20}(?:\.\d{1,9})?$/
+
+/**
+ * Milliseconds, or a sentence that says what is wrong. A time without a zone is that of the zone whose offsets are given,
+ * else UTC.
+ */
+export function deviceTimeMs(raw: unknown, format: TimeFormat, zone?: ZoneOffset): number | string {
   if (typeof raw === 'number' && format !== 'iso8601') return plausible(fromNumber(raw, format))
+  if (typeof raw === 'string' && format.startsWith('unix_') && digits.test(raw)) {
+    return plausible(fromNumber(Number(raw), format))
+  }
   if (typeof raw === 'string' && (format === 'auto' || format === 'iso8601')) {
-    const ms = fromIso8601(raw)
+    const ms = fromIso8601(raw, zone)
     return Number.isNaN(ms) ? 'the time is not in ISO 8601 form, such as 2026-01-31T12:00:00Z' : plausible(ms)
   }
   return format === 'auto'
@@ -28,18 +40,37 @@ export function deviceTimeMs(raw: unknown, format: TimeFormat): number | string 
 }
 
 function fromNumber(raw: number, format: TimeFormat): number {
-  const inMilliseconds = format === 'unix_ms' || (format === 'auto' && raw >= millisecondsFrom)
-  return inMilliseconds ? Math.round(raw) : Math.round(raw * 1_000)
+  switch (format) {
+    case 'unix_s':
+      return Math.round(raw * 1_000)
+    case 'unix_us':
+      return Math.round(raw / 1_000)
+    case 'unix_ns':
+      return Math.round(raw / 1e6)
+    case 'auto':
+      return Math.round(raw >= millisecondsFrom ? raw : raw * 1_000)
+    default:
+      return Math.round(raw)
+  }
 }
 
-function fromIso8601(text: string): number {
+function fromIso8601(text: string, zone: ZoneOffset | undefined): number {
   const match = iso8601.exec(text)
   if (!match) return Number.NaN
-  const [, day = '', time = '00:00', zone = 'Z'] = match
+  const [, day = '', time = '00:00', suffix] = match
   // Date.parse takes 30 February for 2 March.
   if (new Date(`${day}T00:00Z`).getUTCDate() !== Number(day.slice(8))) return Number.NaN
-  const offset = /^[Zz]$/.test(zone) ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`
-  return Date.parse(`${day}T${time.replace(',', '.')}${offset}`)
+  const offset =
+    suffix === undefined || /^[Zz]$/.test(suffix)
+      ? 'Z'
+      : `${suffix.slice(0, 3)}:${suffix.slice(3).replace(':', '') || '00'}`
+  const ms = Date.parse(`${day}T${time.replace(',', '.')}${offset}`)
+  return suffix === undefined && zone !== undefined && !Number.isNaN(ms) ? ofLocal(ms, zone) : ms
+}
+
+/** The instant at which local clocks show this; of an hour that comes twice, one of the two. */
+function ofLocal(shownMs: number, zone: ZoneOffset): number {
+  return shownMs - zone(shownMs - zone(shownMs))
 }
 
 function plausible(ms: number): number | string {

@@ -6,9 +6,26 @@
 /** A dotted path taken apart. `only` is set where one plain key says it all, which is the usual and the fast case. */
 export type KeyPath = { readonly text: string; readonly keys: readonly string[]; readonly only: string | undefined }
 
+/** As a path: the key under which an item stands in its map, or its place in its list. */
+export const itemKey = '@key'
+
 export function keyPath(text: string): KeyPath {
-  const keys = text.split('.')
-  return { text, keys, only: keys.length === 1 && !inherited.has(text) ? text : undefined }
+  const keys = keysOf(text)
+  const [first = ''] = keys
+  return { text, keys, only: keys.length === 1 && !inherited.has(first) ? first : undefined }
+}
+
+/** `a.b` is two keys, `a\.b` is one that has a dot in it. */
+export function keysOf(text: string): string[] {
+  if (!text.includes('\\')) return text.split('.')
+  const keys = ['']
+  for (let at = 0; at < text.length; at++) {
+    const isEscape = text[at] === '\\' && (text[at + 1] === '.' || text[at + 1] === '\\')
+    if (isEscape) at++
+    if (text[at] === '.' && !isEscape) keys.push('')
+    else keys[keys.length - 1] += text[at] ?? ''
+  }
+  return keys
 }
 
 /** The value at a path, or undefined. A path that is undefined leads nowhere. */

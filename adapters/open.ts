@@ -1,9 +1,10 @@
 /** The adapters there are. A new one is its own file and one line here. */
 import type { Adapter, AdapterKind } from './adapter.ts'
+import { cborKind } from './cbor.ts'
 import { jsonKind } from './json.ts'
 import { numberKind } from './number.ts'
 
-export const adapterKinds = [jsonKind, numberKind] as const satisfies readonly AdapterKind[]
+export const adapterKinds = [jsonKind, numberKind, cborKind] as const satisfies readonly AdapterKind[]
 
 export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)
 

@@ -125,7 +125,7 @@ export const house = {
     'classic-level': ['runtime/store'],
     'abstract-level': ['runtime/store'],
     level: ['runtime/store'],
-    'cbor-x': ['runtime/replication', 'runtime/store'],
+    'cbor-x': ['runtime/replication', 'runtime/store', 'adapters'],
     mqtt: ['runtime/replication', 'firmware-sim'],
     yaml: ['runtime/yaml-text.ts', 'firmware-sim'],
     zod: ['runtime/document.ts', 'runtime/config', 'rules', 'adapters', 'firmware-sim'],
