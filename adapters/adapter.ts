@@ -35,6 +35,8 @@ export type Message = {
   readonly topic: string
   /** True of what the broker kept from before, and of what it shall keep. */
   readonly retain: boolean
+  /** When it came, for formats whose times are relative to that; undefined while nobody vouches for the clock. */
+  readonly arrivalMs: number | undefined
   /** What a message of the same route gave as `remember`. */
   recall(key: string): Json | undefined
 }

@@ -55,7 +55,9 @@ export const mappingOptions = z.strictObject({
         ),
     })
     .prefault({})
-    .describe(String.raw`Where things stand in the message, as keys joined by dots; \. is a dot that is part of a key.`),
+    .describe(
+      String.raw`Where things stand in the message, as keys joined by dots; \. is a dot that is part of a key.`,
+    ),
   values: z
     .union([z.literal('all', 'write all, or names of metrics and where each stands'), namedValues])
     .optional()

@@ -6,16 +6,7 @@ import { z } from 'zod'
 import { numberTextBytesMax } from '../runtime/limits.ts'
 import { type Adapter, adapterKind } from './adapter.ts'
 import { nameFault } from './names.ts'
-
-const decimal = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/
-const switches: ReadonlyMap<string, boolean> = new Map([
-  ['true', true],
-  ['false', false],
-  ['on', true],
-  ['off', false],
-  ['ON', true],
-  ['OFF', false],
-])
+import { scalarOf } from './scalar.ts'
 
 export const numberKind = adapterKind({
   name: 'number',
@@ -34,7 +25,7 @@ const decodeNumber: Adapter['decode'] = (payload, levels) => {
     return { ok: false, reason: `not a number: longer than ${numberTextBytesMax} bytes` }
   }
   const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('latin1').trim()
-  const value = switches.get(text) ?? (decimal.test(text) ? Number(text) : undefined)
+  const value = scalarOf(text)
   if (value === undefined) return { ok: false, reason: text === '' ? 'the payload is empty' : 'not a number' }
   if (typeof value === 'number' && !Number.isFinite(value)) return { ok: false, reason: 'not a finite number' }
   return { ok: true, readings: [{ device, metric, value, deviceTimeMs: undefined, id: undefined, unit: undefined }] }

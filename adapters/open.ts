@@ -3,8 +3,9 @@ import type { Adapter, AdapterKind } from './adapter.ts'
 import { cborKind } from './cbor.ts'
 import { jsonKind } from './json.ts'
 import { numberKind } from './number.ts'
+import { textKind } from './text.ts'
 
-export const adapterKinds = [jsonKind, numberKind, cborKind] as const satisfies readonly AdapterKind[]
+export const adapterKinds = [jsonKind, numberKind, textKind, cborKind] as const satisfies readonly AdapterKind[]
 
 export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)
 

@@ -4,9 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 
-export type PayloadText =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly reason: string }
+export type PayloadText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly reason: string }
 
 export function payloadText(payload: Uint8Array): PayloadText {
   const bytes = asBuffer(payload)

@@ -34,7 +34,7 @@ export class Decoding {
   #told: Told[] = []
   #route: Route | undefined
   /** One for all messages: an adapter reads it while it decodes, and not after. */
-  readonly #message: Message & { topic: string; retain: boolean }
+  readonly #message: Message & { topic: string; retain: boolean; arrivalMs: number | undefined }
   /** What there was no room to remember: the format will miss it. */
   forgotten = 0
 
@@ -44,14 +44,21 @@ export class Decoding {
     this.#message = {
       topic: '',
       retain: false,
+      arrivalMs: undefined,
       recall: key => this.#route && this.#known.get(keyOf(this.#route, key)),
     }
   }
 
-  decode({ route, levels }: Destination, { topic, payload, retain, arrivalMs }: Encoded): Decoded {
+  /** `boot` as ingest knows it: where it is named, the time of arrival is not to be counted from. */
+  decode(
+    { route, levels }: Destination,
+    { topic, payload, retain, arrivalMs }: Encoded,
+    boot: string | undefined,
+  ): Decoded {
     this.#route = route
     this.#message.topic = topic
     this.#message.retain = retain === true
+    this.#message.arrivalMs = boot === undefined ? arrivalMs : undefined
     const decoded = route.adapter.decode(payload, levels, this.#message)
     if (decoded.more !== undefined) this.#keep(route, decoded.more, arrivalMs)
     return decoded

@@ -133,7 +133,9 @@ export class Ingest {
 
   #gather(destination: Destination, publish: Publish): void {
     const { route, levels } = destination
-    const decoded = this.#decoding.decode(destination, publish)
+    // The broker hands over in the turn in which it looked at the clock.
+    const boot = this.#boot()
+    const decoded = this.#decoding.decode(destination, publish, boot)
     if (!decoded.ok) return this.#reject(publish, levels, route.adapter.name, decoded.reason)
     const full = decoded.readings.find(
       ({ device, metric, unit }) => !this.#tables.hasRoomFor(route.table, device, metric, unit),
@@ -147,8 +149,6 @@ export class Ingest {
       )
     }
     const gathered = this.#listOf(route.table)
-    // The broker hands over in the turn in which it looked at the clock.
-    const boot = this.#boot()
     let joined = false
     for (const reading of decoded.readings) {
       gathered.push(arrived(reading, publish.arrivalMs, joined, boot))

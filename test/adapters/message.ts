@@ -3,7 +3,7 @@ import type { Decoded, Message } from '../../adapters/adapter.ts'
 import type { Json } from '../../runtime/reading.ts'
 
 export function message(topic = 'sensors/freezer-1/temperature', known = new Map<string, Json>()): Message {
-  return { topic, retain: false, recall: key => known.get(key) }
+  return { topic, retain: false, arrivalMs: Date.UTC(2026, 0, 1), recall: key => known.get(key) }
 }
 
 /** Does what ingest does with what a message wants remembered. */
