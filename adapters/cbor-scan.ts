@@ -46,9 +46,11 @@ export function cborFault(bytes: Uint8Array): string | undefined {
 
   for (;;) {
     let level = open.at(-1)
-    while (level !== undefined && level.left === 0 && tagged === undefined) {
-      open.pop()
-      level = open.at(-1)
+    if (tagged === undefined) {
+      while (level !== undefined && level.left === 0) {
+        open.pop()
+        level = open.at(-1)
+      }
     }
     if (level === undefined) return at === size ? undefined : 'bytes follow the message'
     if (at >= size) return 'the message is cut off'
@@ -63,7 +65,7 @@ export function cborFault(bytes: Uint8Array): string | undefined {
     }
     const major = initial >> 5
     const short = initial & 0x1f
-    const isKey = level.isMap && level.isKeyNext
+    const isKey = tagged === undefined && level.isMap && level.isKeyNext
     if (isKey && major !== text && major !== unsigned && major !== negative) {
       return 'the key of a map is neither a text nor a whole number'
     }

@@ -2,6 +2,7 @@
  * JSON as strangers send it: parsed or refused with a sentence. Never throws.
  */
 import { payloadText } from './payload.ts'
+import { printable } from './reason.ts'
 
 export { printable, reject } from './reason.ts'
 
@@ -15,6 +16,6 @@ export function parseJson(payload: Uint8Array): ParsedJson {
   try {
     return { ok: true, message: JSON.parse(read.text) }
   } catch (error) {
-    return { ok: false, reason: `not JSON: ${error instanceof Error ? error.message : String(error)}` }
+    return { ok: false, reason: `not JSON: ${printable(error instanceof Error ? error.message : String(error))}` }
   }
 }

@@ -3,11 +3,11 @@
  * JSON's work.
  *
  *   open                               one text; the topic gives both names
- *   1767225600,21.5,40                 `fields: ['{time}', temperature, humidity]`: what stands at which place
- *   t=21.5;rh=40;fw=1.2                `fields: {t: temperature, rh: humidity}`, `separator: ;`: what stands under which key
- *   temperature=21.5,humidity=40       `fields: all`: every key is a metric
+ *   1767225600,21.5,40                 `parts: ['{time}', temperature, humidity]`: what stands at which place
+ *   t=21.5;rh=40;fw=1.2                `parts: {t: temperature, rh: humidity}`, `separator: ;`: what stands under which key
+ *   temperature=21.5,humidity=40       `parts: all`: every key is a metric
  *
- * Numbers and switches are read as such, all else is a text. Where `fields` is set, each line is a message of its own; a
+ * Numbers and switches are read as such, all else is a text. Where `parts` is set, each line is a message of its own; a
  * payload is taken whole or rejected whole.
  */
 import { z } from 'zod'
@@ -31,7 +31,7 @@ const field = z.union([z.enum(roles), metricName])
 const mark = z.string().min(1, 'may not be empty').max(8)
 
 export const textOptions = z.strictObject({
-  fields: z
+  parts: z
     .union([
       z.literal('all', 'write all, a list of names, or keys with names'),
       z.array(field).min(1).max(readingsPerMessageMax),
@@ -47,7 +47,7 @@ export const textOptions = z.strictObject({
     .enum(timeFormats)
     .default('auto')
     .describe(
-      'How {time} is written; auto takes numbers from 1e11 on as milliseconds, smaller ones as seconds, and texts as ISO 8601.',
+      'How the time is written; auto takes numbers from 1e11 on as milliseconds, smaller ones as seconds, and texts as ISO 8601.',
     ),
   time_zone: timeZone.default('UTC').describe('The time zone of times in ISO 8601 form that name none.'),
 })
@@ -65,11 +65,11 @@ export const textKind = adapterKind({
   name: 'text',
   sentence: 'the payload is one text, or parts of a line with separators',
   options: textOptions,
-  nameOptions: { device: ['fields'], metric: ['fields'] },
-  decoder: ({ fields, separator, pairs, time_format, time_zone }) => {
+  nameOptions: { device: ['parts'], metric: ['parts'] },
+  decoder: ({ parts, separator, pairs, time_format, time_zone }) => {
     const plan: Plan = {
-      places: Array.isArray(fields) ? fields : undefined,
-      keys: fields === undefined || Array.isArray(fields) ? undefined : fields === 'all' ? fields : mapOf(fields),
+      places: Array.isArray(parts) ? parts : undefined,
+      keys: parts === undefined || Array.isArray(parts) ? undefined : parts === 'all' ? parts : mapOf(parts),
       separator,
       pairs,
       timeFormat: time_format,
@@ -78,12 +78,12 @@ export const textKind = adapterKind({
     return (payload, levels) => {
       const read = payloadText(payload)
       if (!read.ok) return reject(read.reason)
-      return fields === undefined ? readWhole(read.text.trim(), levels) : readLines(plan, read.text, levels)
+      return parts === undefined ? readWhole(read.text.trim(), levels) : readLines(plan, read.text, levels)
     }
   },
 })
 
-const mapOf = (fields: Readonly<Record<string, string>>): ReadonlyMap<string, string> => new Map(Object.entries(fields))
+const mapOf = (parts: Readonly<Record<string, string>>): ReadonlyMap<string, string> => new Map(Object.entries(parts))
 
 function readWhole(value: string, levels: Levels): Decoded {
   const device = levels.get('device') ?? ''
@@ -125,7 +125,7 @@ function readLine(plan: Plan, text: string, levels: Levels, readings: Reading[])
 }
 
 function byPlace(places: readonly string[], parts: readonly string[], line: Line): string | undefined {
-  if (parts.length !== places.length) return `${parts.length} parts, where the route names ${places.length}`
+  if (parts.length !== places.length) return `number of parts: ${parts.length}, and the route names ${places.length}`
   for (const [index, part] of parts.entries()) put(line, places[index] ?? '-', part.trim())
   return undefined
 }
@@ -153,7 +153,7 @@ const isRole = (name: string): name is Role => (roles as readonly string[]).incl
 
 function addLine(plan: Plan, { roles: said, values }: Line, levels: Levels, readings: Reading[]): string | undefined {
   const device = said.get('{device}') ?? levels.get('device')
-  if (device === undefined) return 'neither the topic nor "fields" names a {device}'
+  if (device === undefined) return 'neither the topic nor "parts" names a {device}'
   const rawTime = said.get('{time}')
   const timeMs = rawTime === undefined ? undefined : timeOf(rawTime, plan)
   if (typeof timeMs === 'string') return timeMs

@@ -60,27 +60,29 @@ function childrenOf(inner: z.ZodType, path: readonly string[]): Row[] {
   return []
 }
 
-/** The forms of a union side by side: keys that they share once, the others with a word on where they belong. */
+/** The forms of a union side by side: keys that all share as they are, the others with a word on where they belong. */
 function mergedRows(union: z.ZodUnion, path: readonly string[]): Row[] {
   const forms = (union.options as readonly z.ZodType[]).map(unwrapped)
   const { discriminator } = union.def as { discriminator?: string }
-  const rows = new Map<string, Row>()
+  const rows = new Map<string, { row: Row; owners: string[] }>()
   for (const form of forms) {
-    const belongs = discriminator === undefined ? undefined : formName(form, discriminator)
+    const owner = discriminator === undefined ? '' : formName(form, discriminator)
     for (const row of childrenOf(form, path)) {
+      const isDiscriminator = discriminator !== undefined && row.key.endsWith(`.${discriminator}`)
       const before = rows.get(row.key)
-      if (!before) {
-        const shared =
-          belongs === undefined || forms.every(other => childrenOf(other, path).some(({ key }) => key === row.key))
-        rows.set(row.key, shared ? row : { ...row, type: `${row.type} (${discriminator}: ${belongs})` })
-      } else if (belongs !== undefined && row.key.endsWith(`.${discriminator}`)) {
-        before.type += ` or ${row.type}`
-        before.sentence += ` ${row.sentence}`
-        if (before.fallback === 'required') before.fallback = row.fallback
-      }
+      if (before === undefined) rows.set(row.key, { row, owners: [owner] })
+      else if (isDiscriminator) {
+        before.row.type += ` or ${row.type}`
+        before.row.sentence += ` ${row.sentence}`
+        if (before.row.fallback === 'required') before.row.fallback = row.fallback
+      } else before.owners.push(owner)
     }
   }
-  return [...rows.values()]
+  return [...rows.values()].map(({ row, owners }) => {
+    const isShared = discriminator === undefined || row.key.endsWith(`.${discriminator}`)
+    if (isShared || owners.length === forms.length) return row
+    return { ...row, type: `${row.type} (${discriminator}: ${owners.join(', ')})` }
+  })
 }
 
 function formName(form: z.ZodType, discriminator: string): string {

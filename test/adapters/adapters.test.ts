@@ -5,8 +5,9 @@ import * as fc from 'fast-check'
 import type { Adapter, Decoded } from '../../adapters/adapter.ts'
 import { nameFault } from '../../adapters/names.ts'
 import { adapterNames, openAdapter } from '../../adapters/open.ts'
-import { nameBytesMax, readingsPerMessageMax, valueBytesMax } from '../../runtime/limits.ts'
+import { nameBytesMax, valueBytesMax } from '../../runtime/limits.ts'
 import { message } from './message.ts'
+import { assertSound } from './sound.ts'
 
 const about = message()
 const topicLevels = new Map([
@@ -18,23 +19,6 @@ const routes: Adapter[] = [
   openAdapter('json', { each: '.', values: { a: 'x.y', b: 'constructor' } }),
   openAdapter('json', { each: 'items', fields: { device: 'dev', metric: 'm', time: 'toString' } }),
 ]
-
-function assertSound(decoded: Decoded): void {
-  if (!decoded.ok) {
-    assert.ok(decoded.reason.length > 0 && decoded.reason.length <= 200, decoded.reason)
-    assert.doesNotMatch(decoded.reason, /\p{Cc}/u)
-    return
-  }
-  assert.ok(decoded.readings.length > 0 || decoded.more, 'a message that says nothing says so')
-  assert.ok(decoded.readings.length <= readingsPerMessageMax)
-  for (const { device, metric, value, deviceTimeMs, id } of decoded.readings) {
-    assert.equal(nameFault('the device', device), undefined)
-    assert.equal(nameFault('the metric', metric), undefined)
-    assert.ok(value !== null && value !== undefined && !Number.isNaN(value))
-    assert.ok(deviceTimeMs === undefined || (Number.isInteger(deviceTimeMs) && deviceTimeMs >= 0))
-    assert.notEqual(id, '')
-  }
-}
 
 describe('every adapter', () => {
   test('takes any bytes without throwing and says why it refuses them', () => {
@@ -74,14 +58,6 @@ describe('every adapter', () => {
       }),
       { numRuns: 500 },
     )
-  })
-
-  test('takes a view into a larger buffer', () => {
-    const whole = new Uint8Array(Buffer.from('xx21.5xx'))
-    for (const name of adapterNames) {
-      const decoded = openAdapter(name, {}).decode(whole.subarray(2, 6), topicLevels, about)
-      assert.ok(decoded.ok && decoded.readings[0]?.value === 21.5)
-    }
   })
 
   test('refuses names that are too long, hold control characters or have no UTF-8 form', () => {

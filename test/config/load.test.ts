@@ -190,10 +190,7 @@ describe('routes', () => {
   test('have a topic that can be read, keys of their adapter, and are reached', () => {
     assert.match(route(`topic: 'a/{device'`), /^3:13 "topic": .*must fill its level/)
     assert.match(route(`adapter: number`), /the key "topic" is missing/)
-    assert.match(
-      route(`topic: 'a/{device}/{metric}', adapter: numbre`),
-      /must be json or number; did you mean "number"\?/,
-    )
+    assert.match(route(`topic: 'a/{device}/{metric}', adapter: numbre`), /must be json, .*; did you mean "number"\?/)
     assert.match(
       route(`topic: 'a/{device}/{metric}', adapter: number, fields: {}`),
       /unknown key "fields"; known keys: topic, table, adapter/,
