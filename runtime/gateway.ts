@@ -12,6 +12,7 @@ import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
+import type { Listener } from './broker/wire.ts'
 import { gatewayBackup } from './backup/gateway-backup.ts'
 import { openBridges } from './bridges.ts'
 import { monotonicMs } from './clock/wall.ts'
@@ -45,7 +46,7 @@ import type { Timekeeper } from './timekeeping/keeper.ts'
 
 export type Gateway = {
   readonly store: Store
-  readonly addresses: { readonly broker: readonly Address[]; readonly hub: readonly Address[] }
+  readonly addresses: { readonly broker: readonly Listener[]; readonly hub: readonly Listener[] }
   /** Reads the rule files again now. True if they are in force. */
   reload(): boolean
   /** Resolves when all that is stored and due by now is judged, told and done: for tests, whose clock stands still. */
@@ -53,8 +54,6 @@ export type Gateway = {
   /** Refuses what is new, commits what was taken, closes. */
   close(): Promise<void>
 }
-
-type Address = { readonly host: string; readonly port: number }
 
 export type GatewayDoors = { readonly log: Log; readonly time?: TimeDoors }
 
@@ -157,19 +156,23 @@ function openTableRollups({ config, log, closers, time }: House, store: Store): 
 }
 
 async function openLan({ config, log, closers, time }: House, options: BrokerConfig, store: Store) {
-  const room = log.child({ room: 'ingest' })
+  const room = log.child({ room: 'broker' })
   const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, {
     boot: time.clock.boot,
     onTold: ({ replies = [] }) => {
       for (const { topic, payload, qos } of replies) {
         broker
           .publish(topic, Buffer.from(payload), { qos })
-          .catch((error: unknown) => room.warn({ topic, reason: messageOf(error) }, 'a reply was not sent'))
+          .catch((error: unknown) =>
+            log.child({ room: 'ingest' }).warn({ topic, reason: messageOf(error) }, 'a reply was not sent'),
+          )
       }
     },
   })
+  const secure = options.tls && (await openServerTls('broker', options.tls, room, closers))
   const broker: Broker = await openBroker({
     listen: options.listen,
+    tls: secure?.tls,
     limits: brokerLimits(options),
     intake: {
       wants: topic => ingest.wants(topic),
@@ -182,10 +185,10 @@ async function openLan({ config, log, closers, time }: House, options: BrokerCon
     monotonicMs,
     trustedMs: () => (time.clock.isTrusted ? time.clock.now() : undefined),
     shelf: store,
-    log: log.child({ room: 'broker' }),
+    log: room,
   })
   closers.push(() => broker.close())
-  return { broker, ingest }
+  return { broker, ingest, warning: () => secure?.warning() }
 }
 
 function openRoute({ topic, adapter, table, options }: RouteConfig): Route {
@@ -230,9 +233,9 @@ async function openHubBroker({ log, closers, time }: House, options: HubConfig) 
   const room = log.child({ room: 'hub' })
   let toldOfNames: string | undefined
   const users = new GatewayUsers(await openGatewayPasswords(options.gateways, room, closers))
-  const secure = options.tls && (await openServerTls(options.tls, room, closers))
+  const secure = options.tls && (await openServerTls('hub', options.tls, room, closers))
   const broker: Broker = await openBroker({
-    listen: options.listen,
+    listen: options.listen.map(address => ({ kind: secure ? 'mqtts' : 'mqtt', ...address })),
     tls: secure?.tls,
     limits: defaultBrokerLimits,
     // Gateways speak to the hub through topics of their own; nothing that comes here is a reading of a device.

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { BrokerTls } from './broker/listen.ts'
 import { wallMs } from './clock/wall.ts'
 import type { GatewayPasswords } from './cloud/access.ts'
-import type { ClientTlsConfig, Config, HubConfig } from './config/config.ts'
+import type { BrokerTlsConfig, ClientTlsConfig, Config, HubConfig } from './config/config.ts'
 import { HoldfastError } from './errors.ts'
 import { expiryWarning, Identity, type IdentityDoors, type IdentityFiles } from './identity/identity.ts'
 import type { Log } from './log.ts'
@@ -52,9 +52,10 @@ export async function openClientSecrets(
   }
 }
 
-/** For the hub's listeners. Without a certificate they cannot begin. */
+/** For the listeners of `room`. Without a certificate they cannot begin. */
 export async function openServerTls(
-  files: NonNullable<HubConfig['tls']>,
+  room: 'broker' | 'hub',
+  { clientCertificates, ...files }: BrokerTlsConfig,
   log: Log,
   closers: Closers,
 ): Promise<{ readonly tls: BrokerTls; readonly warning: () => string | undefined }> {
@@ -65,13 +66,13 @@ export async function openServerTls(
       return { cert, key, ca }
     throw new HoldfastError(
       'FILE_UNREADABLE',
-      `the hub has no certificate to listen with: ${identity.problem ?? 'it is missing'}`,
-      'put hub.tls.cert, hub.tls.key and hub.tls.ca in order; the key must be that of the certificate',
+      `the ${room} has no certificate to listen with: ${identity.problem ?? 'it is missing'}`,
+      `put ${room}.tls.cert, ${room}.tls.key and ${room}.tls.ca in order; the key must be that of the certificate`,
     )
   }
   material()
   return {
-    tls: { material, onChange: run => identity.onChange(run) },
+    tls: { material, clientCertificates, onChange: run => identity.onChange(run) },
     warning: () => expiryWarning(identity.expiresMs, wallMs()) ?? identity.problem,
   }
 }

@@ -16,6 +16,7 @@ import {
 import { diskSection } from './api/disk.ts'
 import { damageSection } from './api/damage.ts'
 import type { Broker } from './broker/broker.ts'
+import { urlOf } from './broker/listen.ts'
 import type { BrokerTransport } from './cloud/broker-transport.ts'
 import type { Hub } from './cloud/hub.ts'
 import type { Config } from './config/config.ts'
@@ -36,7 +37,14 @@ export type Parts = {
   readonly alerting: Alerting
   readonly rulebook: Rulebook
   readonly notifier: Notifier
-  readonly lan: { readonly broker: Broker; readonly ingest: Ingest } | undefined
+  readonly lan:
+    | {
+        readonly broker: Broker
+        readonly ingest: Ingest
+        /** What is wrong with the certificate of its listeners. */
+        readonly warning: () => string | undefined
+      }
+    | undefined
   readonly cloud:
     | {
         readonly broker: Broker | undefined
@@ -91,7 +99,8 @@ export function statusOf({
     disk: diskSection(stored),
     bounds: boundsOf(retention.status()),
     broker: lan && {
-      listen: lan.broker.addresses().map(hostAndPort),
+      listen: lan.broker.addresses().map(urlOf),
+      warnings: [lan.warning()].filter(text => text !== undefined),
       clients: lan.broker.connected().length,
       counters: lan.broker.counters(),
     },
@@ -190,7 +199,7 @@ function hubSection(id: string, { broker, link, hub, warning }: NonNullable<Part
     streams: streams.map(streamSection),
   }))
   const warnings = [warning(), ...(link?.status()?.warnings ?? [])].filter(text => text !== undefined)
-  const listen = broker?.addresses().map(hostAndPort) ?? []
+  const listen = broker?.addresses().map(urlOf) ?? []
   return { id, listen, broker: link && linkSection(link), warnings, gateways }
 }
 
@@ -213,8 +222,4 @@ function streamSection(stream: StreamStatus): StreamSection {
     reason,
     goes_on_ms: stream.goesOnAtMs ?? null,
   }
-}
-
-function hostAndPort({ host, port }: { readonly host: string; readonly port: number }): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

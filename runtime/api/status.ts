@@ -106,8 +106,10 @@ export type SummariesSection = {
 }
 
 export type BrokerSection = {
-  /** `host:port` of each listener. */
+  /** Each listener as a URL, such as `mqtt://127.0.0.1:1883`. */
   readonly listen: readonly string[]
+  /** What is wrong although it listens, each in a sentence: its certificate. */
+  readonly warnings?: readonly string[] | undefined
   /** Clients connected now. */
   readonly clients: number
   /** Since the start, by name: messages taken, refused, dropped. */

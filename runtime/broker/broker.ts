@@ -4,26 +4,27 @@
  *
  * `close` refuses what is new at once, and resolves when all that was accepted is done.
  */
-import type { Server, Socket } from 'node:net'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type Access, subscriptionFault } from './admission.ts'
 import { openAedes } from './aedes.ts'
-import { Connection } from './connection.ts'
 import type { Hall } from './engine.ts'
 import { Gate } from './gate.ts'
 import type { Releasing } from './keeping.ts'
 import type { Shelf } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
-import { type Address, type BrokerTls, addressOf, listen, stopListening } from './listen.ts'
+import type { BrokerTls } from './listen.ts'
+import { type ListenAddress, type Listeners, openListeners } from './listeners.ts'
+import { Lobby } from './lobby.ts'
 import type { Intake, Message, Publish, Qos } from './publish.ts'
 import { Sessions } from './sessions.ts'
 import { Tally } from './tally.ts'
 import { type Topic, TopicCache } from './topic-cache.ts'
+import type { Caller, Listener } from './wire.ts'
 
 export type BrokerOptions = Access & {
-  readonly listen: readonly Address[]
-  /** Left out, the listeners speak plain MQTT. */
+  readonly listen: readonly ListenAddress[]
+  /** What the listeners that speak TLS show. */
   readonly tls?: BrokerTls | undefined
   readonly limits: BrokerLimits
   readonly intake: Intake
@@ -38,7 +39,7 @@ export type BrokerOptions = Access & {
 }
 
 export type Broker = {
-  readonly addresses: () => readonly Address[]
+  readonly addresses: () => readonly Listener[]
   /** Publishes to subscribers, past the intake. Resolves when it was handed to all of them. */
   readonly publish: (
     topic: string,
@@ -89,24 +90,17 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   }
   const engine = await openAedes(hall, options, sessions)
   const lobby = new Lobby(hall, engine.handle)
-  const servers: Server[] = []
+  let listeners: Listeners
   try {
-    const listening = {
-      tls: options.tls,
-      connectionsMax: limits.connectionsMax,
-      onTlsError: (error: Error, address: string, name?: string) =>
-        tally.warn('refused_tls', 'A client was refused: no TLS with it', { address, name, error: messageOf(error) }),
-    }
-    for (const address of options.listen) servers.push(await listen(address, listening, socket => lobby.enter(socket)))
+    const enter = (caller: Caller): void => lobby.enter(caller)
+    listeners = await openListeners(options.listen, { tls: options.tls, limits, tally, enter })
   } catch (error) {
-    for (const server of servers) stopListening(server)
     await engine.close()
     throw error
   }
-  const addresses = servers.map(addressOf)
   const sweeping = setInterval(() => sessions.sweep(), sweepMs).unref()
   return {
-    addresses: () => addresses,
+    addresses: () => listeners.addresses,
     publish: (topic, payload, { qos = 0, retain = false } = {}) =>
       engine.publish({ topic, payload: Buffer.isBuffer(payload) ? payload : Buffer.from(payload), qos, retain }),
     subscribe: engine.subscribe,
@@ -124,7 +118,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       pending_bytes_peak: gate.peakBytes,
     }),
     close: async () => {
-      for (const server of servers) stopListening(server)
+      listeners.stop()
       lobby.shut()
       await pending.settled()
       await engine.close() // its clients' wills may be readings
@@ -239,58 +233,5 @@ class Turn {
       this.#flushAsked = false
       flush()
     })
-  }
-}
-
-/** Lets sockets in while there is room, in all and for their address. */
-class Lobby {
-  readonly #hall: Hall
-  readonly #handle: (connection: Connection) => void
-  readonly #connections = new Set<Connection>()
-  readonly #byAddress = new Map<string, number>()
-  #open = true
-
-  constructor(hall: Hall, handle: (connection: Connection) => void) {
-    this.#hall = hall
-    this.#handle = handle
-  }
-
-  get size(): number {
-    return this.#connections.size
-  }
-
-  enter(socket: Socket): void {
-    const address = socket.remoteAddress ?? ''
-    const fromThere = this.#byAddress.get(address) ?? 0
-    const { connectionsMax, connectionsPerAddressMax } = this.#hall.limits
-    const isFull = this.#connections.size >= connectionsMax
-    if (!this.#open || isFull || fromThere >= connectionsPerAddressMax) {
-      const cause = isFull ? 'refused_connections' : 'refused_connections_per_address'
-      if (this.#open) this.#hall.tally.warn(cause, 'A connection was refused: there are too many', { address })
-      socket.on('error', () => socket.destroy())
-      socket.destroy()
-      return
-    }
-    const connection = new Connection(socket, this.#hall)
-    this.#connections.add(connection)
-    this.#byAddress.set(address, fromThere + 1)
-    // The socket's own end, not the stream's: until then it takes up a place.
-    socket.once('close', () => {
-      this.#connections.delete(connection)
-      const left = (this.#byAddress.get(address) ?? 1) - 1
-      if (left > 0) this.#byAddress.set(address, left)
-      else this.#byAddress.delete(address)
-    })
-    this.#handle(connection)
-  }
-
-  /** Nothing more is read or let in. */
-  shut(): void {
-    this.#open = false
-    for (const connection of this.#connections) connection.shut()
-  }
-
-  clear(): void {
-    for (const connection of this.#connections) connection.destroy()
   }
 }

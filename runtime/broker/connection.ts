@@ -10,18 +10,17 @@
  * that does not read is dropped after the drain timeout [A7].
  * It must never emit an 'error': a stranger's socket cannot be allowed to end the process.
  */
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { messageOf } from '../errors.ts'
 import { Acks } from './acks.ts'
 import type { Guest, Hall } from './engine.ts'
 import { Frames, frameTypes } from './frames.ts'
 import { Line } from './line.ts'
-import { certificateNameOf } from './listen.ts'
 import { Outlet } from './outlet.ts'
 import { Passage } from './passage.ts'
 import type { Publish, Qos } from './publish.ts'
 import { Share } from './share.ts'
+import type { Caller, Wire } from './wire.ts'
 
 /**
  * `connect`: waits for CONNECT. `greeting`: waits for CONNACK; what follows stays where it is. `open`. `leaving`: DISCONNECT
@@ -37,7 +36,7 @@ export class Connection extends Duplex {
   readonly address: string
   /** The name in the client's certificate, where the listener asks for one. */
   readonly certificateName: string | undefined
-  readonly #socket: Socket
+  readonly #socket: Wire
   readonly #hall: Hall
   readonly #frames: Frames
   readonly #line = new Line()
@@ -57,10 +56,10 @@ export class Connection extends Duplex {
   #scanning = false
   #reliefAsked = false
 
-  constructor(socket: Socket, hall: Hall) {
+  constructor({ wire: socket, address, certificateName }: Caller, hall: Hall) {
     super({ readableHighWaterMark: bufferBytesMax, writableHighWaterMark: bufferBytesMax })
-    this.address = socket.remoteAddress ?? ''
-    this.certificateName = certificateNameOf(socket)
+    this.address = address
+    this.certificateName = certificateName
     this.#socket = socket
     this.#hall = hall
     this.#frames = new Frames(hall.limits)

@@ -10,12 +10,15 @@ import {
   TLSSocket,
 } from 'node:tls'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
-
-export type Address = { readonly host: string; readonly port: number }
+import type { Address, Listener } from './wire.ts'
 
 /** With it the listeners speak TLS. The files may change: new connections are then welcomed with what they hold. */
 export type BrokerTls = {
-  /** With `ca`, a client must show a certificate that one of these authorities has signed. */
+  /**
+   * Whether a client must show a certificate that an authority in `ca` has signed. One that it shows must be good, also
+   * where it need not show any: nobody shall wonder why they are known by their password alone.
+   */
+  readonly clientCertificates: 'none' | 'optional' | 'required'
   readonly material: () => { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer | undefined }
   readonly onChange: (run: () => void) => () => void
 }
@@ -48,20 +51,21 @@ export function listen(address: Address, options: ListenOptions, welcome: (socke
     server.once('error', error => reject(listenError(error, address)))
     server.listen({ host: address.host, port: address.port }, () => {
       server.removeAllListeners('error')
-      server.on(tls === undefined ? 'connection' : 'secureConnection', welcome)
+      if (tls === undefined) server.on('connection', welcome)
+      else server.on('secureConnection', (socket: TLSSocket) => welcomeVouched(socket, options, welcome))
       resolve(server)
     })
   })
 }
 
 function createTls(tls: BrokerTls, socketOptions: object, { connectionsMax, onTlsError }: ListenOptions): TlsServer {
-  const { ca } = tls.material()
+  const { clientCertificates } = tls
   const server = createTlsServer({
     ...socketOptions,
     ...contextOf(tls),
     handshakeTimeout: handshakeMs,
-    requestCert: ca !== undefined,
-    rejectUnauthorized: ca !== undefined,
+    requestCert: clientCertificates !== 'none',
+    rejectUnauthorized: clientCertificates === 'required',
   })
   server.maxConnections = connectionsMax
   const faces = new Faces()
@@ -78,6 +82,22 @@ function createTls(tls: BrokerTls, socketOptions: object, { connectionsMax, onTl
   )
   return server
 }
+
+/** Where certificates are optional, Node lets in whoever shows one that nobody vouches for. */
+function welcomeVouched(
+  socket: TLSSocket,
+  { tls, onTlsError }: ListenOptions,
+  welcome: (socket: Socket) => void,
+): void {
+  const { CN } = socket.getPeerCertificate().subject ?? {}
+  if (tls?.clientCertificates !== 'optional' || socket.authorized || !hasCertificate(socket)) return welcome(socket)
+  const name = typeof CN === 'string' ? CN.slice(0, nameCharsTold) : undefined
+  onTlsError(new Error(`its certificate: ${String(socket.authorizationError)}`), socket.remoteAddress ?? '', name)
+  socket.on('error', () => socket.destroy())
+  socket.destroy()
+}
+
+const hasCertificate = (socket: TLSSocket): boolean => Object.keys(socket.getPeerCertificate()).length > 0
 
 /**
  * Who a connection is, noted while it is open: of one that Node has ended over its certificate nothing is known any more.
@@ -158,4 +178,9 @@ function listenError(error: unknown, { host, port }: Address): HoldfastError {
         error,
       )
   }
+}
+
+/** As the configuration writes it. */
+export function urlOf({ kind, host, port }: Listener): string {
+  return `${kind}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -2,7 +2,7 @@
  * The way from us to a client's socket. A client that leaves its socket full for longer than the drain timeout is dropped:
  * what waits for it waits in our memory [A7].
  */
-import type { Socket } from 'node:net'
+import type { Wire } from './wire.ts'
 
 const farewellMs = 1_000
 
@@ -14,11 +14,11 @@ export type OutletDoors = {
 }
 
 export class Outlet {
-  readonly #socket: Socket
+  readonly #socket: Wire
   readonly #doors: OutletDoors
   #drainTimer: NodeJS.Timeout | undefined
 
-  constructor(socket: Socket, doors: OutletDoors) {
+  constructor(socket: Wire, doors: OutletDoors) {
     this.#socket = socket
     this.#doors = doors
   }

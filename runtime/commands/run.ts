@@ -18,10 +18,11 @@ Examples:
   $ HOLDFAST_LOG__LEVEL=debug HOLDFAST_STORE__PATH=/mnt/data holdfast run`,
     )
     .action(async ({ config: named }: { config?: string }) => {
-      const [{ requireConfig }, { openLog }, { openGateway }] = await Promise.all([
+      const [{ requireConfig }, { openLog }, { openGateway }, { urlOf }] = await Promise.all([
         import('./find-config.ts'),
         import('../log.ts'),
         import('../gateway.ts'),
+        import('../broker/listen.ts'),
       ])
       const { file, config } = requireConfig(named)
       const log = openLog(config.log.level)
@@ -34,8 +35,8 @@ Examples:
           config: file ?? 'defaults',
           store: config.store.path,
           socket: config.api.socket,
-          broker: broker.map(hostAndPort),
-          hub: hub.map(hostAndPort),
+          broker: broker.map(urlOf),
+          hub: hub.map(urlOf),
         },
         'ready',
       )
@@ -62,6 +63,3 @@ function firstSignal(): Promise<string> {
     }
   })
 }
-
-const hostAndPort = ({ host, port }: { readonly host: string; readonly port: number }): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`

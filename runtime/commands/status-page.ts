@@ -49,7 +49,7 @@ function overview(status: Told<GatewayStatus>, terminal: Terminal): string {
     ...(store ? [storeLine(store, terminal), ...faults([store.reason], terminal)] : []),
     ...(disk ? diskTexts(disk).map((text, index) => line(index === 0 ? 'disk' : '', text)) : []),
     ...(bounds ? boundsTexts(bounds, nowOf(status)).map(text => line('', text)) : []),
-    ...(broker ? [brokerLine(broker), ...brokerCounts(broker)] : []),
+    ...(broker ? [brokerLine(broker), ...faults(broker.warnings ?? [], terminal), ...brokerCounts(broker)] : []),
     ...(ingest ? [ingestLine(ingest, terminal)] : []),
     ...(rules ? [rulesLine(rules, terminal), ...rulesCounts(rules), ...faults(rules.problems ?? [], terminal)] : []),
     ...(notifications ? [notificationsLine(notifications, terminal)] : []),

@@ -6,6 +6,7 @@ import type { LogLevel } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { FreeSpace } from '../units.ts'
 import type { everyKeeps } from './bridge-schema.ts'
+import type { Listener } from './listeners.ts'
 import type { TableKind } from './schema.ts'
 import type { Address } from './values.ts'
 
@@ -38,7 +39,9 @@ export type StoreConfig = {
 }
 
 export type BrokerConfig = {
-  readonly listen: readonly Address[]
+  readonly listen: readonly Listener[]
+  /** Of the listeners that speak TLS; absolute paths. */
+  readonly tls: BrokerTlsConfig | undefined
   readonly limits: {
     readonly packetBytesMax: number
     readonly connectionsMax: number
@@ -54,6 +57,13 @@ export type BrokerConfig = {
     readonly willGraceMs: number
     readonly topicLevelsMax: number
   }
+}
+
+export type BrokerTlsConfig = {
+  readonly cert: string
+  readonly key: string
+  readonly ca: string | undefined
+  readonly clientCertificates: 'none' | 'optional' | 'required'
 }
 
 export type TableConfig = {
@@ -143,7 +153,7 @@ export type WindowConfig = { readonly open: string; readonly forMs: number; read
 export type HubConfig = {
   readonly id: string
   readonly listen: readonly Address[]
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined
+  readonly tls: BrokerTlsConfig | undefined
   /** The broker through which gateways are met, instead of listening. */
   readonly broker: HubBrokerConfig | undefined
   /**

@@ -8,6 +8,7 @@ import { defaultAdapterName, findAdapterKind } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { type Finding, nearestName, type Path } from '../document.ts'
 import { addressChecks } from './address-checks.ts'
+import { listenerChecks } from './listener-checks.ts'
 import { plainBrokerChecks } from './plain-broker-checks.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
 import { selections } from './selection-checks.ts'
@@ -25,6 +26,7 @@ export function crossChecks(sections: Sections): Finding[] {
     ...routesAreReached(sections),
     ...idsAgree(sections),
     ...listenersDoNotOverlap(sections),
+    ...listenerChecks(sections),
     ...bridgeNamesDiffer(sections),
     ...streamsHaveOneBridge(sections),
     ...hubKnowsItsGateways(sections),

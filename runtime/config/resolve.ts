@@ -8,6 +8,7 @@ import type {
   AlertsConfig,
   BridgeConfig,
   BrokerConfig,
+  BrokerTlsConfig,
   ClientTlsConfig,
   Config,
   HubConfig,
@@ -39,7 +40,7 @@ export function configOf(
   return {
     gateway: { id, isNamed: named !== undefined },
     store: storeOf(file.store, storePath),
-    broker: file.broker && brokerOf(file.broker),
+    broker: file.broker && brokerOf(file.broker, folder),
     tables: new Map([...tablesOf(file), ...summaryTablesOf(file)]),
     routes: (file.routes ?? [defaultRoute]).map(routeOf),
     rules: { folder: resolve(folder, file.rules.folder), zone: file.rules.zone },
@@ -69,9 +70,20 @@ function alertsOf({ active_max, renotify, group_by, group_wait }: ConfigFile['al
   return { activeMax: active_max, renotifyMs: renotify, groupBy: group_by, groupWaitMs: group_wait }
 }
 
-function brokerOf({ listen, limits }: NonNullable<ConfigFile['broker']>): BrokerConfig {
+/** Who has authorities to vouch for clients means them to be asked. */
+function brokerTlsOf(tls: NonNullable<NonNullable<ConfigFile['broker']>['tls']>, folder: string): BrokerTlsConfig {
+  return {
+    cert: resolve(folder, tls.cert),
+    key: resolve(folder, tls.key),
+    ca: tls.ca && resolve(folder, tls.ca),
+    clientCertificates: tls.client_certificates ?? (tls.ca === undefined ? 'none' : 'required'),
+  }
+}
+
+function brokerOf({ listen, tls, limits }: NonNullable<ConfigFile['broker']>, folder: string): BrokerConfig {
   return {
     listen,
+    tls: tls && brokerTlsOf(tls, folder),
     limits: {
       packetBytesMax: limits.packet_bytes,
       connectionsMax: limits.connections,
@@ -181,11 +193,7 @@ function hubOf(hub: NonNullable<ConfigFile['hub']>, id: string, passwords: Passw
   return {
     id,
     listen: hub.listen,
-    tls: tls && {
-      cert: resolve(folder, tls.cert),
-      key: resolve(folder, tls.key),
-      ca: tls.ca && resolve(folder, tls.ca),
-    },
+    tls: tls && brokerTlsOf(tls, folder),
     broker: broker && {
       farSide: broker.url,
       // MQTT 3.1.1 has no password without a user [MQTT-3.1.2-22].

@@ -11,6 +11,7 @@ import { bridgesMax, routesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
+import { brokerListeners, brokerTls } from './listeners.ts'
 import { ownLimitsText } from './own-limits.ts'
 import { cronOrOff, freeSpace, rollupPeriods } from './store-values.ts'
 import {
@@ -18,7 +19,6 @@ import {
   dayMs,
   durationMs,
   filePath,
-  listeners,
   optionalDurationMs,
   optionalSizeBytes,
   originId,
@@ -114,9 +114,12 @@ const brokerLimits = z.strictObject({
 })
 
 const broker = z.strictObject({
-  listen: withWords(listeners.prefault('127.0.0.1:1883'), { fallback: '127.0.0.1:1883' }).describe(
-    'Where devices connect: 0.0.0.0:1883 for every network of this machine.',
+  listen: withWords(brokerListeners.prefault('127.0.0.1:1883'), { fallback: '127.0.0.1:1883' }).describe(
+    'Where devices connect, and what is spoken there: host:port or mqtt:// is MQTT, mqtts:// is MQTT over TLS. 0.0.0.0 is every network of this machine.',
   ),
+  tls: brokerTls
+    .optional()
+    .describe('The certificate of the listeners that speak TLS; the files are read again when they change.'),
   limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
 })
 

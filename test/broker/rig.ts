@@ -5,6 +5,8 @@ import { generate, type Packet, parser } from 'mqtt-packet'
 import type { Access } from '../../runtime/broker/admission.ts'
 import { type Broker, openBroker } from '../../runtime/broker/broker.ts'
 import { type BrokerLimits, defaultBrokerLimits } from '../../runtime/broker/limits.ts'
+import type { BrokerTls } from '../../runtime/broker/listen.ts'
+import type { ListenAddress } from '../../runtime/broker/listeners.ts'
 import type { Intake, Publish } from '../../runtime/broker/publish.ts'
 import { silentLog } from '../../runtime/log.ts'
 
@@ -42,11 +44,20 @@ export class HeldIntake implements Intake {
 
 export type Rig = { readonly broker: Broker; readonly intake: HeldIntake; readonly port: number }
 
-export async function openRig(t: TestContext, limits: Partial<BrokerLimits> = {}, access: Access = {}): Promise<Rig> {
+/** Left out, one listener of plain MQTT. */
+export type RigListeners = { readonly listen?: readonly ListenAddress[]; readonly tls?: BrokerTls | undefined }
+
+export async function openRig(
+  t: TestContext,
+  limits: Partial<BrokerLimits> = {},
+  access: Access = {},
+  { listen = [{ host: '127.0.0.1', port: 0 }], tls }: RigListeners = {},
+): Promise<Rig> {
   const intake = new HeldIntake()
   const broker = await openBroker({
     ...access,
-    listen: [{ host: '127.0.0.1', port: 0 }],
+    listen,
+    tls,
     limits: { ...defaultBrokerLimits, ...limits },
     intake,
     now: () => Date.now(),

@@ -40,7 +40,7 @@ describe('a configuration', () => {
       minFree: { kind: 'share', share: 0.05 },
       compact: '30 3 * * *',
     })
-    assert.deepEqual(broker?.listen, [{ host: '127.0.0.1', port: 1883 }])
+    assert.deepEqual(broker?.listen, [{ kind: 'mqtt', host: '127.0.0.1', port: 1883 }])
     assert.equal(broker.limits.packetBytesMax, 262_144)
     assert.equal(routes.length, 1)
     assert.equal(routes[0]?.topic, 'sensors/{device}/{metric}')
@@ -90,13 +90,13 @@ describe('a configuration', () => {
 
   test('takes one address or a list, and IPv6', () => {
     const listen = (text: string): unknown => config(`broker: {listen: ${text}}`).broker?.listen
-    assert.deepEqual(listen('0.0.0.0:0'), [{ host: '0.0.0.0', port: 0 }])
+    assert.deepEqual(listen('0.0.0.0:0'), [{ kind: 'mqtt', host: '0.0.0.0', port: 0 }])
     assert.deepEqual(listen('["127.0.0.1:1883", "[::1]:1883", "box.local:9"]'), [
-      { host: '127.0.0.1', port: 1883 },
-      { host: '::1', port: 1883 },
-      { host: 'box.local', port: 9 },
+      { kind: 'mqtt', host: '127.0.0.1', port: 1883 },
+      { kind: 'mqtt', host: '::1', port: 1883 },
+      { kind: 'mqtt', host: 'box.local', port: 9 },
     ])
-    for (const wrong of ['1883', 'box', '":1883"', '"a:b:1"', '"x:70000"', '"x:"', '"mqtt://x:1"']) {
+    for (const wrong of ['1883', 'box', '":1883"', '"a:b:1"', '"x:70000"', '"x:"', '"http://x:1"']) {
       assert.match(problems(`broker: {listen: ${wrong}}`).join(), /host:port/, wrong)
     }
   })
@@ -412,7 +412,7 @@ describe('the environment', () => {
       environment,
     })
     assert.deepEqual([store.path, store.commitIntervalMs], ['/data', 1_000])
-    assert.deepEqual(broker?.listen, [{ host: '0.0.0.0', port: 1883 }])
+    assert.deepEqual(broker?.listen, [{ kind: 'mqtt', host: '0.0.0.0', port: 1883 }])
     assert.deepEqual([broker.limits.connectionsMax, gateway.id], [7, '42'])
   })
 
