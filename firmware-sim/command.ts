@@ -7,6 +7,11 @@ import { parseArgs } from 'node:util'
 import type { Summary } from './counts.ts'
 import type { FleetEvent } from './device.ts'
 import { FleetError, runFleet, type Fleet } from './fleet.ts'
+import type { Attack } from './hostile/attack.ts'
+import { attacks } from './hostile/attacks.ts'
+import { besiege } from './hostile/siege.ts'
+import { hostileWords } from './hostile/report.ts'
+import { targetOf } from './hostile/target.ts'
 import { durationMs } from './plan-schema.ts'
 import { formatProblem, nameHint } from './plan-text.ts'
 import { defaultPlan, parsePlan, type Plan } from './plan.ts'
@@ -19,6 +24,8 @@ Pretend devices that publish to an MQTT broker.
   --plan FILE        the devices and their faults (default: a small cold store)
   --url URL          the broker (default: mqtt://127.0.0.1:1883)
   --seed N           a whole number; the same seed makes the same readings (default: 1)
+  --hostile NAMES    attack the broker too: names with commas, or all; docs/hostile.md tells what each does
+  --no-devices       only the attacks
   --duration TIME    30s, 5m, 1h30m (default: until interrupted)
   --ledger FILE      append a JSON line for every acknowledged reading
   --json             print the summary as JSON
@@ -30,6 +37,8 @@ const flags = {
   plan: { type: 'string' },
   url: { type: 'string', default: 'mqtt://127.0.0.1:1883' },
   seed: { type: 'string', default: '1' },
+  hostile: { type: 'string', default: '' },
+  'no-devices': { type: 'boolean', default: false },
   duration: { type: 'string' },
   ledger: { type: 'string' },
   json: { type: 'boolean', default: false },
@@ -80,6 +89,7 @@ async function run(wishes: Wishes, surface: Surface): Promise<number> {
   const { plan, url, seed, durationMs, ledger, json, verbose } = wishes
   const rates = createRateRecorder()
   const onEvent = tellEvents(surface, url, verbose)
+  const siege = besiege(plan.hostile, { target: targetOf(plan, url), seed, now: surface.now })
   const fleet = runFleet(plan, { url, seed, durationMs, ledger, now: surface.now, onEvent })
   const lines = setInterval(() => {
     const summary = fleet.summary()
@@ -91,11 +101,14 @@ async function run(wishes: Wishes, surface: Surface): Promise<number> {
   }, 1_000)
   const summary = await untilDone(fleet, surface).finally(() => {
     clearInterval(lines)
+    siege.stop()
     surface.err(wipe(surface))
   })
   const wanted = wishes.rateReport ? rates.rates() : undefined
-  surface.out(json ? JSON.stringify({ ...summary, ...(wanted && { rates: wanted }) }) : closingWords(summary, wanted))
-  return summary.connections > 0 ? 0 : 1
+  const hostile = siege.counts()
+  const asJson = { ...summary, ...(wanted && { rates: wanted }), ...(hostile.length > 0 && { hostile }) }
+  surface.out(json ? JSON.stringify(asJson) : [closingWords(summary, wanted), ...hostileWords(hostile)].join('\n\n'))
+  return summary.connections > 0 || hostile.some(({ connections }) => connections > 0) ? 0 : 1
 }
 
 /** What clears a live line, if there may be one. */
@@ -138,7 +151,10 @@ function readFlags(args: string[]): Wishes | 'help' {
   const { duration, ledger, url, json, verbose } = values
   const runMs = duration === undefined ? undefined : durationMs(duration)
   if (duration !== undefined && !runMs) throw new FleetError(`--duration "${duration}" is not a duration: write 60s`)
-  const plan = values.plan === undefined ? defaultPlan : readPlan(values.plan)
+  const written = values.plan === undefined ? defaultPlan : readPlan(values.plan)
+  const hostile = [...written.hostile, ...attacksNamed(values.hostile)]
+  if (values['no-devices'] && hostile.length === 0) throw new FleetError('--no-devices needs attacks: --hostile all')
+  const plan = { devices: values['no-devices'] ? [] : written.devices, hostile }
   return { plan, url, seed, durationMs: runMs, ledger, json, rateReport: values['rate-report'], verbose }
 }
 
@@ -169,6 +185,21 @@ function readPlan(file: string): Plan {
   const checked = parsePlan(file, text)
   if (checked.ok) return checked.value
   throw new FleetError(checked.problems.map(formatProblem).join('\n'))
+}
+
+function attacksNamed(names: string): readonly Attack[] {
+  if (names === 'all') return attacks
+  return names
+    .split(',')
+    .filter(name => name !== '')
+    .map(name => {
+      const attack = attacks.find(each => each.name === name)
+      if (attack) return attack
+      const known = attacks.map(each => each.name)
+      throw new FleetError(
+        `--hostile: there is no attack "${name}"${nameHint(name, known)}; there are ${known.join(', ')}`,
+      )
+    })
 }
 
 function withoutPassword(url: string): string {

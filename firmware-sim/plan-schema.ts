@@ -3,6 +3,7 @@
  * runs. The schema knows nothing of files and lines; every refusal is a sentence that says what would be right.
  */
 import { z } from 'zod'
+import { attacks } from './hostile/attacks.ts'
 
 const durationUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7 }
 
@@ -150,11 +151,28 @@ const group = z.strictObject({
   faults: faults.default({}),
 })
 
-export const planSchema = z.strictObject({
-  topic: topic.default('sensors/{device}/{metric}'),
-  devices: z.array(group).min(1, 'must have at least one group'),
+/** What attacks the broker beside the devices; how many and how often is the attack's own choice unless it is said. */
+const assault = z.strictObject({
+  attack: z.enum(
+    attacks.map(({ name }) => name),
+    { error: `expected one of ${attacks.map(({ name }) => name).join(', ')}` },
+  ),
+  connections: wholeUpTo(5_000).optional(),
+  per_second: wholeUpTo(20_000).optional(),
 })
 
+export const planSchema = z
+  .strictObject({
+    topic: topic.default('sensors/{device}/{metric}'),
+    devices: z.array(group).default([]),
+    hostile: z.array(assault).default([]),
+  })
+  .refine(({ devices, hostile }) => devices.length + hostile.length > 0, {
+    path: ['devices'],
+    error: 'must have at least one group',
+  })
+
+export type WrittenAssault = z.output<typeof assault>
 export type WrittenGroup = z.output<typeof group>
 export type WrittenMetric = z.output<typeof metric>
 export type WrittenFaults = z.output<typeof faults>

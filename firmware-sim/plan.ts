@@ -3,9 +3,12 @@
  * problem of a file at once, and that a plan it returns can be run: names are unique, templates have only known parts.
  */
 import { z } from 'zod'
+import type { Attack } from './hostile/attack.ts'
+import { attacks } from './hostile/attacks.ts'
 import {
   planSchema,
   type garbageKinds,
+  type WrittenAssault,
   type WrittenFaults,
   type WrittenGroup,
   type WrittenMetric,
@@ -40,7 +43,7 @@ export type DevicePlan = {
   faults: Faults
 }
 
-export type Plan = { devices: readonly DevicePlan[] }
+export type Plan = { devices: readonly DevicePlan[]; hostile: readonly Attack[] }
 
 export function parsePlan(file: string, text: string): Checked<Plan> {
   const checked = checkText(file, text, planSchema, plain => [...nameComplaints(plain), ...topicComplaints(plain)])
@@ -125,7 +128,21 @@ function unknownParts(template: string, known: readonly string[]): string[] {
 }
 
 function planOf(written: z.output<typeof planSchema>): Plan {
-  return { devices: written.devices.flatMap(group => devicesOf(group, group.topic ?? written.topic)) }
+  return {
+    devices: written.devices.flatMap(group => devicesOf(group, group.topic ?? written.topic)),
+    hostile: written.hostile.flatMap(attackOf),
+  }
+}
+
+/** The attack of that name, as large as the plan wants it. */
+function attackOf({ attack: name, connections, per_second: perSecond }: WrittenAssault): Attack[] {
+  return attacks
+    .filter(attack => attack.name === name)
+    .map(attack => ({
+      ...attack,
+      connections: connections ?? attack.connections,
+      perSecond: perSecond ?? attack.perSecond,
+    }))
 }
 
 function devicesOf(group: WrittenGroup, topic: string): DevicePlan[] {
