@@ -10,6 +10,7 @@ import { AlertDesk } from './alerting/desk.ts'
 import { owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
+import { type Access, type Visitor, anybody } from './broker/access.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
 import type { Listener } from './broker/wire.ts'
@@ -179,8 +180,7 @@ async function openLan({ config, log, closers, time }: House, options: BrokerCon
       accept: (publish, done) => ingest.accept(publish, done),
       flush: () => ingest.flush(),
     },
-    // What the gateway says of itself nobody else may say.
-    mayPublish: (_client, topic) => !topic.startsWith('holdfast/'),
+    access: openAccess(),
     now: time.clock.now,
     monotonicMs,
     trustedMs: () => (time.clock.isTrusted ? time.clock.now() : undefined),
@@ -189,6 +189,12 @@ async function openLan({ config, log, closers, time }: House, options: BrokerCon
   })
   closers.push(() => broker.close())
   return { broker, ingest, warning: () => secure?.warning() }
+}
+
+/** What the gateway says of itself nobody else may say. */
+function openAccess(): Access {
+  const visitor: Visitor = { ...anybody, mayPublish: topic => !topic.startsWith('holdfast/') }
+  return { authenticate: () => visitor, standIn: () => visitor }
 }
 
 function openRoute({ topic, adapter, table, options }: RouteConfig): Route {
@@ -244,15 +250,16 @@ async function openHubBroker({ log, closers, time }: House, options: HubConfig) 
       accept: (_publish, done) => done(new Error('this listener is for gateways')),
       flush: () => undefined,
     },
-    authenticate: (user, password, client, certificateName) => {
-      const reason = twoNames(user, certificateName)
-      // Once for each, not with every attempt.
-      if (reason !== undefined && reason !== toldOfNames) room.error({ reason }, 'A gateway is not let in')
-      toldOfNames = reason ?? toldOfNames
-      return users.admit(user, password, client, broker.connected(), certificateName)
+    access: {
+      authenticate: login => {
+        const reason = twoNames(login.user, login.certificateName)
+        // Once for each, not with every attempt.
+        if (reason !== undefined && reason !== toldOfNames) room.error({ reason }, 'A gateway is not let in')
+        toldOfNames = reason ?? toldOfNames
+        return users.authenticate(login)
+      },
+      standIn: () => users.standIn(),
     },
-    mayPublish: (client, topic) => users.may(client, topic, 'publish'),
-    maySubscribe: (client, filter) => users.may(client, filter, 'subscribe'),
     now: time.clock.now,
     log: log.child({ room: 'hub' }),
   })

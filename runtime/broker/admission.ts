@@ -2,24 +2,9 @@
  * May this CONNECT come in, and may this client subscribe to that? Pure. What MQTT leaves to the server, and what aedes
  * lets through though it must not, is decided here [A3, A8, A9, A12].
  */
+import type { Visitor } from './access.ts'
 import type { BrokerLimits } from './limits.ts'
 import { isFilterFit, isNameFit, topicFault } from './topics.ts'
-
-export type Access = {
-  /** May this user come in, under this client id? Everybody may if nobody is asked. */
-  readonly authenticate?:
-    | ((
-        user: string | undefined,
-        password: Buffer | undefined,
-        client: string,
-        certificateName: string | undefined,
-      ) => boolean)
-    | undefined
-  readonly mayPublish?: ((client: string, topic: string) => boolean) | undefined
-  readonly maySubscribe?: ((client: string, filter: string) => boolean) | undefined
-  /** May clients subscribe to `$SYS`? No, if left out: it tells every client's id [A3]. */
-  readonly systemTopics?: boolean | undefined
-}
 
 /** The fields of a CONNECT as mqtt-packet parses it. */
 export type ConnectFields = {
@@ -55,17 +40,16 @@ export function connectRefusal(packet: ConnectFields, limits: BrokerLimits): Ref
   return fault === undefined ? undefined : { cause: `will_${fault}`, returnCode: undefined }
 }
 
-/** Why this client, which holds the filters `held`, may not subscribe to `filter`; undefined if it may. */
+/** Why this visitor, who holds the filters `held`, may not subscribe to `filter`; undefined if it may. */
 export function subscriptionFault(
-  client: string,
+  visitor: Visitor | undefined,
   filter: string,
   held: readonly string[],
-  access: Access,
   limits: BrokerLimits,
 ): string | undefined {
   if (!isFilterFit(filter, limits)) return 'filter'
-  if (filter.startsWith('$') && !(access.systemTopics && filter.startsWith('$SYS/'))) return 'filter_system'
-  if (access.maySubscribe && !access.maySubscribe(client, filter)) return 'subscribe_denied'
+  if (filter.startsWith('$') && !filter.startsWith('$SYS/')) return 'filter_system'
+  if (visitor?.maySubscribe(filter) !== true) return 'subscribe_denied'
   if (!held.includes(filter) && held.length >= limits.subscriptionsPerClientMax) return 'subscriptions'
   return undefined
 }

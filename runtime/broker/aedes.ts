@@ -15,7 +15,7 @@ import {
   type PublishPacket,
 } from 'aedes'
 import { messageOf } from '../errors.ts'
-import { type Access, connectRefusal, serverUnavailable, subscriptionFault } from './admission.ts'
+import { connectRefusal, serverUnavailable, subscriptionFault } from './admission.ts'
 import { Connection } from './connection.ts'
 import type { Engine, Hall } from './engine.ts'
 import { onceOnly } from './once-only.ts'
@@ -44,11 +44,9 @@ type InnerClient = Client & {
   readonly subscriptions: Readonly<Record<string, unknown>>
 }
 
-const connectDenied = 5
-
 export type OpenedEngine = Engine & { readonly handle: (connection: Connection) => void }
 
-export async function openAedes(hall: Hall, access: Access, sessions: Sessions): Promise<OpenedEngine> {
+export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedEngine> {
   const { limits } = hall
   const options: AedesOptions = {
     id: sessions.brokerId,
@@ -63,8 +61,8 @@ export async function openAedes(hall: Hall, access: Access, sessions: Sessions):
     maxInflightInbound: limits.inflightQos2Max,
     // MQTT 3.1 asks for at most 23 characters; devices in the field have more, and mosquitto lets them.
     maxClientsIdLength: limits.nameBytesMax,
-    ...admissionHooks(hall, access, sessions),
-    ...accessHooks(hall, access, sessions),
+    ...admissionHooks(hall, sessions),
+    ...accessHooks(hall, sessions),
   }
   const aedes = await Aedes.createBroker(options)
   const inner = aedes as unknown as Inner
@@ -73,9 +71,10 @@ export async function openAedes(hall: Hall, access: Access, sessions: Sessions):
   report(aedes, hall)
   aedes.on('connackSent', (packet, client) => {
     const connection = connectionOf(client)
-    if (!connection || packet.returnCode !== 0) return
+    if (!connection?.visitor || packet.returnCode !== 0) return
     connection.welcome({
       id: client.id,
+      visitor: connection.visitor,
       touch: () => (client as InnerClient)._keepaliveTimer?.refresh(),
       forward: (publish, done) => forward(aedes, hall, client, publish, done),
     })
@@ -89,6 +88,10 @@ export async function openAedes(hall: Hall, access: Access, sessions: Sessions):
     },
     connected: () => Object.keys(inner.clients),
     disconnect: client => inner.clients[client]?.close(),
+    review: () => {
+      for (const client of Object.values(inner.clients))
+        if (client && connectionOf(client)?.visitor?.isCurrent() !== true) client.close()
+    },
     publish: message =>
       new Promise((resolve, reject) => {
         // An object of its own, by which what is kept of it is known again.
@@ -110,8 +113,7 @@ type PreConnect = NonNullable<AedesOptions['preConnect']>
 type Authenticate = NonNullable<AedesOptions['authenticate']>
 
 function admissionHooks(
-  { limits }: Hall,
-  access: Access,
+  { limits, guests, logins }: Hall,
   sessions: Sessions,
 ): Pick<AedesOptions, 'preConnect' | 'authenticate'> {
   const preConnect: PreConnect = (client, packet, callback) => {
@@ -121,19 +123,28 @@ function admissionHooks(
     callback(new RefusedError(refusal.cause), false)
   }
   const authenticate: Authenticate = (client, user, password, done) => {
-    const shown = connectionOf(client)?.certificateName
-    if (access.authenticate && !access.authenticate(user, password, client.id, shown)) {
-      return done(new RefusedError('login', connectDenied) as unknown as AuthenticateError, false)
-    }
-    if (!client.clean) {
-      if (!sessions.arrive(client.id)) {
-        return done(new RefusedError('sessions', serverUnavailable) as unknown as AuthenticateError, false)
+    const refuse = ({ cause, returnCode }: { readonly cause: string; readonly returnCode: number }): void =>
+      done(new RefusedError(cause, returnCode) as unknown as AuthenticateError, false)
+    const connection = connectionOf(client)
+    if (!connection) return refuse({ cause: 'login', returnCode: serverUnavailable })
+    const { address, certificateName } = connection
+    const refusal = logins?.refuses(address)
+    if (refusal) return refuse(refusal)
+    const isGone = (): boolean => connection.destroyed
+    guests.admit({ user, password, client: client.id, certificateName, address, isGone }, (visitor, reason) => {
+      if (reason?.cause !== 'login_busy') logins?.ended(address, visitor !== undefined)
+      if (visitor === undefined) return refuse(reason ?? { cause: 'login', returnCode: serverUnavailable })
+      if (isGone()) return guests.leave(client.id)
+      connection.once('close', () => guests.leave(client.id))
+      connection.visitor = visitor
+      if (!client.clean) {
+        if (!sessions.arrive(client.id)) return refuse({ cause: 'sessions', returnCode: serverUnavailable })
+        const inner = client as InnerClient
+        inner._nextId = sessions.nextMessageId(client.id)
+        client.conn.once('close', () => sessions.depart(client.id))
       }
-      const inner = client as InnerClient
-      inner._nextId = sessions.nextMessageId(client.id)
-      client.conn.once('close', () => sessions.depart(client.id))
-    }
-    done(null, true)
+      done(null, true)
+    })
   }
   return { preConnect, authenticate }
 }
@@ -144,7 +155,6 @@ type AuthorizeForward = NonNullable<AedesOptions['authorizeForward']>
 
 function accessHooks(
   hall: Hall,
-  access: Access,
   sessions: Sessions,
 ): Pick<AedesOptions, 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'> {
   const acceptOnce = onceOnly(hall, sessions)
@@ -156,7 +166,8 @@ function accessHooks(
     const bytes = Buffer.from(packet.topic)
     const topic = hall.topics.find(bytes, 0, bytes.length)
     if (topic.fault !== undefined) return callback(new RefusedError(topic.fault))
-    if (access.mayPublish && !access.mayPublish(id, topic.name)) return callback(new RefusedError('publish_denied'))
+    const visitor = connection ? connection.visitor : hall.guests.standIn('', id)
+    if (visitor?.mayPublish(topic.name) !== true) return callback(new RefusedError('publish_denied'))
     const publish = toPublish(id, packet, hall.now())
     const { wanted } = topic
     if (!wanted) hall.tally.add('unrouted', 1)
@@ -182,6 +193,7 @@ function accessHooks(
     if (wanted) hall.flushSoon()
   }
   const authorizeForward: AuthorizeForward = (client, packet) => {
+    if (connectionOf(client)?.visitor?.mayReceive(packet.topic) !== true) return null
     if (client.clean || packet.qos === 0) return packet
     if (packet.messageId === undefined) return sessions.keeping.isQueued(client.id, packet.payload) ? null : packet
     if (sessions.wasSent(client.id, packet)) packet.dup = true
@@ -190,7 +202,7 @@ function accessHooks(
   const authorizeSubscribe: AuthorizeSubscribe = (client, subscription, callback) => {
     const filter = subscription.topic
     const held = Object.keys((client as InnerClient).subscriptions)
-    const cause = subscriptionFault(client.id, filter, held, access, hall.limits)
+    const cause = subscriptionFault(connectionOf(client)?.visitor, filter, held, hall.limits)
     if (cause === undefined) return callback(null, subscription)
     hall.tally.warn(`refused_${cause}`, 'A subscription was refused', { client: client.id, filter })
     callback(null, null) // SUBACK 0x80 [MQTT-3.9.3-2]

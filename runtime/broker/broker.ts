@@ -6,10 +6,12 @@
  */
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { type Access, subscriptionFault } from './admission.ts'
+import { type Access, openToAll } from './access.ts'
+import { subscriptionFault } from './admission.ts'
 import { openAedes } from './aedes.ts'
 import type { Hall } from './engine.ts'
 import { Gate } from './gate.ts'
+import { Guests } from './guests.ts'
 import type { Releasing } from './keeping.ts'
 import type { Shelf } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
@@ -22,7 +24,9 @@ import { Tally } from './tally.ts'
 import { type Topic, TopicCache } from './topic-cache.ts'
 import type { Caller, Listener } from './wire.ts'
 
-export type BrokerOptions = Access & {
+export type BrokerOptions = {
+  /** Who may come in and do what; left out, everybody. */
+  readonly access?: Access | undefined
   readonly listen: readonly ListenAddress[]
   /** What the listeners that speak TLS show. */
   readonly tls?: BrokerTls | undefined
@@ -51,6 +55,8 @@ export type Broker = {
   /** Ids of the clients that are connected. */
   readonly connected: () => readonly string[]
   readonly disconnect: (client: string) => void
+  /** Who may come in has changed: closes the connections of those who would not be let in again as they were. */
+  readonly review: () => void
   /** Routes changed: `wants` is asked again about every topic. */
   readonly forgetTopics: () => void
   readonly counters: () => Record<string, number>
@@ -65,10 +71,11 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const tally = new Tally(log, now)
   const gate = new Gate(limits)
   const topics = new TopicCache(limits, intake.wants)
+  const guests = new Guests(options.access ?? openToAll, tally)
   const sessions = await Sessions.open(limits, tally, {
     shelf: options.shelf,
     clock: { monotonicMs: options.monotonicMs ?? now, trustedMs: options.trustedMs ?? now },
-    admits: (client, filter) => subscriptionFault(client, filter, [], options, limits) === undefined,
+    admits: (client, filter) => subscriptionFault(guests.visitorOf(client), filter, [], limits) === undefined,
   })
   const pending = new Pending(intake, tally)
   const turn = new Turn()
@@ -78,7 +85,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     tally,
     gate,
     topics,
-    mayPublish: options.mayPublish,
+    guests,
     heard: (topic: Topic) => engine.heard(topic),
     flush: () => pending.flush(),
     flushSoon: () => turn.flushSoon(() => pending.flush()),
@@ -88,7 +95,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     acceptKept: (publish, wanted, settle, releasing) =>
       acceptKept({ sessions, pending }, publish, wanted, settle, releasing),
   }
-  const engine = await openAedes(hall, options, sessions)
+  const engine = await openAedes(hall, sessions)
   const lobby = new Lobby(hall, engine.handle)
   let listeners: Listeners
   try {
@@ -106,6 +113,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     subscribe: engine.subscribe,
     connected: engine.connected,
     disconnect: engine.disconnect,
+    review: engine.review,
     forgetTopics: () => topics.clear(),
     counters: () => ({
       ...tally.counts(),

@@ -12,6 +12,7 @@
  */
 import { Duplex } from 'node:stream'
 import { messageOf } from '../errors.ts'
+import type { Visitor } from './access.ts'
 import { Acks } from './acks.ts'
 import type { Guest, Hall } from './engine.ts'
 import { Frames, frameTypes } from './frames.ts'
@@ -36,6 +37,8 @@ export class Connection extends Duplex {
   readonly address: string
   /** The name in the client's certificate, where the listener asks for one. */
   readonly certificateName: string | undefined
+  /** Whose it is, once that is known. */
+  visitor: Visitor | undefined
   readonly #socket: Wire
   readonly #hall: Hall
   readonly #frames: Frames
@@ -259,9 +262,7 @@ export class Connection extends Duplex {
     if (topic.fault !== undefined) return this.refuse(topic.fault)
     const guest = this.#guest
     if (guest === undefined) return
-    if (this.#hall.mayPublish !== undefined && !this.#hall.mayPublish(guest.id, topic.name)) {
-      return this.refuse('publish_denied')
-    }
+    if (!guest.visitor.mayPublish(topic.name)) return this.refuse('publish_denied')
     if (!topic.wanted || qos === 2 || (flags & 1) === 1 || this.#onLongWay > 0) {
       this.#onLongWay += 1
       return this.#pass()

@@ -2,7 +2,9 @@
  * What the connections need from the MQTT engine, and the engine from the connections. Types only, so that aedes stays
  * behind one file and neither side imports the other.
  */
+import type { Visitor } from './access.ts'
 import type { Gate } from './gate.ts'
+import type { Guests, LoginWatch } from './guests.ts'
 import type { Releasing } from './keeping.ts'
 import type { BrokerLimits } from './limits.ts'
 import type { Message, Publish } from './publish.ts'
@@ -12,6 +14,7 @@ import type { Topic, TopicCache } from './topic-cache.ts'
 /** A client that has been welcomed. */
 export type Guest = {
   readonly id: string
+  readonly visitor: Visitor
   /** The client was heard from: its keepalive starts again [MQTT-3.1.2-24]. */
   readonly touch: () => void
   /** Hands a publish that is durable to whoever subscribes to it. */
@@ -25,7 +28,9 @@ export type Hall = {
   readonly tally: Tally
   readonly gate: Gate
   readonly topics: TopicCache
-  readonly mayPublish: ((client: string, topic: string) => boolean) | undefined
+  readonly guests: Guests
+  /** Who comes again and again with the wrong password, from where; left out, nobody minds. */
+  readonly logins?: LoginWatch | undefined
   /** Does anybody subscribe to this topic? Remembered on the topic itself. */
   readonly heard: (topic: Topic) => boolean
   /** Does a session want it, that gets it also if its client is away? Remembered with `heard`. */
@@ -56,5 +61,7 @@ export type Engine = {
   readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>
   readonly heard: (topic: Topic) => boolean
   readonly queues: (topic: Topic) => boolean
+  /** Closes the connections of visitors who would not be let in again as they were. */
+  readonly review: () => void
   readonly close: () => Promise<void>
 }

@@ -17,41 +17,58 @@ export function gatewayMay(user: string, topic: string, action: 'publish' | 'sub
   return topic === filterOf(user, 'down') && parseTopic(`${topic.slice(0, -1)}hello`) !== undefined
 }
 
+/** As much of a login as tells a gateway, and of a visitor as the broker asks (see the broker's access door). */
+export type GatewayLogin = {
+  readonly user: string | undefined
+  readonly password: Buffer | undefined
+  readonly certificateName: string | undefined
+}
+export type GatewayVisitor = {
+  readonly user: string
+  readonly mayPublish: (topic: string) => boolean
+  readonly maySubscribe: (filter: string) => boolean
+  readonly mayReceive: (topic: string) => boolean
+  readonly mayName: undefined
+  readonly isCurrent: () => boolean
+}
+
 /** The password of each gateway by its id, undefined for one that its certificate alone names. */
 export type GatewayPasswords = ReadonlyMap<string, string | undefined>
 
 /**
  * Who is behind each client of the hub's listener: a gateway is the name in its certificate, where the listener asks for
- * one, else its MQTT user, with a password where one is set.
+ * one, else its MQTT user, with a password where one is set. The broker's door, as far as gateways go through it.
  */
 export class GatewayUsers {
   readonly #passwords: () => GatewayPasswords | undefined
-  readonly #byClient = new Map<string, string>()
 
   /** Asked for each client, for passwords change; undefined lets in any gateway that names itself. */
   constructor(passwords: () => GatewayPasswords | undefined) {
     this.#passwords = passwords
   }
 
-  /**
-   * May this client come in? A client id in use by one gateway is not given to another [A5]. A certificate's name and an
-   * MQTT user that differ are two gateways, of which one is not who it says.
-   */
-  admit(
-    user: string | undefined,
-    password: Buffer | undefined,
-    client: string,
-    connected: readonly string[],
-    certificateName?: string,
-  ): boolean {
+  /** A certificate's name and an MQTT user that differ are two gateways, of which one is not who it says. */
+  authenticate({ user, password, certificateName }: GatewayLogin): GatewayVisitor | 'denied' {
     const name = certificateName ?? user
-    if (name === undefined || (user !== undefined && user !== name)) return false
-    if (parseTopic(topicOf(name, 'up', 'hello')) === undefined) return false
-    if (!this.#knows(name, password, certificateName !== undefined)) return false
-    if (this.#byClient.has(client) && this.#byClient.get(client) !== name && connected.includes(client)) return false
-    for (const known of this.#byClient.keys()) if (!connected.includes(known)) this.#byClient.delete(known)
-    this.#byClient.set(client, name)
-    return true
+    if (name === undefined || (user !== undefined && user !== name) || !isGatewayName(name)) return 'denied'
+    return this.#knows(name, password, certificateName !== undefined) ? this.#visitor(name) : 'denied'
+  }
+
+  /** Sessions of gateways are clean: nothing is kept of one that is away. */
+  standIn(): undefined {
+    return undefined
+  }
+
+  #visitor(name: string): GatewayVisitor {
+    const expected = this.#passwords()?.get(name)
+    return {
+      user: name,
+      mayPublish: topic => gatewayMay(name, topic, 'publish'),
+      maySubscribe: filter => gatewayMay(name, filter, 'subscribe'),
+      mayReceive: topic => gatewayMay(name, topic, 'subscribe'),
+      mayName: undefined,
+      isCurrent: () => this.#passwords()?.get(name) === expected,
+    }
   }
 
   #knows(name: string, password: Buffer | undefined, isCertified: boolean): boolean {
@@ -61,12 +78,10 @@ export class GatewayUsers {
     if (expected === undefined) return isCertified && passwords.has(name)
     return isPassword(expected, password)
   }
-
-  may(client: string, topic: string, action: 'publish' | 'subscribe'): boolean {
-    const user = this.#byClient.get(client)
-    return user !== undefined && gatewayMay(user, topic, action)
-  }
 }
+
+/** A gateway's name can stand in a topic. */
+const isGatewayName = (name: string): boolean => parseTopic(topicOf(name, 'up', 'hello')) !== undefined
 
 /** What is wrong with a gateway whose configuration and certificate name two; undefined where they name one. */
 export function twoNames(user: string | undefined, certificateName: string | undefined): string | undefined {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { anybody } from '../../runtime/broker/access.ts'
 import { openBroker } from '../../runtime/broker/broker.ts'
 import { defaultBrokerLimits } from '../../runtime/broker/limits.ts'
 import { HoldfastError } from '../../runtime/errors.ts'
 import { silentLog } from '../../runtime/log.ts'
 import {
+  access,
   type ConnectOptions,
   connectPacket,
   HeldIntake,
@@ -94,7 +96,7 @@ test('a will on a topic that the client may not publish to is not published', { 
   const { broker, intake, port } = await openRig(
     t,
     {},
-    { mayPublish: (client, topic) => topic.startsWith(`sensors/${client}/`) },
+    access(({ client }) => ({ mayPublish: topic => topic.startsWith(`sensors/${client}/`) })),
   )
   const client = await openClient(t, port, { clientId: 'thief', will: will('sensors/device/state') })
   client.socket.destroy()
@@ -107,7 +109,7 @@ test('a publish that the client may not make closes the connection on both paths
   const { broker, intake, port } = await openRig(
     t,
     {},
-    { mayPublish: (client, topic) => topic.startsWith(`sensors/${client}/`) },
+    access(({ client }) => ({ mayPublish: topic => topic.startsWith(`sensors/${client}/`) })),
   )
   for (const retain of [false, true]) {
     const client = await openClient(t, port, { clientId: 'me' })
@@ -124,7 +126,10 @@ test('wrong credentials get CONNACK 5', { timeout }, async t => {
   const { broker, port } = await openRig(
     t,
     {},
-    { authenticate: (user, password) => user === 'a' && password?.toString() === 'b' },
+    {
+      authenticate: ({ user, password }) => (user === 'a' && password?.toString() === 'b' ? anybody : 'denied'),
+      standIn: () => undefined,
+    },
   )
   const wrong = await openSocket(t, port)
   wrong.send(connectPacket({ username: 'a', password: Buffer.from('c') }))
@@ -143,7 +148,7 @@ test('subscriptions to $SYS, to bad filters and beyond the limit are refused wit
   const { port } = await openRig(
     t,
     { subscriptionsPerClientMax: 2 },
-    { maySubscribe: (_client, filter) => filter !== 'secret' },
+    access(() => ({ maySubscribe: filter => filter !== 'secret' && !filter.startsWith('$') })),
   )
   const client = await openClient(t, port)
   const filters = ['$SYS/#', '$share/g/a', 'secret', 'a/+', 'a/1/2/3/4/5/6/7/8', 'b', 'c']
@@ -153,7 +158,11 @@ test('subscriptions to $SYS, to bad filters and beyond the limit are refused wit
 })
 
 test('$SYS may be subscribed to where it is allowed, and # never matches it', { timeout }, async t => {
-  const { port } = await openRig(t, {}, { systemTopics: true })
+  const { port } = await openRig(
+    t,
+    {},
+    access(({ client }) => ({ maySubscribe: filter => client === 'admin' || !filter.startsWith('$') })),
+  )
   const admin = await openClient(t, port, { clientId: 'admin' })
   admin.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: '$SYS/+/new/clients', qos: 0 }] })
   const anyone = await openClient(t, port, { clientId: 'anyone' })

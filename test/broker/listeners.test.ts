@@ -7,7 +7,7 @@ import { after, before, describe, type TestContext, test } from 'node:test'
 import { connectAsync, type IClientOptions } from 'mqtt'
 import type { BrokerTls } from '../../runtime/broker/listen.ts'
 import { Authority, type Signed } from '../rigs/certificates.ts'
-import { openRig, until } from './rig.ts'
+import { access, openRig, until } from './rig.ts'
 
 const timeout = 20_000
 
@@ -39,16 +39,16 @@ describe('listeners over TLS', { timeout }, () => {
       },
     }
     const logins: Login[] = []
-    const authenticate = (user: string | undefined, _password: unknown, _client: string, certificate?: string) => {
-      logins.push({ user, certificate })
-      return true
-    }
+    const noted = access(({ user, certificateName }) => {
+      logins.push({ user, certificate: certificateName })
+      return {}
+    })
     const listen = [
       { host: '127.0.0.1', port: 0 },
       { kind: 'mqtts' as const, host: '127.0.0.1', port: 0 },
       { kind: 'mqtts' as const, host: '::1', port: 0 },
     ]
-    const rig = await openRig(t, {}, { authenticate }, { listen, tls })
+    const rig = await openRig(t, {}, noted, { listen, tls })
     const [plain, secure, secureSix] = rig.broker.addresses().map(({ port }) => port)
     const replace = (by: Signed): void => {
       pair = by

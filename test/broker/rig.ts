@@ -2,7 +2,7 @@
 import { connect as connectSocket, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { generate, type Packet, parser } from 'mqtt-packet'
-import type { Access } from '../../runtime/broker/admission.ts'
+import { type Access, type Login, type Visitor, anybody } from '../../runtime/broker/access.ts'
 import { type Broker, openBroker } from '../../runtime/broker/broker.ts'
 import { type BrokerLimits, defaultBrokerLimits } from '../../runtime/broker/limits.ts'
 import type { BrokerTls } from '../../runtime/broker/listen.ts'
@@ -50,12 +50,12 @@ export type RigListeners = { readonly listen?: readonly ListenAddress[]; readonl
 export async function openRig(
   t: TestContext,
   limits: Partial<BrokerLimits> = {},
-  access: Access = {},
+  access?: Access,
   { listen = [{ host: '127.0.0.1', port: 0 }], tls }: RigListeners = {},
 ): Promise<Rig> {
   const intake = new HeldIntake()
   const broker = await openBroker({
-    ...access,
+    access,
     listen,
     tls,
     limits: { ...defaultBrokerLimits, ...limits },
@@ -69,6 +69,14 @@ export async function openRig(
     await broker.close()
   })
   return { broker, intake, port: broker.addresses()[0]?.port ?? 0 }
+}
+
+/** Everybody comes in, and may do what the test says of its client. */
+export function access(rights: (login: Login) => Partial<Visitor>): Access {
+  return {
+    authenticate: login => ({ ...anybody, ...rights(login) }),
+    standIn: () => undefined,
+  }
 }
 
 /** Looks again and again until something holds; the test's own time-out ends a wait in vain. */
