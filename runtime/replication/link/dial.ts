@@ -3,6 +3,7 @@
  * side shows is always verified: there is no way to turn that off.
  */
 import { isIP, connect as connectTcp, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { type IClientOptions, MqttClient } from 'mqtt'
 import { messageOf } from '../../errors.ts'
@@ -24,17 +25,34 @@ export type DialOptions = {
   readonly keepaliveMs: number
   readonly tls: TlsOptions | undefined
   readonly version: MqttVersion
+  /** Left out: the broker keeps nothing of us. */
+  readonly session?: SessionOptions
+}
+
+/** A session that the broker keeps while we are away, and what it may send at once (MQTT 5 only). */
+export type SessionOptions = {
+  readonly expiryMs: number
+  readonly receiveMaximum: number
+  readonly packetBytesMax: number
 }
 
 /** From the first packet to CONNACK, the look-up of the name included: a black hole answers never. */
 export const connectTimeoutMs = 10_000
 
-/** `onSocketError` hears of the socket what mqtt.js keeps to itself. Throws if the options make no connection. */
-export function dial(options: DialOptions, onSocketError: (error: Error) => void): MqttClient {
-  const { clientId, username, password, keepaliveMs, version } = options
+/**
+ * `onSocketError` hears of the socket what mqtt.js keeps to itself; `through` may put something between the two. Throws
+ * if the options make no connection.
+ */
+export function dial(
+  options: DialOptions,
+  onSocketError: (error: Error) => void,
+  through: (socket: Socket) => Duplex = socket => socket,
+): MqttClient {
+  const { clientId, username, password, keepaliveMs, version, session } = options
   const mqttOptions: IClientOptions = {
     protocolVersion: version,
-    clean: true,
+    clean: session === undefined,
+    ...(session === undefined || version === 4 ? {} : { properties: propertiesOf(session) }),
     clientId,
     keepalive: Math.max(1, Math.round(keepaliveMs / 1000)),
     connectTimeout: connectTimeoutMs,
@@ -47,7 +65,16 @@ export function dial(options: DialOptions, onSocketError: (error: Error) => void
   }
   const socket = openSocket(options)
   socket.on('error', onSocketError)
-  return new MqttClient(() => socket, mqttOptions)
+  const stream = through(socket)
+  return new MqttClient(() => stream, mqttOptions)
+}
+
+function propertiesOf({ expiryMs, receiveMaximum, packetBytesMax }: SessionOptions) {
+  return {
+    sessionExpiryInterval: Math.ceil(expiryMs / 1_000),
+    receiveMaximum,
+    maximumPacketSize: packetBytesMax,
+  }
 }
 
 function openSocket({ url, tls }: DialOptions): Socket {
