@@ -3,8 +3,6 @@
  * reverse. The only place where rooms meet.
  */
 import { randomUUID } from 'node:crypto'
-import { openAdapter } from '../adapters/open.ts'
-import { compileTopic } from '../adapters/topic.ts'
 import { openAlerting, openNotifier } from './alerts.ts'
 import { AlertDesk } from './alerting/desk.ts'
 import { owner as ruleStates } from './alerting/names.ts'
@@ -20,7 +18,7 @@ import { monotonicMs } from './clock/wall.ts'
 import { GatewayUsers, twoNames } from './cloud/access.ts'
 import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
-import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, RouteConfig, TableChoice } from './config/config.ts'
+import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, TableChoice } from './config/config.ts'
 import { messageOf } from './errors.ts'
 import {
   keepOrigin,
@@ -32,11 +30,11 @@ import {
 } from './identities.ts'
 import { openRetention } from './holding.ts'
 import type { House } from './house.ts'
-import { Ingest } from './ingest/ingest.ts'
-import { type Route, Routes } from './ingest/routes.ts'
+import { type GatewayIntake, openIntake } from './intake.ts'
 import type { Log } from './log.ts'
 import { ParkedRows } from './replication/parked/parked-rows.ts'
 import type { StreamStatus } from './replication/stream.ts'
+import { openSources } from './sources.ts'
 import { type Parts, statusOf } from './status.ts'
 import { acceptedTables, offeredTables, readingTest, tablesToShare } from './streams.ts'
 import { machineDisk } from './store/machine-disk.ts'
@@ -77,9 +75,11 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
     // Rules before the broker: no reading may come before its table is watched.
     const alerts = await openAlerting(house, store, keeper)
     const { alerting, rulebook } = alerts
-    const lan = config.broker && (await openLan(house, config.broker, store))
+    const intake = openIntake(house, store)
+    const lan = config.broker && (await openLan(house, config.broker, store, intake))
     const notifier = openNotifier(house, store, alerts, lan?.broker)
     const cloud = config.hub && (await openCloud(house, config.hub, store, keeper))
+    const sources = await openSources(house, store, intake)
     const { bridges, rollups } = await openBridges(house, store, keeper)
     const parts: Parts = {
       config,
@@ -88,8 +88,10 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       rulebook,
       notifier,
       lan,
+      ingest: intake.ingest,
       cloud,
       bridges,
+      sources,
       rollups,
       tableRollups,
       retention,
@@ -156,30 +158,14 @@ function openTableRollups({ config, log, closers, time }: House, store: Store): 
   return rollups
 }
 
-async function openLan({ config, log, closers, time }: House, options: BrokerConfig, store: Store) {
+async function openLan({ log, closers, time }: House, options: BrokerConfig, store: Store, intake: GatewayIntake) {
   const room = log.child({ room: 'broker' })
-  const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, {
-    boot: time.clock.boot,
-    onTold: ({ replies = [] }) => {
-      for (const { topic, payload, qos } of replies) {
-        broker
-          .publish(topic, Buffer.from(payload), { qos })
-          .catch((error: unknown) =>
-            log.child({ room: 'ingest' }).warn({ topic, reason: messageOf(error) }, 'a reply was not sent'),
-          )
-      }
-    },
-  })
   const secure = options.tls && (await openServerTls('broker', options.tls, room, closers))
   const broker: Broker = await openBroker({
     listen: options.listen,
     tls: secure?.tls,
     limits: brokerLimits(options),
-    intake: {
-      wants: topic => ingest.wants(topic),
-      accept: (publish, done) => ingest.accept(publish, done),
-      flush: () => ingest.flush(),
-    },
+    intake: intake.door,
     access: openAccess(),
     now: time.clock.now,
     monotonicMs,
@@ -188,19 +174,14 @@ async function openLan({ config, log, closers, time }: House, options: BrokerCon
     log: room,
   })
   closers.push(() => broker.close())
-  return { broker, ingest, warning: () => secure?.warning() }
+  intake.speakers.set(undefined, (topic, payload, qos) => broker.publish(topic, payload, { qos }))
+  return { broker, warning: () => secure?.warning() }
 }
 
 /** What the gateway says of itself nobody else may say. */
 function openAccess(): Access {
   const visitor: Visitor = { ...anybody, mayPublish: topic => !topic.startsWith('holdfast/') }
   return { authenticate: () => visitor, standIn: () => visitor }
-}
-
-function openRoute({ topic, adapter, table, options }: RouteConfig): Route {
-  const compiled = compileTopic(topic)
-  if (!compiled.ok) throw new Error(`${topic}: ${compiled.reason}`)
-  return { pattern: compiled.pattern, adapter: openAdapter(adapter, options), table }
 }
 
 function brokerLimits({ limits }: BrokerConfig) {

@@ -43,6 +43,12 @@ export const tablesMax = 256
 /** Each bridge is a connection with its windows and timers. */
 export const bridgesMax = 16
 
+/** Each source is a connection with its buffers, or a timer with its requests. */
+export const sourcesMax = 64
+
+/** Filters of one source: a broker is asked for all of them in one packet. */
+export const sourceTopicsMax = 64
+
 /** A gateway listens for its LAN: a handful of interfaces. */
 export const listenersMax = 16
 

@@ -13,6 +13,7 @@ import {
   type TableSection,
   storeSection,
 } from './api/status.ts'
+import { sourceSection } from './api/sources.ts'
 import { diskSection } from './api/disk.ts'
 import { damageSection } from './api/damage.ts'
 import type { Broker } from './broker/broker.ts'
@@ -27,6 +28,7 @@ import type { StreamStatus } from './replication/stream.ts'
 import type { Retention } from './retention/retention.ts'
 import type { Rollup } from './rollup/rollup.ts'
 import type { TableRollups } from './rollup/tables.ts'
+import type { Source } from './sources.ts'
 import type { Store } from './store/store.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 import { programVersion } from './version.ts'
@@ -40,11 +42,11 @@ export type Parts = {
   readonly lan:
     | {
         readonly broker: Broker
-        readonly ingest: Ingest
         /** What is wrong with the certificate of its listeners. */
         readonly warning: () => string | undefined
       }
     | undefined
+  readonly ingest: Ingest
   readonly cloud:
     | {
         readonly broker: Broker | undefined
@@ -55,6 +57,7 @@ export type Parts = {
       }
     | undefined
   readonly bridges: readonly FarSide[]
+  readonly sources: readonly Source[]
   readonly rollups: readonly Rollup[]
   readonly tableRollups: TableRollups
   readonly retention: Retention
@@ -72,8 +75,10 @@ export function statusOf({
   rulebook,
   notifier,
   lan,
+  ingest,
   cloud,
   bridges,
+  sources,
   rollups,
   tableRollups,
   retention,
@@ -104,10 +109,11 @@ export function statusOf({
       clients: lan.broker.connected().length,
       counters: lan.broker.counters(),
     },
-    ingest: lan?.ingest.counts,
+    ingest: lan || sources.length > 0 ? ingest.counts : undefined,
     rules: rulesSection(rulebook, alerting, notifier),
     notifications: notificationsSection(notifier),
     bridges: bridges.map(bridge => bridgeSection(bridge, now())),
+    sources: sources.map(source => sourceSection(source.status(), now())),
     hub: cloud && hubSection(config.gateway.id, cloud),
   }
 }

@@ -6,6 +6,7 @@
  * is left to send [I9]. Keys may be added; a reader ignores those it does not know. Pure.
  */
 import type { DamageSection } from './damage.ts'
+import type { SourceSection } from './sources.ts'
 import type { StoreStatus } from '../store/options.ts'
 import type { BoundsSection, TableBounds } from './bounds.ts'
 import type { DiskSection } from './disk.ts'
@@ -32,6 +33,8 @@ export type GatewayStatus = {
   /** What became of the alerts. */
   readonly notifications?: NotificationsSection | undefined
   readonly bridges: readonly BridgeSection[]
+  /** Missing from a gateway of an earlier version. */
+  readonly sources?: readonly SourceSection[] | undefined
   /** Missing unless this is the far side of other gateways. */
   readonly hub?: HubSection | undefined
 }

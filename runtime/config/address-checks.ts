@@ -6,9 +6,12 @@ import type { Finding, Path } from '../document.ts'
 import type { ConfigFile } from './schema.ts'
 import type { FarSide } from './values.ts'
 
-export function addressChecks({ bridges = [], hub }: Partial<ConfigFile>): Finding[] {
+export function addressChecks({ bridges = [], hub, sources = {} }: Partial<ConfigFile>): Finding[] {
   return [
     ...bridges.flatMap(({ url, tls }, index) => (tls === undefined ? [] : inTheClear(url, ['bridges', index, 'tls']))),
+    ...Object.entries(sources).flatMap(([name, { url, tls }]) =>
+      tls === undefined ? [] : inTheClear(url, ['sources', name, 'tls']),
+    ),
     ...(hub?.broker?.tls === undefined ? [] : inTheClear(hub.broker.url, ['hub', 'broker', 'tls'])),
   ]
 }

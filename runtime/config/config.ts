@@ -24,6 +24,7 @@ export type Config = {
   readonly alerts: AlertsConfig
   readonly clock: ClockConfig
   readonly bridges: readonly BridgeConfig[]
+  readonly sources: readonly SourceConfig[]
   readonly hub: HubConfig | undefined
   readonly api: ApiConfig
   readonly log: { readonly level: LogLevel }
@@ -117,6 +118,26 @@ export type BridgeConfig = {
   readonly frameBytesMax: number
   readonly rateBytes: number | undefined
   readonly dailyBytes: number | undefined
+}
+
+export type SourceConfig = MqttSourceConfig
+
+export type MqttSourceConfig = {
+  readonly kind: 'mqtt'
+  readonly name: string
+  readonly farSide: FarSide
+  /** Undefined: made of the gateway's id and the name. */
+  readonly clientId: string | undefined
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly passwordFile: string | undefined
+  readonly tls: ClientTlsConfig | undefined
+  readonly mqttVersion: 'auto' | '5' | '3.1.1'
+  readonly topics: readonly string[]
+  readonly qos: 1 | 2
+  readonly retained: 'changed' | 'never'
+  readonly keepaliveMs: number
+  readonly sessionExpiryMs: number
 }
 
 /** Absolute paths. */

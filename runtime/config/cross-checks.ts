@@ -11,6 +11,7 @@ import { addressChecks } from './address-checks.ts'
 import { listenerChecks } from './listener-checks.ts'
 import { plainBrokerChecks } from './plain-broker-checks.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
+import { sourceChecks } from './source-checks.ts'
 import { selections } from './selection-checks.ts'
 import type { Address } from './values.ts'
 
@@ -33,6 +34,7 @@ export function crossChecks(sections: Sections): Finding[] {
     ...addressChecks(sections),
     ...parkedRowsStay(sections),
     ...plainBrokerChecks(sections, tables),
+    ...sourceChecks(sections),
     ...(tables
       ? [
           ...routeTables(sections, tables),

@@ -50,9 +50,12 @@ export function defaultConfig(folder: string, doors: ConfigDoors = systemDoors()
   return loadConfig(join(folder, 'holdfast.yaml'), '', doors)
 }
 
-/** A broker is what a gateway is for; only a hub that names none has none. */
+/** A broker is what a gateway is for; only a hub that names none has none, and who turns it off. */
 function withBroker(plain: unknown): unknown {
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) return plain
+  if ('broker' in plain && (plain.broker === 'off' || plain.broker === false)) {
+    return Object.fromEntries(Object.entries(plain).filter(([key]) => key !== 'broker'))
+  }
   return 'broker' in plain || 'hub' in plain ? plain : { ...plain, broker: {} }
 }
 
@@ -65,6 +68,7 @@ function readPasswords(
   const places: { keys: Parameters<typeof readPassword>[0]; path: Path }[] = [
     ...(sections.bridges ?? []).map((keys, index) => ({ keys, path: ['bridges', index] })),
     ...(sections.hub?.broker ? [{ keys: sections.hub.broker, path: ['hub', 'broker'] }] : []),
+    ...Object.entries(sections.sources ?? {}).map(([name, keys]) => ({ keys, path: ['sources', name] })),
     ...Object.entries(sections.hub?.gateways ?? {}).map(([id, keys]) => ({ keys, path: ['hub', 'gateways', id] })),
   ]
   return places.flatMap(({ keys, path }) => {

@@ -4,12 +4,12 @@
  */
 import { join, resolve } from 'node:path'
 import { defaultAdapterName } from '../../adapters/open.ts'
+import { clientTlsOf } from './client-tls.ts'
 import type {
   AlertsConfig,
   BridgeConfig,
   BrokerConfig,
   BrokerTlsConfig,
-  ClientTlsConfig,
   Config,
   HubConfig,
   PublishConfig,
@@ -22,6 +22,7 @@ import { allTables } from './cross-checks.ts'
 import { formatDuration } from '../units.ts'
 import { ownLimits } from './own-limits.ts'
 import { type ConfigFile, type TableKind, defaultRoute } from './schema.ts'
+import { sourcesOf } from './source-resolve.ts'
 
 /** By the path of the section that has it, joined by dots. */
 export type Passwords = ReadonlyMap<string, string>
@@ -47,6 +48,7 @@ export function configOf(
     alerts: alertsOf(file.alerts),
     clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
     bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`), folder)),
+    sources: sourcesOf(file.sources, passwords, folder),
     hub: file.hub && hubOf(file.hub, id, passwords, folder),
     api: { socket: socketPath(file.api.socket, storePath, folder) },
     log: { level: file.log.level },
@@ -161,11 +163,6 @@ function bridgeOf(bridge: BridgeKeys, id: string, password: string | undefined, 
     rateBytes: bridge.rate,
     dailyBytes: bridge.daily_bytes,
   }
-}
-
-function clientTlsOf(tls: NonNullable<BridgeKeys['tls']>, folder: string): ClientTlsConfig {
-  const path = (file: string | undefined): string | undefined => file && resolve(folder, file)
-  return { ca: path(tls.ca), cert: path(tls.cert), key: path(tls.key), serverName: tls.server_name }
 }
 
 function publishOf(keys: BridgeKeys['publish'][number], bridge: string): PublishConfig {

@@ -7,12 +7,13 @@ import { z } from 'zod'
 import type { AdapterKind } from '../../adapters/adapter.ts'
 import { adapterKinds, defaultAdapterName } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
-import { bridgesMax, routesMax, tablesMax } from '../limits.ts'
+import { bridgesMax, routesMax, sourcesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
 import { brokerListeners, brokerTls } from './listeners.ts'
 import { ownLimitsText } from './own-limits.ts'
+import { source } from './source-schema.ts'
 import { cronOrOff, freeSpace, rollupPeriods } from './store-values.ts'
 import {
   count,
@@ -211,7 +212,7 @@ export const configFile = z.strictObject({
   gateway: gateway.prefault({}).describe('This gateway.'),
   store: store.prefault({}).describe('The database.'),
   broker: withWords(broker.optional(), { fallback: 'on, unless hub is there without broker' }).describe(
-    'The MQTT broker for the devices of the LAN.',
+    'The MQTT broker for the devices of the LAN; `off` where devices speak to another one, which is a source.',
   ),
   tables: z
     .record(tableName, table)
@@ -239,6 +240,11 @@ export const configFile = z.strictObject({
     .max(bridgesMax)
     .default([])
     .describe('Connections to far sides; this side alone opens them.'),
+  sources: z
+    .record(originId, source)
+    .refine(sources => Object.keys(sources).length <= sourcesMax, `at most ${sourcesMax} sources`)
+    .prefault({})
+    .describe('What the gateway fetches by itself, by a name of your own.'),
   hub: hub.optional().describe('Makes this the far side of other gateways.'),
   api: z
     .strictObject({

@@ -10,11 +10,17 @@ import type { Change } from '../store/types.ts'
 import type { Destination, Route } from './routes.ts'
 
 /** What a message said beside its readings. */
-export type Told = Pick<More, 'presence' | 'replies'> & { readonly adapter: string; readonly arrivalMs: number }
+export type Told = Pick<More, 'presence' | 'replies'> & {
+  readonly adapter: string
+  /** Whose message it was. */
+  readonly client: string
+  readonly arrivalMs: number
+}
 
 export type States = { states(owner: string): ReadonlyMap<string, Json> }
 
 export type Encoded = {
+  readonly client: string
   readonly topic: string
   readonly payload: Buffer
   readonly retain?: boolean | undefined
@@ -52,7 +58,7 @@ export class Decoding {
   /** `boot` as ingest knows it: where it is named, the time of arrival is not to be counted from. */
   decode(
     { route, levels }: Destination,
-    { topic, payload, retain, arrivalMs }: Encoded,
+    { client, topic, payload, retain, arrivalMs }: Encoded,
     boot: string | undefined,
   ): Decoded {
     this.#route = route
@@ -60,7 +66,7 @@ export class Decoding {
     this.#message.retain = retain === true
     this.#message.arrivalMs = boot === undefined ? arrivalMs : undefined
     const decoded = route.adapter.decode(payload, levels, this.#message)
-    if (decoded.more !== undefined) this.#keep(route, decoded.more, arrivalMs)
+    if (decoded.more !== undefined) this.#keep(route, decoded.more, client, arrivalMs)
     return decoded
   }
 
@@ -77,9 +83,9 @@ export class Decoding {
     this.#known = new Map(this.#store.states(owner))
   }
 
-  #keep(route: Route, { remember = [], presence, replies }: More, arrivalMs: number): void {
+  #keep(route: Route, { remember = [], presence, replies }: More, client: string, arrivalMs: number): void {
     for (const { key, value } of remember) this.#remember(keyOf(route, key), value)
-    if (presence ?? replies) this.#told.push({ presence, replies, adapter: route.adapter.name, arrivalMs })
+    if (presence ?? replies) this.#told.push({ presence, replies, adapter: route.adapter.name, client, arrivalMs })
   }
 
   #remember(key: string, value: Json | undefined): void {

@@ -87,7 +87,11 @@ describe('what an adapter wants remembered', () => {
   it('is bounded: a value that is too large is counted and not kept', () => {
     const decoding = new Decoding({ states: () => new Map() })
     const payload = Buffer.from(JSON.stringify({ remember: [{ key: 'k', value: 'x'.repeat(20_000) }] }))
-    decoding.decode({ route: route('one/#'), levels: new Map() }, { topic: 'one/a', payload, arrivalMs: 1 }, undefined)
+    decoding.decode(
+      { route: route('one/#'), levels: new Map() },
+      { client: 'c', topic: 'one/a', payload, arrivalMs: 1 },
+      undefined,
+    )
     assert.deepEqual([decoding.forgotten, decoding.take().changes], [1, []])
   })
 })

@@ -133,6 +133,13 @@ export class MqttSource {
     if (client !== undefined) await discard(client, client.connected)
   }
 
+  /** Says something to devices there: what their format wants answered. Not kept while we are not connected. */
+  async publish(topic: string, payload: Buffer, qos: 0 | 1): Promise<void> {
+    const client = this.#client
+    if (client === undefined || this.#state !== 'connected') throw new Error('the source is not connected')
+    await client.publishAsync(topic, payload, { qos })
+  }
+
   status(): SourceStatus {
     const { name, url } = this.#options
     const isConnected = this.#state === 'connected'

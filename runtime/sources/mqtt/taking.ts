@@ -240,7 +240,13 @@ export class Taking {
   }
 
   #kept(id: number, bytes: Buffer | undefined): KeepChange {
-    return { kind: 'keep', owner: this.#owner, key: String(id), bytes, whenFull: bytes === undefined ? 'take' : 'refuse' }
+    return {
+      kind: 'keep',
+      owner: this.#owner,
+      key: String(id),
+      bytes,
+      whenFull: bytes === undefined ? 'take' : 'refuse',
+    }
   }
 }
 

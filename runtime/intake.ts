@@ -1,0 +1,55 @@
+/**
+ * The way in, for what devices send to our broker and for what sources fetch: the routes of the configuration, and the
+ * one ingest that all of it goes through. Part of the composition root.
+ */
+import { openAdapter } from '../adapters/open.ts'
+import { compileTopic } from '../adapters/topic.ts'
+import type { RouteConfig } from './config/config.ts'
+import { messageOf } from './errors.ts'
+import type { House } from './house.ts'
+import { Ingest } from './ingest/ingest.ts'
+import { type Route, Routes } from './ingest/routes.ts'
+import type { Store } from './store/store.ts'
+
+/** Says something where the messages of a client come from. Rejects if it cannot. */
+export type Speak = (topic: string, payload: Buffer, qos: 0 | 1) => Promise<void>
+
+export type GatewayIntake = {
+  readonly ingest: Ingest
+  /** What the broker and sources ask of it. */
+  readonly door: {
+    readonly wants: (topic: string) => boolean
+    readonly accept: Ingest['accept']
+    readonly flush: () => void
+  }
+  /** Where replies go to a client of this name; without a name, to all that have none. */
+  readonly speakers: Map<string | undefined, Speak>
+}
+
+export function openIntake({ config, log, time }: House, store: Store): GatewayIntake {
+  const room = log.child({ room: 'ingest' })
+  const speakers = new Map<string | undefined, Speak>()
+  const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, {
+    boot: time.clock.boot,
+    onTold: ({ client, replies = [] }) => {
+      const speak = speakers.get(client) ?? speakers.get(undefined)
+      for (const { topic, payload, qos } of speak ? replies : []) {
+        speak?.(topic, Buffer.from(payload), qos).catch((error: unknown) =>
+          room.warn({ topic, reason: messageOf(error) }, 'a reply was not sent'),
+        )
+      }
+    },
+  })
+  const door = {
+    wants: (topic: string) => ingest.wants(topic),
+    accept: ingest.accept.bind(ingest),
+    flush: () => ingest.flush(),
+  }
+  return { ingest, door, speakers }
+}
+
+function openRoute({ topic, adapter, table, options }: RouteConfig): Route {
+  const compiled = compileTopic(topic)
+  if (!compiled.ok) throw new Error(`${topic}: ${compiled.reason}`)
+  return { pattern: compiled.pattern, adapter: openAdapter(adapter, options), table }
+}
