@@ -3,9 +3,18 @@ import type { Adapter, AdapterKind } from './adapter.ts'
 import { cborKind } from './cbor.ts'
 import { jsonKind } from './json.ts'
 import { numberKind } from './number.ts'
+import { tasmotaKind } from './tasmota.ts'
 import { textKind } from './text.ts'
+import { zigbee2mqttKind } from './zigbee2mqtt.ts'
 
-export const adapterKinds = [jsonKind, numberKind, textKind, cborKind] as const satisfies readonly AdapterKind[]
+export const adapterKinds = [
+  jsonKind,
+  numberKind,
+  textKind,
+  cborKind,
+  zigbee2mqttKind,
+  tasmotaKind,
+] as const satisfies readonly AdapterKind[]
 
 export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)
 

@@ -6,6 +6,7 @@ import { valueFault } from '../../adapters/value.ts'
 import { deviceTimeMsEnd, readingsPerMessageMax, reasonCharactersMax } from '../../runtime/limits.ts'
 
 export function assertSound(decoded: Decoded): void {
+  for (const { device } of decoded.more?.presence ?? []) assert.equal(nameFault('the device', device), undefined)
   if (!decoded.ok) {
     assert.ok(decoded.reason.length > 0 && decoded.reason.length <= reasonCharactersMax, decoded.reason)
     assert.doesNotMatch(decoded.reason, /\p{Cc}/u)
