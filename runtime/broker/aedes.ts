@@ -1,27 +1,22 @@
 /**
- * The only file that knows aedes: it makes one, answers its questions, and uses the few of its inner parts that have
- * no public form (named in `Inner`, all of aedes 1.2.0).
+ * The only file, with aedes-engines.ts, that knows aedes: it makes one, answers its questions, and uses the few of its
+ * inner parts that have no public form (named in `Inner`, the same in aedes 1.2.0 and 2.0.0-beta.1).
  *
  * aedes acknowledges a QoS 1 publish right after `authorizePublish` and before it publishes [F6, A1], so that hook is
  * where a reading is stored. Taking it over removes aedes' own protection of `$SYS`; `topics.ts` has taken that over.
  */
 import type { EventEmitter } from 'node:events'
-import {
-  Aedes,
-  type AedesOptions,
-  type AedesPublishPacket,
-  type AuthenticateError,
-  type Client,
-  type PublishPacket,
-} from 'aedes'
+import { Readable } from 'node:stream'
+import type { Aedes, AedesOptions, AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes'
 import { messageOf } from '../errors.ts'
 import { connectRefusal, serverUnavailable, subscriptionFault } from './admission.ts'
+import { createEngine, deliverQueued, deliveryOf, mendClient } from './aedes-engines.ts'
 import { Connection } from './connection.ts'
+import { Delivery } from './delivery.ts'
 import type { Engine, Hall } from './engine.ts'
 import { onceOnly } from './once-only.ts'
 import type { Message, Publish } from './publish.ts'
 import { Persistence } from './persistence.ts'
-import type { Entry } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Topic } from './topic-cache.ts'
 import type { Will } from './wills.ts'
@@ -39,8 +34,6 @@ type InnerClient = Client & {
   readonly _keepaliveTimer: NodeJS.Timeout | null
   readonly will: unknown
   readonly broker: Aedes
-  _nextId: number
-  readonly deliverQoS: (packet: unknown, done: () => void) => void
   readonly subscriptions: Readonly<Record<string, unknown>>
 }
 
@@ -50,7 +43,8 @@ export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedE
   const { limits } = hall
   const options: AedesOptions = {
     id: sessions.brokerId,
-    persistence: new Persistence(sessions),
+    // What waits for a session is handed to its client by `deliverQueued`, not by aedes.
+    persistence: Object.assign(new Persistence(sessions), { outgoingStream: () => Readable.from([]) }),
     // aedes publishes the wills of dead brokers after four of these: of our clients before the last restart.
     heartbeatInterval: limits.willGraceMs / 4,
     concurrency: limits.deliveriesMax,
@@ -64,7 +58,7 @@ export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedE
     ...admissionHooks(hall, sessions),
     ...accessHooks(hall, sessions),
   }
-  const aedes = await Aedes.createBroker(options)
+  const aedes = await createEngine(options, hall.speaks5)
   const inner = aedes as unknown as Inner
   const subscriptions = watchSubscriptions(inner)
   const judged = (topic: Topic): Topic => judge(topic, inner.mq._matcher, subscriptions, sessions)
@@ -72,6 +66,7 @@ export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedE
   aedes.on('connackSent', (packet, client) => {
     const connection = connectionOf(client)
     if (!connection?.visitor || packet.returnCode !== 0) return
+    deliveryOf(client).open()
     connection.welcome({
       id: client.id,
       visitor: connection.visitor,
@@ -80,11 +75,11 @@ export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedE
     })
   })
   aedes.on('clientReady', client => {
-    if (!client.clean) sessions.ready(client.id, (entry, done) => deliver(client as InnerClient, entry, done))
+    if (!client.clean) sessions.ready(client.id, deliverQueued(aedes, client, sessions))
   })
   return {
     handle: connection => {
-      aedes.handle(connection)
+      mendClient(aedes, aedes.handle(connection), new Delivery(connection))
     },
     connected: () => Object.keys(inner.clients),
     disconnect: client => inner.clients[client]?.close(),
@@ -139,8 +134,7 @@ function admissionHooks(
       connection.visitor = visitor
       if (!client.clean) {
         if (!sessions.arrive(client.id)) return refuse({ cause: 'sessions', returnCode: serverUnavailable })
-        const inner = client as InnerClient
-        inner._nextId = sessions.nextMessageId(client.id)
+        deliveryOf(client).startAt(sessions.nextMessageId(client.id))
         client.conn.once('close', () => sessions.depart(client.id))
       }
       done(null, true)
@@ -195,9 +189,7 @@ function accessHooks(
   const authorizeForward: AuthorizeForward = (client, packet) => {
     if (connectionOf(client)?.visitor?.mayReceive(packet.topic) !== true) return null
     if (client.clean || packet.qos === 0) return packet
-    if (packet.messageId === undefined) return sessions.keeping.isQueued(client.id, packet.payload) ? null : packet
-    if (sessions.wasSent(client.id, packet)) packet.dup = true
-    return packet
+    return sessions.keeping.isQueued(client.id, packet.payload) ? null : packet
   }
   const authorizeSubscribe: AuthorizeSubscribe = (client, subscription, callback) => {
     const filter = subscription.topic
@@ -236,11 +228,6 @@ function judge(topic: Topic, matcher: Matcher, subscriptions: { revision: number
     topic.heardRevision = revision
   }
   return topic
-}
-
-/** Hands a message of its queue to a client, past what aedes does with messages that are told live. */
-function deliver(client: InnerClient, { packet, counter }: Entry, done: () => void): void {
-  client.deliverQoS({ ...packet, brokerId: undefined, brokerCounter: counter }, done)
 }
 
 function forward(aedes: Aedes, hall: Hall, client: Client, publish: Publish, done: () => void): void {

@@ -31,6 +31,8 @@ export type BrokerOptions = {
   /** What the listeners that speak TLS show. */
   readonly tls?: BrokerTls | undefined
   readonly limits: BrokerLimits
+  /** Which engine: with true clients may speak MQTT 5 too, with false (or left out) 3.1 and 3.1.1. */
+  readonly mqtt5?: boolean | undefined
   readonly intake: Intake
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -80,6 +82,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const pending = new Pending(intake, tally)
   const turn = new Turn()
   const hall: Hall = {
+    speaks5: options.mqtt5 ?? false,
     limits,
     now,
     tally,

@@ -21,6 +21,7 @@ import { Outlet } from './outlet.ts'
 import { Passage } from './passage.ts'
 import type { Publish, Qos } from './publish.ts'
 import { Share } from './share.ts'
+import { type MqttVersion, connectShape, packetFault } from './shape.ts'
 import type { Caller, Wire } from './wire.ts'
 
 /**
@@ -44,6 +45,7 @@ export class Connection extends Duplex {
   readonly #frames: Frames
   readonly #line = new Line()
   #stage: Stage = 'connect'
+  #version: MqttVersion = 4
   #guest: Guest | undefined
   /** The frame that says good-bye; it waits until the line is empty, so that no acknowledgement is lost. */
   #farewell: Buffer | null = null
@@ -222,18 +224,20 @@ export class Connection extends Duplex {
   }
 
   #dispatch(): void {
-    const { type } = this.#frames
-    if (this.#stage === 'connect') this.#connect()
-    else if (type === frameTypes.publish) this.#publish()
-    else if (type === frameTypes.connect)
+    const { type, buffer, body, end } = this.#frames
+    if (this.#stage === 'connect') return this.#connect()
+    if (type === frameTypes.publish) return this.#publish()
+    const fault = packetFault(type, buffer, body, end, this.#version)
+    if (type === frameTypes.connect)
       this.refuse('second_connect') // [MQTT-3.1.0-2]
+    else if (fault !== undefined) this.refuse(fault)
     else if (type === frameTypes.disconnect) this.#leave(this.#frame())
     else if (type !== frameTypes.pingreq && this.#number(this.#frames.body) === 0) this.refuse('message_id')
     else this.#pass()
   }
 
   #connect(): void {
-    const { buffer, type, body } = this.#frames
+    const { buffer, type, body, end } = this.#frames
     if (type !== frameTypes.connect) return this.refuse('not_connect') // [MQTT-3.1.0-1]
     // The level follows the protocol's name; its top bit marks a bridge, by custom.
     const version = (buffer[body + 2 + this.#number(body)] ?? 0) & 0x7f
@@ -245,6 +249,9 @@ export class Connection extends Duplex {
       this.destroy()
       return
     }
+    this.#version = version
+    const { fault } = connectShape(buffer, body, end, version)
+    if (fault !== undefined) return this.refuse(fault)
     this.#stage = 'greeting'
     // A copy: the will in it is kept as long as the client, and a slice would keep the whole chunk.
     this.#toAedes.pushNow(Buffer.from(this.#frame()))

@@ -23,6 +23,8 @@ export type Guest = {
 
 /** What all connections of a broker share. */
 export type Hall = {
+  /** May clients speak MQTT 5? */
+  readonly speaks5: boolean
   readonly limits: BrokerLimits
   readonly now: () => number
   readonly tally: Tally

@@ -159,6 +159,7 @@ export function headerFault(
   switch (type) {
     case frameTypes.publish:
       if ((flags & 0x06) === 0x06) return 'qos' // [MQTT-3.3.1-4]
+      if ((flags & 0x0e) === 0x08) return 'packet_flags' // [MQTT-3.3.1-2]
       return remaining + headerBytesMax > limits.packetBytesMax ? 'packet_bytes' : undefined
     case frameTypes.connect:
       if (flags !== 0) return 'packet_flags'

@@ -153,7 +153,7 @@ export class Queues {
   /** Drops what has waited too long and was never sent. */
   expire(session: Session): void {
     const { queuedExpiryMs } = this.#limits
-    for (let first = session.firstWaiting; first !== undefined; first = session.firstWaiting) {
+    for (let first = session.firstUnsent; first !== undefined; first = session.firstUnsent) {
       if (first.message.age.ms <= queuedExpiryMs) return
       this.done(session, first)
       this.#tally.warn('queue_expired', 'Messages were dropped: their session did not come for them in time', {

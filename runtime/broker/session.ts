@@ -32,7 +32,7 @@ export type Entry = {
   sends: number
 }
 
-/** The connection of a client, once everything of before was sent to it. */
+/** The connection of a client that may be sent what waits for it. */
 export type Reader = {
   readonly deliver: (entry: Entry, done: () => void) => void
   writing: number
@@ -48,7 +48,8 @@ export class Session {
   readonly incoming = new Map<number, StoredPacket>()
   /** In order, by counter. */
   readonly queue = new Map<number, Entry>()
-  readonly #waiting = new Map<number, Entry>()
+  /** What was not handed to this connection yet, in order. */
+  #waiting = new Map<number, Entry>()
   readonly #byMessageId = new Map<number, Entry>()
   #lastMessageId = 0
   connections = 0
@@ -84,9 +85,9 @@ export class Session {
 
   push(entry: Entry): void {
     this.queue.set(entry.counter, entry)
+    this.#waiting.set(entry.counter, entry)
     const { messageId } = entry.packet
-    if (messageId === undefined) this.#waiting.set(entry.counter, entry)
-    else this.#byMessageId.set(messageId, entry)
+    if (messageId !== undefined) this.#byMessageId.set(messageId, entry)
   }
 
   withMessageId(messageId: number | undefined): Entry | undefined {
@@ -118,9 +119,16 @@ export class Session {
     if (messageId !== undefined && this.#byMessageId.get(messageId) === entry) this.#byMessageId.delete(messageId)
   }
 
-  /** The oldest message that was never handed to a connection. */
-  get firstWaiting(): Entry | undefined {
-    return this.#waiting.values().next().value
+  /** The oldest message that was never sent. */
+  get firstUnsent(): Entry | undefined {
+    for (const entry of this.queue.values()) if (entry.packet.messageId === undefined) return entry
+    return undefined
+  }
+
+  /** Whoever reads from now on gets everything, what was sent before and not acknowledged first [MQTT-4.4.0-1]. */
+  readBy(reader: Reader | undefined): void {
+    this.reader = reader
+    if (reader) this.#waiting = new Map(this.queue)
   }
 
   /** Hands what waits to the connection, as fast as that takes it. */
@@ -128,7 +136,7 @@ export class Session {
     const { reader } = this
     if (reader === undefined) return
     while (reader.writing < writingMax) {
-      const entry = this.firstWaiting
+      const [entry] = this.#waiting.values()
       if (entry === undefined) return
       this.#waiting.delete(entry.counter)
       reader.writing += 1

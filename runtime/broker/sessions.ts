@@ -15,7 +15,7 @@ import { Ledger, type Shelf, type ShelfChange, forget, put } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
 import { Queues } from './queues.ts'
 import { Retained, type StoredPacket } from './retained.ts'
-import { type Reader, Session, type Subscription } from './session.ts'
+import { type Entry, Session, type Subscription } from './session.ts'
 import { type Shelved, readShelf } from './shelved.ts'
 import { Subscribers } from './subscribers.ts'
 import { restore, startOrders, startsOf } from './restore.ts'
@@ -102,28 +102,23 @@ export class Sessions {
     return this.subscribers.revision
   }
 
-  /** Was this message of the queue sent before, as far as is known? [MQTT-3.3.1-1] */
-  wasSent(id: string, { messageId }: { readonly messageId?: number | undefined }): boolean {
-    return (this.#sessions.get(id)?.withMessageId(messageId)?.sends ?? 0) > 1
-  }
-
   /** A client with a persistent session came; false if there is no room for its session. */
   arrive(id: string): boolean {
     const known = this.#sessions.get(id)
     if (!known && this.#sessions.size >= this.#limits.sessionsMax) return false
     const session = this.#sessionOf(id)
     session.connections += 1
-    session.reader = undefined // whoever it was has just been taken over
+    session.readBy(undefined) // whoever it was has just been taken over
     session.away = undefined
     this.#notePresence(session)
     return true
   }
 
-  /** All that waited was sent to it once; what waits from now on is handed to `deliver`. */
-  ready(id: string, deliver: Reader['deliver']): void {
+  /** What waits for it, and what will, is handed to `deliver`. */
+  ready(id: string, deliver: (session: Session, entry: Entry, done: () => void) => void): void {
     const session = this.#sessions.get(id)
     if (!session || session.connections === 0) return
-    session.reader = { deliver, writing: 0 }
+    session.readBy({ deliver: (entry, done) => deliver(session, entry, done), writing: 0 })
     session.pump()
   }
 

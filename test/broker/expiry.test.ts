@@ -265,7 +265,7 @@ test('what could not be written is tried again, the newest of each key, and what
   assert.equal(sessions.counts()['queued_messages'], 1, 'what is not on disk is in no queue')
   sessions.arrive('s')
   const session = sessions.find('s') ?? assert.fail('no session')
-  const entry = session.firstWaiting ?? assert.fail('empty')
+  const entry = session.firstUnsent ?? assert.fail('empty')
   sessions.messages.sent(session, entry, 1, () => undefined)
   state = 'failed'
   sessions.messages.done(session, entry)

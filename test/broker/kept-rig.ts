@@ -8,7 +8,7 @@ import type { Publish } from '../../runtime/broker/publish.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { diskPlace } from '../store/homes.ts'
-import { type ConnectOptions, type RawClient, openClient, publishPacket, until } from './rig.ts'
+import { type ConnectOptions, type RawClient, engineFromEnvironment, openClient, publishPacket, until } from './rig.ts'
 
 export type KeptRig = {
   /** Starts the broker. `cut` tells it what the disk does not take any more: nothing from then on. */
@@ -63,6 +63,7 @@ export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {
       broker = await openBroker({
         listen: [{ host: '127.0.0.1', port: 0 }],
         limits: { ...defaultBrokerLimits, ...limits },
+        mqtt5: engineFromEnvironment,
         intake: {
           wants: topic => topic.startsWith('sensors/'),
           accept: ({ keep = [] }: Publish, done) => {

@@ -44,14 +44,21 @@ export class HeldIntake implements Intake {
 
 export type Rig = { readonly broker: Broker; readonly intake: HeldIntake; readonly port: number }
 
+/** `MQTT5=1` runs every test on the engine that speaks MQTT 5. */
+export const engineFromEnvironment = process.env.MQTT5 === '1'
+
 /** Left out, one listener of plain MQTT. */
-export type RigListeners = { readonly listen?: readonly ListenAddress[]; readonly tls?: BrokerTls | undefined }
+export type RigListeners = {
+  readonly listen?: readonly ListenAddress[]
+  readonly tls?: BrokerTls | undefined
+  readonly mqtt5?: boolean
+}
 
 export async function openRig(
   t: TestContext,
   limits: Partial<BrokerLimits> = {},
   access?: Access,
-  { listen = [{ host: '127.0.0.1', port: 0 }], tls }: RigListeners = {},
+  { listen = [{ host: '127.0.0.1', port: 0 }], tls, mqtt5 = engineFromEnvironment }: RigListeners = {},
 ): Promise<Rig> {
   const intake = new HeldIntake()
   const broker = await openBroker({
@@ -59,6 +66,7 @@ export async function openRig(
     listen,
     tls,
     limits: { ...defaultBrokerLimits, ...limits },
+    mqtt5,
     intake,
     now: () => Date.now(),
     log: silentLog,

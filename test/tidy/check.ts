@@ -124,6 +124,7 @@ export const house = {
   /** Where each npm package lives: a folder or a file. What is not here is not used. */
   packages: {
     aedes: ['runtime/broker'],
+    aedes5: ['runtime/broker'],
     'aedes-persistence': ['runtime/broker'],
     'classic-level': ['runtime/store'],
     'abstract-level': ['runtime/store'],
