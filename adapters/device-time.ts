@@ -19,7 +19,7 @@ const millisecondsFrom = 1e11
 const iso8601 = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)(Z|z|[+-]\d\d(?::?\d\d)?)?)?$/
 
 /** A count as text: many programs write numbers that a double cannot hold that way. */
-const digits = /^\d{1,20}(?:\.\d{1,9})?$/
+const digits = /^-?\d{1,20}(?:\.\d{1,9})?$/
 
 /**
  * Milliseconds, or a sentence that says what is wrong. A time without a zone is that of the zone whose offsets are given,

@@ -1,9 +1,11 @@
 /** The adapters there are. A new one is its own file and one line here. */
 import type { Adapter, AdapterKind } from './adapter.ts'
 import { cborKind } from './cbor.ts'
+import { influxLineKind } from './influx-line.ts'
 import { jsonKind } from './json.ts'
 import { numberKind } from './number.ts'
 import { tasmotaKind } from './tasmota.ts'
+import { senmlKind } from './senml.ts'
 import { textKind } from './text.ts'
 import { zigbee2mqttKind } from './zigbee2mqtt.ts'
 
@@ -14,6 +16,8 @@ export const adapterKinds = [
   cborKind,
   zigbee2mqttKind,
   tasmotaKind,
+  senmlKind,
+  influxLineKind,
 ] as const satisfies readonly AdapterKind[]
 
 export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)

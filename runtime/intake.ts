@@ -2,6 +2,7 @@
  * The way in, for what devices send to our broker and for what sources fetch: the routes of the configuration, and the
  * one ingest that all of it goes through. Part of the composition root.
  */
+import { adjusted } from '../adapters/adjusted.ts'
 import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
 import type { RouteConfig } from './config/config.ts'
@@ -48,8 +49,8 @@ export function openIntake({ config, log, time }: House, store: Store): GatewayI
   return { ingest, door, speakers }
 }
 
-function openRoute({ topic, adapter, table, options }: RouteConfig): Route {
+function openRoute({ topic, adapter, table, options, metrics }: RouteConfig): Route {
   const compiled = compileTopic(topic)
   if (!compiled.ok) throw new Error(`${topic}: ${compiled.reason}`)
-  return { pattern: compiled.pattern, adapter: openAdapter(adapter, options), table }
+  return { pattern: compiled.pattern, adapter: adjusted(openAdapter(adapter, options), metrics), table }
 }

@@ -2,6 +2,7 @@
  * The configuration as the rooms see it: every default filled in, units in the names, paths absolute, secrets read.
  * Each room is handed its own part and never learns of the others. Types only.
  */
+import type { Adjustments } from '../../adapters/adjusted.ts'
 import type { LogLevel } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { FreeSpace } from '../units.ts'
@@ -86,6 +87,8 @@ export type RouteConfig = {
   /** For `openAdapter`; known to open. */
   readonly adapter: string
   readonly options: Readonly<Record<string, unknown>>
+  /** For `adjusted`. */
+  readonly metrics: Adjustments
 }
 
 /** `zone` is a time zone that this machine knows. */

@@ -104,8 +104,14 @@ function brokerOf({ listen, tls, limits }: NonNullable<ConfigFile['broker']>, fo
   }
 }
 
-function routeOf({ topic, table, adapter, ...options }: NonNullable<ConfigFile['routes']>[number]): RouteConfig {
-  return { topic, table, adapter: adapter ?? defaultAdapterName, options }
+function routeOf({
+  topic,
+  table,
+  adapter,
+  metrics,
+  ...options
+}: NonNullable<ConfigFile['routes']>[number]): RouteConfig {
+  return { topic, table, adapter: adapter ?? defaultAdapterName, options, metrics }
 }
 
 type LimitKeys = Partial<Pick<ConfigFile['tables'][string], 'max_bytes' | 'max_age' | 'max_rows'>>

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import type { AdapterKind } from '../../adapters/adapter.ts'
+import { metricsOption } from '../../adapters/adjusted.ts'
 import { adapterKinds, defaultAdapterName } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { bridgesMax, routesMax, sourcesMax, tablesMax } from '../limits.ts'
@@ -193,6 +194,7 @@ const routeKeys = {
     'The topics it takes: {device} and {metric} name a level, + is any level, a last # is all the rest.',
   ),
   table: tableName.default('readings').describe('The series table that the readings go to.'),
+  metrics: metricsOption,
 }
 
 /** One shape for each adapter: the keys of every route, and the keys that this adapter alone knows. */

@@ -119,7 +119,13 @@ describe('a configuration', () => {
   - {topic: 'a/{device}/{metric}', adapter: number}
   - {topic: 'b/{device}', values: {t: x.y}, time_format: unix_s}
 `)
-    assert.deepEqual(routes[0], { topic: 'a/{device}/{metric}', table: 'readings', adapter: 'number', options: {} })
+    assert.deepEqual(routes[0], {
+      topic: 'a/{device}/{metric}',
+      table: 'readings',
+      adapter: 'number',
+      options: {},
+      metrics: undefined,
+    })
     assert.equal(routes[1]?.adapter, 'json')
     assert.deepEqual(routes[1].options['values'], { t: 'x.y' })
   })
@@ -193,7 +199,7 @@ describe('routes', () => {
     assert.match(route(`topic: 'a/{device}/{metric}', adapter: numbre`), /must be json, .*; did you mean "number"\?/)
     assert.match(
       route(`topic: 'a/{device}/{metric}', adapter: number, fields: {}`),
-      /unknown key "fields"; known keys: topic, table, adapter/,
+      /unknown key "fields"; known keys: topic, table, metrics, adapter/,
     )
     assert.match(route(`topic: 'a/{device}/{metric}', fields: {valeu: x}`), /unknown key "valeu"; did you mean "value"/)
     assert.match(route(`topic: 'a/{device}', values: {}`), /name at least one metric/)
