@@ -159,10 +159,11 @@ function fieldsFault(fields: Fields): string | undefined {
 
 function takeBase({ bver, bn, bt, bu, bv, bs }: Fields, base: Base): string | undefined {
   if (bver !== undefined) {
-    if (!Number.isSafeInteger(bver) || (bver as number) < 1) return '"bver" is not a version'
-    if ((bver as number) > versionMax) return `version ${String(bver)} of SenML, and ${versionMax} is the last known`
-    if (base.version !== 0 && base.version !== bver) return 'two versions in one pack'
-    base.version = bver as number
+    const version = bver as number
+    if (!Number.isSafeInteger(version) || version < 1) return '"bver" is not a version'
+    if (version > versionMax) return `version ${version} of SenML, and ${versionMax} is the last known`
+    if (base.version !== 0 && base.version !== version) return 'two versions in one pack'
+    base.version = version
   }
   if (bn !== undefined) base.name = bn as string
   if (bt !== undefined) base.time = bt as number

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Adjustments, adjusted, metricsOption } from '../../adapters/adjusted.ts'
+import { adjusted, metricsOption } from '../../adapters/adjusted.ts'
 import { openAdapter } from '../../adapters/open.ts'
 import { message } from './message.ts'
 
@@ -38,8 +38,7 @@ describe('what a route knows of a metric', () => {
   })
 
   it('is checked with the configuration', () => {
-    const fault = (metrics: unknown): string =>
-      metricsOption.safeParse(metrics satisfies unknown as Adjustments).error?.issues[0]?.message ?? 'nothing'
+    const fault = (metrics: unknown): string => metricsOption.safeParse(metrics).error?.issues[0]?.message ?? 'nothing'
     assert.match(fault({ t: { scale: 0 } }), /may not be 0/)
     assert.match(fault({ t: { name: 'a/b' } }), /MQTT keeps for topics/)
     assert.match(fault({ t: { unit: 'x'.repeat(40) } }), /longer than 32 bytes/)

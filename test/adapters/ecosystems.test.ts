@@ -16,6 +16,7 @@ const words: Readonly<Record<string, { readonly levels: readonly string[]; reado
     levels: ['zigbee2mqtt', 'bridge', 'state', 'lamp', 'kitchen', 'set', 'get', 'availability', '', 'a+b', '\ud800'],
     keys: ['state', 'last_seen', 'color', 'x', 'linkquality', 'device', 'a/b', '', '__proto__'],
   },
+  senml: { levels: ['senml', 'attic'], keys: ['bn', 'bt', 'n', 'u', 'v', 'vs', 'vd', 's', 't', 'bver', 'x_'] },
   tasmota: {
     levels: ['tele', 'stat', 'cmnd', 'plug', 'SENSOR', 'STATE', 'LWT', 'RESULT', 'STATUS8', 'STATUS11', 'POWER1', ''],
     keys: [
