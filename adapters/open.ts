@@ -3,6 +3,7 @@ import type { Adapter, AdapterKind } from './adapter.ts'
 import { cborKind } from './cbor.ts'
 import { influxLineKind } from './influx-line.ts'
 import { jsonKind } from './json.ts'
+import { modbusKind } from './modbus.ts'
 import { numberKind } from './number.ts'
 import { tasmotaKind } from './tasmota.ts'
 import { senmlKind } from './senml.ts'
@@ -18,6 +19,7 @@ export const adapterKinds = [
   tasmotaKind,
   senmlKind,
   influxLineKind,
+  modbusKind,
 ] as const satisfies readonly AdapterKind[]
 
 export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)
