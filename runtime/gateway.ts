@@ -164,6 +164,7 @@ async function openLan({ log, closers, time }: House, options: BrokerConfig, sto
   const broker: Broker = await openBroker({
     listen: options.listen,
     tls: secure?.tls,
+    origins: options.origins,
     limits: brokerLimits(options),
     intake: intake.door,
     access: openAccess(),

@@ -28,6 +28,8 @@ export type BrokerOptions = {
   /** Who may come in and do what; left out, everybody. */
   readonly access?: Access | undefined
   readonly listen: readonly ListenAddress[]
+  /** Pages that may connect over WebSocket besides our own, as browsers write them; `*` is every page. */
+  readonly origins?: readonly string[] | undefined
   /** What the listeners that speak TLS show. */
   readonly tls?: BrokerTls | undefined
   readonly limits: BrokerLimits
@@ -103,7 +105,13 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   let listeners: Listeners
   try {
     const enter = (caller: Caller): void => lobby.enter(caller)
-    listeners = await openListeners(options.listen, { tls: options.tls, limits, tally, enter })
+    listeners = await openListeners(options.listen, {
+      tls: options.tls,
+      origins: options.origins ?? [],
+      limits,
+      tally,
+      enter,
+    })
   } catch (error) {
     await engine.close()
     throw error

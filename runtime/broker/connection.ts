@@ -100,6 +100,7 @@ export class Connection extends Duplex {
     if (this.#stage !== 'greeting') return
     this.#guest = guest
     this.#stage = 'open'
+    this.#socket.welcomed?.()
     this.#scan()
   }
 

@@ -181,6 +181,6 @@ function listenError(error: unknown, { host, port }: Address): HoldfastError {
 }
 
 /** As the configuration writes it. */
-export function urlOf({ kind, host, port }: Listener): string {
-  return `${kind}://${host.includes(':') ? `[${host}]` : host}:${port}`
+export function urlOf({ kind, host, port, path = '' }: Listener): string {
+  return `${kind}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
 }

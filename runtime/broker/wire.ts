@@ -4,11 +4,15 @@
  */
 import type { Duplex } from 'node:stream'
 
-export type ListenerKind = 'mqtt' | 'mqtts'
+export type ListenerKind = 'mqtt' | 'mqtts' | 'ws' | 'wss'
 
 export type Address = { readonly host: string; readonly port: number }
 
-export type Listener = Address & { readonly kind: ListenerKind }
+export type Listener = Address & {
+  readonly kind: ListenerKind
+  /** Of a WebSocket. */
+  readonly path?: string | undefined
+}
 
 /**
  * As a socket: it ends for reading when the client has ended its side, and can still be written to; `close` comes once
@@ -17,6 +21,8 @@ export type Listener = Address & { readonly kind: ListenerKind }
 export type Wire = Duplex & {
   /** Sends what was written, then closes. */
   destroySoon(): void
+  /** The client has said who it is. */
+  welcomed?(): void
 }
 
 /** Who is at the other end. */

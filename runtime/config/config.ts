@@ -44,6 +44,8 @@ export type BrokerConfig = {
   readonly listen: readonly Listener[]
   /** Of the listeners that speak TLS; absolute paths. */
   readonly tls: BrokerTlsConfig | undefined
+  /** Of pages that may connect over WebSocket; `*` is every page. */
+  readonly origins: readonly string[]
   readonly limits: {
     readonly packetBytesMax: number
     readonly connectionsMax: number

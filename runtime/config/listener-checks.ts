@@ -2,11 +2,21 @@
 import type { Finding } from '../document.ts'
 import type { ConfigFile } from './schema.ts'
 
-/** Certificates that nobody is shown, and listeners that have none to show, are not what was meant. */
+type Broker = NonNullable<ConfigFile['broker']>
+
 export function listenerChecks({ broker }: Partial<ConfigFile>): Finding[] {
-  if (!broker) return []
-  const { listen, tls } = broker
-  const secure = listen.findIndex(({ kind }) => kind === 'mqtts')
+  return broker ? [...certificateChecks(broker), ...originChecks(broker)] : []
+}
+
+function originChecks({ listen, websocket_origins: origins }: Broker): Finding[] {
+  if (origins.length === 0 || listen.some(({ kind }) => kind === 'ws' || kind === 'wss')) return []
+  const message = 'no listener is a WebSocket: write ws:// or wss:// in broker.listen, or leave websocket_origins out'
+  return [{ path: ['broker', 'websocket_origins'], message, onKey: true }]
+}
+
+/** Certificates that nobody is shown, and listeners that have none to show, are not what was meant. */
+function certificateChecks({ listen, tls }: Broker): Finding[] {
+  const secure = listen.findIndex(({ kind }) => kind === 'mqtts' || kind === 'wss')
   if (tls === undefined) {
     if (secure === -1) return []
     const message = 'a listener that speaks TLS needs a certificate: set broker.tls.cert and broker.tls.key'
@@ -14,7 +24,7 @@ export function listenerChecks({ broker }: Partial<ConfigFile>): Finding[] {
   }
   const findings: Finding[] = []
   if (secure === -1) {
-    const message = 'no listener shows this certificate: write mqtts:// in broker.listen, or leave tls out'
+    const message = 'no listener shows this certificate: write mqtts:// or wss:// in broker.listen, or leave tls out'
     findings.push({ path: ['broker', 'tls'], message, onKey: true })
   }
   const asks = tls.client_certificates

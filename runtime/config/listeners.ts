@@ -6,12 +6,18 @@ import { z } from 'zod'
 import { listenersMax } from '../limits.ts'
 import { type Address, address, filePath, withWords, words } from './values.ts'
 
-export const listenerKinds = ['mqtt', 'mqtts'] as const
+export const listenerKinds = ['mqtt', 'mqtts', 'ws', 'wss'] as const
 export type ListenerKind = (typeof listenerKinds)[number]
-export type Listener = Address & { readonly kind: ListenerKind }
+export type Listener = Address & {
+  readonly kind: ListenerKind
+  /** Of a WebSocket; left out, those that clients ask for if nobody tells them. */
+  readonly path?: string
+}
 
-const usualPorts: Readonly<Record<ListenerKind, number>> = { mqtt: 1883, mqtts: 8883 }
-const how = 'write host:port, mqtt://host:port or mqtts://host:port, such as 127.0.0.1:1883 or mqtts://0.0.0.0:8883'
+/** A WebSocket has none: 80 and 443 are those of pages. */
+const usualPorts: Readonly<Record<ListenerKind, string>> = { mqtt: ':1883', mqtts: ':8883', ws: '', wss: '' }
+const how =
+  'write host:port, mqtt://host:port, mqtts://host:port, ws://host:port/path or wss://host:port/path, such as 127.0.0.1:1883'
 
 /** Where to listen and what is spoken there, or why it cannot be read. */
 function listenerOf(text: string): Listener | string {
@@ -24,9 +30,13 @@ function listenerOf(text: string): Listener | string {
   const [, place, port, rest = ''] = /^(\[[^\]/]*\]|[^:/?#]*)(:\d+)?(.*)$/.exec(match[2] ?? '') ?? []
   if (kind === undefined || place === undefined) return how
   if (place.includes('@') || rest.includes('@')) return 'leave user and password out of the address'
-  const plain = address.safeParse(`${place}${port ?? `:${usualPorts[kind]}`}`)
+  const plain = address.safeParse(`${place}${port ?? usualPorts[kind]}`)
   if (!plain.success) return how
-  return rest === '' || rest === '/' ? { kind, ...plain.data } : `${how}, with nothing behind the port`
+  if (rest !== '' && (kind === 'ws' || kind === 'wss')) {
+    const isPath = /^\/[!-~]{0,255}$/.test(rest) && !/[?#]/.test(rest)
+    return isPath ? { kind, ...plain.data, path: rest } : 'the path of a WebSocket has neither ? nor # nor blanks'
+  }
+  return rest === '' || rest === '/' ? { kind, ...plain.data } : `${how}: nothing stands behind the port of mqtt`
 }
 
 export const brokerListeners = z
@@ -53,3 +63,18 @@ export const brokerTls = z.strictObject({
     'Whether clients must show a certificate of an authority in ca; its common name is then the name of the client. optional: those without one give a user and a password.',
   ),
 })
+
+const origin = z
+  .string()
+  .refine(
+    text => text === '*' || (URL.canParse(text) && new URL(text).origin === text),
+    'write an origin as browsers do, such as https://panel.lan or http://10.0.0.5:8080, or * for every page',
+  )
+words.add(origin, { type: 'origin' })
+
+export const websocketOrigins = withWords(z.array(origin).max(listenersMax).default([]), {
+  fallback: 'none',
+  type: 'list of origins',
+}).describe(
+  'Pages whose scripts may connect over WebSocket, as browsers name them: https://panel.lan; * is every page. Pages from this very address always may, and so may whoever is no browser.',
+)

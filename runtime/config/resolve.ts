@@ -82,10 +82,14 @@ function brokerTlsOf(tls: NonNullable<NonNullable<ConfigFile['broker']>['tls']>,
   }
 }
 
-function brokerOf({ listen, tls, limits }: NonNullable<ConfigFile['broker']>, folder: string): BrokerConfig {
+function brokerOf(
+  { listen, tls, websocket_origins, limits }: NonNullable<ConfigFile['broker']>,
+  folder: string,
+): BrokerConfig {
   return {
     listen,
     tls: tls && brokerTlsOf(tls, folder),
+    origins: websocket_origins,
     limits: {
       packetBytesMax: limits.packet_bytes,
       connectionsMax: limits.connections,

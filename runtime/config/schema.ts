@@ -12,7 +12,7 @@ import { bridgesMax, routesMax, sourcesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
-import { brokerListeners, brokerTls } from './listeners.ts'
+import { brokerListeners, brokerTls, websocketOrigins } from './listeners.ts'
 import { ownLimitsText } from './own-limits.ts'
 import { source } from './source-schema.ts'
 import { cronOrOff, freeSpace, rollupPeriods } from './store-values.ts'
@@ -117,11 +117,12 @@ const brokerLimits = z.strictObject({
 
 const broker = z.strictObject({
   listen: withWords(brokerListeners.prefault('127.0.0.1:1883'), { fallback: '127.0.0.1:1883' }).describe(
-    'Where devices connect, and what is spoken there: host:port or mqtt:// is MQTT, mqtts:// is MQTT over TLS. 0.0.0.0 is every network of this machine.',
+    'Where devices connect, and what is spoken there: host:port or mqtt:// is MQTT, mqtts:// MQTT over TLS; ws:// and wss:// are MQTT over WebSocket, at / and /mqtt unless a path is written. 0.0.0.0 is every network of this machine.',
   ),
   tls: brokerTls
     .optional()
     .describe('The certificate of the listeners that speak TLS; the files are read again when they change.'),
+  websocket_origins: websocketOrigins,
   limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
 })
 

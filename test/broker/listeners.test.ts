@@ -47,14 +47,15 @@ describe('listeners over TLS', { timeout }, () => {
       { host: '127.0.0.1', port: 0 },
       { kind: 'mqtts' as const, host: '127.0.0.1', port: 0 },
       { kind: 'mqtts' as const, host: '::1', port: 0 },
+      { kind: 'wss' as const, host: '127.0.0.1', port: 0, path: '/mqtt' },
     ]
     const rig = await openRig(t, {}, noted, { listen, tls })
-    const [plain, secure, secureSix] = rig.broker.addresses().map(({ port }) => port)
+    const [plain, secure, secureSix, web] = rig.broker.addresses().map(({ port }) => port)
     const replace = (by: Signed): void => {
       pair = by
       for (const run of changed) run()
     }
-    return { ...rig, logins, replace, plain, secure, secureSix }
+    return { ...rig, logins, replace, plain, secure, secureSix, web }
   }
 
   async function connect(t: TestContext, url: string, { cert, key }: Partial<Signed> = {}, more: IClientOptions = {}) {
@@ -66,37 +67,47 @@ describe('listeners over TLS', { timeout }, () => {
   }
 
   test('take the same messages as those without, over IPv4 and IPv6', async t => {
-    const { broker, intake, plain, secure, secureSix } = await open(t, 'none')
+    const { broker, intake, plain, secure, secureSix, web } = await open(t, 'none')
     assert.deepEqual(
       broker.addresses().map(({ kind, host }) => `${kind} ${host}`),
-      ['mqtt 127.0.0.1', 'mqtts 127.0.0.1', 'mqtts ::1'],
+      ['mqtt 127.0.0.1', 'mqtts 127.0.0.1', 'mqtts ::1', 'wss 127.0.0.1'],
     )
     const listener = await connect(t, `mqtt://127.0.0.1:${plain}`)
     const heard: string[] = []
     listener.on('message', (_topic, payload) => heard.push(String(payload)))
     await listener.subscribeAsync('sensors/#', { qos: 1 })
     const name = { servername: 'localhost' }
-    const urls = [`mqtt://127.0.0.1:${plain}`, `mqtts://127.0.0.1:${secure}`, `mqtts://[::1]:${secureSix}`]
+    const urls = [
+      `mqtt://127.0.0.1:${plain}`,
+      `mqtts://127.0.0.1:${secure}`,
+      `mqtts://[::1]:${secureSix}`,
+      `wss://127.0.0.1:${web}/mqtt`,
+    ]
     for (const url of urls) {
       const client = await connect(t, url, {}, name)
       await client.publishAsync('sensors/a/t', new URL(url).host, { qos: 1 })
     }
     const sent = urls.map(url => new URL(url).host)
     assert.deepEqual(intake.payloads, sent)
-    await until(() => heard.length === 3)
+    await until(() => heard.length === urls.length)
     assert.deepEqual(heard, sent)
   })
 
   test('that require a certificate let nobody in without one of theirs, and know others by its name', async t => {
-    const { broker, logins, secure } = await open(t, 'required')
-    const url = `mqtts://127.0.0.1:${secure}`
-    await assert.rejects(connect(t, url))
+    const { broker, logins, secure, web } = await open(t, 'required')
     const stranger = new Authority(folder, 'stranger').sign('pump-2')
-    await assert.rejects(connect(t, url, stranger))
-    await connect(t, url, authority.sign('pump-1'), { clientId: 'any' })
-    assert.deepEqual(logins, [{ user: undefined, certificate: 'pump-1' }])
-    assert.deepEqual(broker.connected(), ['any'])
-    assert.equal(broker.counters()['refused_tls'], 2)
+    const known = authority.sign('pump-1')
+    for (const url of [`mqtts://127.0.0.1:${secure}`, `wss://127.0.0.1:${web}/mqtt`]) {
+      await assert.rejects(connect(t, url))
+      await assert.rejects(connect(t, url, stranger))
+      await connect(t, url, known, { clientId: url.slice(0, 3) })
+    }
+    assert.deepEqual(
+      logins,
+      [0, 1].map(() => ({ user: undefined, certificate: 'pump-1' })),
+    )
+    assert.deepEqual(broker.connected(), ['mqt', 'wss'])
+    assert.equal(broker.counters()['refused_tls'], 4)
   })
 
   test('where it is optional take a user without one, and refuse one that nobody vouches for', async t => {

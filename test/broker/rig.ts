@@ -52,19 +52,21 @@ export type RigListeners = {
   readonly listen?: readonly ListenAddress[]
   readonly tls?: BrokerTls | undefined
   readonly mqtt5?: boolean
+  readonly origins?: readonly string[]
 }
 
 export async function openRig(
   t: TestContext,
   limits: Partial<BrokerLimits> = {},
   access?: Access,
-  { listen = [{ host: '127.0.0.1', port: 0 }], tls, mqtt5 = engineFromEnvironment }: RigListeners = {},
+  { listen = [{ host: '127.0.0.1', port: 0 }], tls, origins, mqtt5 = engineFromEnvironment }: RigListeners = {},
 ): Promise<Rig> {
   const intake = new HeldIntake()
   const broker = await openBroker({
     access,
     listen,
     tls,
+    origins,
     limits: { ...defaultBrokerLimits, ...limits },
     mqtt5,
     intake,

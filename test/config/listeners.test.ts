@@ -42,9 +42,26 @@ describe('a listener of the broker', () => {
     for (const text of ['1883', 'http://a:1', 'mqtt://', 'mqtt://a:65536', 'mqtt://a b:1', '://a:1']) {
       assert.match(problem(`{listen: "${text}"}`), /write host:port, mqtt:\/\/host:port/, text)
     }
-    assert.match(problem('{listen: "mqtt://a:1/x"}'), /with nothing behind the port/)
+    assert.match(problem('{listen: "mqtt://a:1/x"}'), /nothing stands behind the port of mqtt/)
     assert.match(problem('{listen: "mqtt://u:p@a:1"}'), /leave user and password out of the address/)
     assert.match(problem('{listen: 5}'), /write host:port, mqtt/)
+  })
+
+  test('is a WebSocket with its port and perhaps its path', () => {
+    const { listen, origins } = broker(
+      `{listen: ["ws://0.0.0.0:9001", "wss://[::]:9002/mqtt/v3", "ws://a:1/"], websocket_origins: ["https://panel.lan", "*"], ${pair}}}`,
+    )
+    assert.deepEqual(listen, [
+      { kind: 'ws', host: '0.0.0.0', port: 9001 },
+      { kind: 'wss', host: '::', port: 9002, path: '/mqtt/v3' },
+      { kind: 'ws', host: 'a', port: 1, path: '/' },
+    ])
+    assert.deepEqual(origins, ['https://panel.lan', '*'])
+    assert.match(problem('{listen: "ws://a"}'), /ws:\/\/host:port\/path/)
+    assert.match(problem('{listen: "ws://a:1/x?y"}'), /the path of a WebSocket has neither/)
+    assert.match(problem('{listen: "wss://a:1/x"}'), /a listener that speaks TLS needs a certificate/)
+    assert.match(problem('{listen: "ws://a:1", websocket_origins: ["panel.lan"]}'), /write an origin as browsers do/)
+    assert.match(problem('{listen: "a:1", websocket_origins: ["*"]}'), /no listener is a WebSocket/)
   })
 
   test('takes an address once, whatever it speaks', () => {

@@ -126,6 +126,7 @@ export const house = {
     aedes: ['runtime/broker'],
     aedes5: ['runtime/broker'],
     'aedes-persistence': ['runtime/broker'],
+    ws: ['runtime/broker'],
     'classic-level': ['runtime/store'],
     'abstract-level': ['runtime/store'],
     level: ['runtime/store'],
