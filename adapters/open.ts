@@ -7,6 +7,7 @@ import { modbusKind } from './modbus.ts'
 import { numberKind } from './number.ts'
 import { tasmotaKind } from './tasmota.ts'
 import { senmlKind } from './senml.ts'
+import { presenceKind } from './alive.ts'
 import { textKind } from './text.ts'
 import { zigbee2mqttKind } from './zigbee2mqtt.ts'
 
@@ -20,6 +21,7 @@ export const adapterKinds = [
   senmlKind,
   influxLineKind,
   modbusKind,
+  presenceKind,
 ] as const satisfies readonly AdapterKind[]
 
 export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)

@@ -3,17 +3,23 @@
  * gateway raises on itself, and who tells of all of them.
  */
 import { Alerting } from './alerting/alerting.ts'
+import type { ConfiguredLabels } from './alerting/device-labels.ts'
 import { DamageTold } from './alerting/damage-told.ts'
 import { KeptRules } from './alerting/kept-rules.ts'
 import { Notifier } from './alerting/notify/notifier.ts'
 import { Rulebook } from './alerting/rulebook.ts'
 import { SelfAlerts } from './alerting/self-alerts.ts'
 import type { Broker } from './broker/broker.ts'
+import type { Config } from './config/config.ts'
 import type { House } from './house.ts'
 import type { Store } from './store/store.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 
 export type Alerts = { readonly alerting: Alerting; readonly rulebook: Rulebook; readonly selfAlerts: SelfAlerts }
+
+/** The labels that the configuration gives to devices, by the name of the device. */
+export const configuredLabels = ({ devices }: Config): ConfiguredLabels =>
+  new Map([...devices.known].map(([device, { labels }]) => [device, labels]))
 
 export async function openAlerting(house: House, store: Store, keeper: Timekeeper): Promise<Alerts> {
   const { config, closers, time } = house
@@ -32,6 +38,7 @@ export async function openAlerting(house: House, store: Store, keeper: Timekeepe
     activeMax: config.alerts.activeMax,
     alerts: selfAlerts,
     boot: time.clock.boot,
+    configuredLabels: configuredLabels(config),
   })
   let turn = Promise.resolve()
   const rulesLog = house.log.child({ room: 'rules' })

@@ -3,8 +3,9 @@
  * reverse. The only place where rooms meet.
  */
 import { randomUUID } from 'node:crypto'
-import { openAlerting, openNotifier } from './alerts.ts'
+import { configuredLabels, openAlerting, openNotifier } from './alerts.ts'
 import { AlertDesk } from './alerting/desk.ts'
+import { DeviceLabels } from './alerting/device-labels.ts'
 import { owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
@@ -19,6 +20,7 @@ import { GatewayUsers, twoNames } from './cloud/access.ts'
 import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
 import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, TableChoice } from './config/config.ts'
+import { Devices } from './devices/devices.ts'
 import { messageOf } from './errors.ts'
 import {
   keepOrigin,
@@ -75,7 +77,9 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
     // Rules before the broker: no reading may come before its table is watched.
     const alerts = await openAlerting(house, store, keeper)
     const { alerting, rulebook } = alerts
-    const intake = openIntake(house, store)
+    const labels = new DeviceLabels(store, configuredLabels(config))
+    const devices = await openDevices(house, store, labels)
+    const intake = openIntake(house, store, devices)
     const lan = config.broker && (await openLan(house, config.broker, store, intake))
     const notifier = openNotifier(house, store, alerts, lan?.broker)
     const cloud = config.hub && (await openCloud(house, config.hub, store, keeper))
@@ -89,6 +93,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       notifier,
       lan,
       ingest: intake.ingest,
+      devices,
       cloud,
       bridges,
       sources,
@@ -100,7 +105,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       monotonicMs,
       now: house.time.clock.now,
     }
-    await openControl(house, parts, await openParked(house, parts))
+    await openControl(house, parts, await openParked(house, parts), labels)
     // First of all: whoever waits for the time must not wait for a store that cannot write.
     house.closers.push(async () => keeper.stop())
     return {
@@ -156,6 +161,23 @@ function openTableRollups({ config, log, closers, time }: House, store: Store): 
   })
   closers.push(() => rollups.close())
   return rollups
+}
+
+async function openDevices({ config, log, closers, time }: House, store: Store, labels: DeviceLabels) {
+  const devices = await Devices.open(
+    { offlineAfterMs: config.devices.offlineAfterMs, expected: config.devices.known },
+    {
+      store,
+      labels: device => labels.of(device),
+      now: time.clock.now,
+      isTimeTrusted: () => time.clock.isTrusted,
+      monotonicMs,
+      after: time.board.after,
+      log: log.child({ room: 'devices' }),
+    },
+  )
+  closers.push(() => devices.close())
+  return devices
 }
 
 async function openLan({ log, closers, time }: House, options: BrokerConfig, store: Store, intake: GatewayIntake) {
@@ -291,7 +313,12 @@ async function openParked({ config, log, closers, time }: House, parts: Parts): 
   return rows
 }
 
-async function openControl({ config, log, closers, time }: House, parts: Parts, parked: ParkedRows): Promise<void> {
+async function openControl(
+  { config, log, closers, time }: House,
+  parts: Parts,
+  parked: ParkedRows,
+  labels: DeviceLabels,
+): Promise<void> {
   const api = await openApi({
     socket: config.api.socket,
     store: parts.store,
@@ -305,7 +332,9 @@ async function openControl({ config, log, closers, time }: House, parts: Parts, 
       () => parts.rulebook.rules,
       () => savedCounts(parts.store.states(ruleStates)),
       config.rules.zone,
+      labels,
     ),
+    devices: parts.devices,
     backup: () => gatewayBackup(parts.store, time.clock.now(), log),
     reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
     now: time.clock.now,

@@ -6,6 +6,7 @@ import { adjusted } from '../adapters/adjusted.ts'
 import { openAdapter } from '../adapters/open.ts'
 import { compileTopic } from '../adapters/topic.ts'
 import type { RouteConfig } from './config/config.ts'
+import type { Devices } from './devices/devices.ts'
 import { messageOf } from './errors.ts'
 import type { House } from './house.ts'
 import { Ingest } from './ingest/ingest.ts'
@@ -27,12 +28,14 @@ export type GatewayIntake = {
   readonly speakers: Map<string | undefined, Speak>
 }
 
-export function openIntake({ config, log, time }: House, store: Store): GatewayIntake {
+export function openIntake({ config, log, time }: House, store: Store, devices: Devices): GatewayIntake {
   const room = log.child({ room: 'ingest' })
   const speakers = new Map<string | undefined, Speak>()
   const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, {
     boot: time.clock.boot,
-    onTold: ({ client, replies = [] }) => {
+    onSeen: seen => devices.saw(seen),
+    onTold: ({ client, adapter, presence = [], replies = [] }) => {
+      devices.told(presence, adapter)
       const speak = speakers.get(client) ?? speakers.get(undefined)
       for (const { topic, payload, qos } of speak ? replies : []) {
         speak?.(topic, Buffer.from(payload), qos).catch((error: unknown) =>

@@ -40,6 +40,9 @@ export const routesMax = 100
 /** Each table costs a log, a cursor for each follower and a line in `status`. */
 export const tablesMax = 256
 
+/** Devices that a configuration names; a file of more is made by a program, which can write the table device_labels. */
+export const devicesKnownMax = 10_000
+
 /** Each bridge is a connection with its windows and timers. */
 export const bridgesMax = 16
 

@@ -21,6 +21,7 @@ import { urlOf } from './broker/listen.ts'
 import type { BrokerTransport } from './cloud/broker-transport.ts'
 import type { Hub } from './cloud/hub.ts'
 import type { Config } from './config/config.ts'
+import type { Devices } from './devices/devices.ts'
 import { boundsOf, tableBounds } from './holding.ts'
 import type { Ingest } from './ingest/ingest.ts'
 import type { FarSide } from './replication/far-side.ts'
@@ -47,6 +48,7 @@ export type Parts = {
       }
     | undefined
   readonly ingest: Ingest
+  readonly devices: Devices
   readonly cloud:
     | {
         readonly broker: Broker | undefined
@@ -76,6 +78,7 @@ export function statusOf({
   notifier,
   lan,
   ingest,
+  devices,
   cloud,
   bridges,
   sources,
@@ -110,6 +113,7 @@ export function statusOf({
       counters: lan.broker.counters(),
     },
     ingest: lan || sources.length > 0 ? ingest.counts : undefined,
+    devices: devices.counts(),
     rules: rulesSection(rulebook, alerting, notifier),
     notifications: notificationsSection(notifier),
     bridges: bridges.map(bridge => bridgeSection(bridge, now())),

@@ -37,7 +37,7 @@ export class Alerting {
     const { store, log } = options
     this.#shared = {
       ...options,
-      labels: new DeviceLabels(store),
+      labels: new DeviceLabels(store, options.configuredLabels),
       silences: new Silences(store, log),
       counts: { raised: 0, resolved: 0, late: 0, evaluations: 0, recorded: 0, unrecorded: 0 },
       mayFire: () => this.#sum(watcher => watcher.judge.counts().firing) < activeMaxOf(options),

@@ -3,7 +3,7 @@ import type { Judge } from '../../rules/judge/judge.ts'
 import type { Judgement } from '../../rules/judge/verdict.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Seq } from '../store/types.ts'
-import { devicesTable } from './device-labels.ts'
+import { labelsTable } from './device-labels.ts'
 import type { Hearing } from './hearing.ts'
 import type { Shared } from './shared.ts'
 
@@ -19,7 +19,7 @@ export class HeardLabels implements Hearing {
     const { store } = shared
     this.#shared = shared
     const doAsk = rules.some(({ match }) => Object.keys(match.labels).length > 0)
-    this.#position = doAsk && store.tables.has(devicesTable) ? store.head(devicesTable) : undefined
+    this.#position = doAsk && store.tables.has(labelsTable) ? store.head(labelsTable) : undefined
   }
 
   get isNeeded(): boolean {
@@ -27,17 +27,17 @@ export class HeardLabels implements Hearing {
   }
 
   get isWaiting(): boolean {
-    return this.#position !== undefined && this.#shared.store.head(devicesTable) > this.#position
+    return this.#position !== undefined && this.#shared.store.head(labelsTable) > this.#position
   }
 
   async wait(signal: AbortSignal): Promise<void> {
-    if (this.#position !== undefined) await this.#shared.store.waitPast(devicesTable, this.#position, signal)
+    if (this.#position !== undefined) await this.#shared.store.waitPast(labelsTable, this.#position, signal)
   }
 
   async tell(judge: Judge): Promise<readonly Judgement[]> {
     if (!this.isWaiting || this.#position === undefined) return []
     const { store, now } = this.#shared
-    const entries = await store.read(devicesTable, this.#position, batch)
+    const entries = await store.read(labelsTable, this.#position, batch)
     this.#position = entries.at(-1)?.seq ?? this.#position
     const devices = new Set(entries.flatMap(entry => (entry.kind === 'record' ? [entry.key] : [])))
     return [...devices].flatMap(device => judge.relabel(device, now()))

@@ -11,7 +11,7 @@ import { nearestName } from '../document.ts'
 export type KnownTables = ReadonlyMap<string, { readonly kind: 'series' | 'records' }>
 
 /** Written by the gateway alone: a row of a rule there would be taken for something that happened. */
-const ownTables: ReadonlySet<string> = new Set(['alerts', 'clock', 'gaps', 'parked', 'rejects'])
+const ownTables: ReadonlySet<string> = new Set(['alerts', 'clock', 'devices', 'gaps', 'parked', 'rejects'])
 
 type Use = {
   readonly table: string

@@ -1,7 +1,7 @@
 /** What all watchers of one gateway share. Types only. */
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
-import type { DeviceLabels } from './device-labels.ts'
+import type { ConfiguredLabels, DeviceLabels } from './device-labels.ts'
 import type { SelfAlertDoor } from './self-alerts.ts'
 import type { Silences } from './silences.ts'
 
@@ -17,6 +17,8 @@ export type AlertingOptions = {
   readonly alerts?: SelfAlertDoor
   /** The boot that readings made now name, while its clock cannot be trusted. */
   readonly boot?: () => string | undefined
+  /** What the configuration says of devices. */
+  readonly configuredLabels?: ConfiguredLabels
 }
 
 /** Since the start. */

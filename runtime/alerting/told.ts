@@ -28,10 +28,16 @@ export class RulesTold {
   readonly #counts: () => Counts
   readonly #labels: DeviceLabels
 
-  constructor(store: Store, rules: () => readonly Rule[], counts: () => Counts, zone: string) {
+  constructor(
+    store: Store,
+    rules: () => readonly Rule[],
+    counts: () => Counts,
+    zone: string,
+    labels: DeviceLabels = new DeviceLabels(store),
+  ) {
     this.zone = zone
     this.#store = store
-    this.#labels = new DeviceLabels(store)
+    this.#labels = labels
     this.#rules = rules
     this.#counts = counts
   }

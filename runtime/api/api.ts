@@ -21,6 +21,7 @@ import {
   requestMs,
 } from './limits.ts'
 import { holdToDeadlines } from './deadlines.ts'
+import type { DevicesDoor } from './devices.ts'
 import type { ParkedDoor } from './parked.ts'
 import { Readers } from './readers.ts'
 import { apiRoutes } from './routes.ts'
@@ -45,6 +46,8 @@ export type ApiOptions = {
   readonly alerts?: AlertsDoor
   /** The rules in force; without it there are no such endpoints. */
   readonly rules?: RulesDoor
+  /** Which devices there are; without it there is no such endpoint. */
+  readonly devices?: DevicesDoor
   /** The language of `where`; without it that parameter is refused. */
   readonly where?: WhereDoor
   /** Makes the pieces of a backup; without it there is no such endpoint. */
@@ -71,6 +74,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     parked: options.parked,
     alerts: options.alerts,
     rules: options.rules,
+    devices: options.devices,
     where: options.where,
     backups,
     boot: options.boot ?? (() => undefined),

@@ -180,6 +180,13 @@ export const metrics: readonly Metric[] = [
     read: ({ ingest }) => one(ingest?.rejects),
   },
   {
+    name: 'holdfast_devices',
+    kind: 'gauge',
+    help: 'Devices that were ever heard, by their state.',
+    labels: ['state'],
+    read: ({ devices }) => byName(devices && { online: devices.online, offline: devices.offline }, 'state'),
+  },
+  {
     name: 'holdfast_rules',
     kind: 'gauge',
     help: 'Rules in force.',

@@ -10,6 +10,7 @@
  *   POST   parked/retry, parked/drop    what to do about parked rows (parked.ts)
  *   GET    alerts; POST alerts/ack      which fire, and acknowledging them (alerts.ts)
  *   GET    silences; POST silences, silences/end
+ *   GET    devices                      who is here (devices.ts)
  *   GET    tables                       name, kind and positions of each table
  *   GET    tables/T                     the same for one
  *   GET    tables/T/rows                rows of a records table          ?prefix= &limit=
@@ -35,6 +36,7 @@ import { type AlertsDoor, alertsRoutes } from './alerts.ts'
 import { backupRoutes, type Backups } from './backup.ts'
 import { jsonBody } from './body.ts'
 import { doctorRoutes } from './damage.ts'
+import { type DevicesDoor, devicesRoutes } from './devices.ts'
 import { bodyTooLarge, faultResponse, jsonResponse } from './faults.ts'
 import { history } from './history.ts'
 import { entryForm, rowForm } from './forms.ts'
@@ -59,6 +61,7 @@ export type RoutesOptions = {
   readonly parked: ParkedDoor | undefined
   readonly alerts: AlertsDoor | undefined
   readonly rules: RulesDoor | undefined
+  readonly devices: DevicesDoor | undefined
   readonly where: WhereDoor | undefined
   readonly backups: Backups | undefined
   readonly readers: Readers
@@ -69,7 +72,8 @@ export type RoutesOptions = {
 }
 
 export function apiRoutes(options: RoutesOptions): Hono {
-  const { store, status, metrics, reload, parked, alerts, rules, where, backups, readers, now, boot, log } = options
+  const { store, status, metrics, reload, parked, alerts, rules, devices, where, backups, readers, now, boot, log } =
+    options
   const app = new Hono()
   const base = '/api/v1'
   const rowPath = `${base}/tables/:table/rows/:key{.+}` as const
@@ -92,6 +96,7 @@ export function apiRoutes(options: RoutesOptions): Hono {
   if (parked !== undefined) parkedRoutes(app, base, parked, log)
   if (alerts !== undefined) alertsRoutes(app, base, alerts, now, log)
   if (rules !== undefined) rulesRoutes(app, base, rules)
+  if (devices !== undefined) devicesRoutes(app, base, devices, now)
   if (backups !== undefined) backupRoutes(app, base, backups)
 
   intakeRoutes(app, base, { store, now, boot, log, tableOf: (name, kind) => tableOf(store, name, kind) })

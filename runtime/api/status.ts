@@ -29,6 +29,8 @@ export type GatewayStatus = {
   /** Missing where there is no broker. */
   readonly broker?: BrokerSection | undefined
   readonly ingest?: IngestSection | undefined
+  /** Missing from a gateway of an earlier version. */
+  readonly devices?: DevicesSection | undefined
   readonly rules?: RulesSection | undefined
   /** What became of the alerts. */
   readonly notifications?: NotificationsSection | undefined
@@ -117,6 +119,13 @@ export type BrokerSection = {
   readonly clients: number
   /** Since the start, by name: messages taken, refused, dropped. */
   readonly counters: Readonly<Record<string, number>>
+}
+
+export type DevicesSection = {
+  readonly online: number
+  readonly offline: number
+  /** Heard, and not listed, because there are too many names. */
+  readonly left_out: number
 }
 
 /** Since the start. */

@@ -9,6 +9,7 @@ import { alertsCommand } from './alerts.ts'
 import { backupCommand } from './backup.ts'
 import { checkCommand } from './check.ts'
 import { deleteCommand } from './delete.ts'
+import { devicesCommand } from './devices.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
 import { exportCommand } from './export.ts'
@@ -74,6 +75,7 @@ function createProgram(): Command {
     importCommand(),
     putCommand(),
     deleteCommand(),
+    devicesCommand(),
     alertsCommand(),
     parkedCommand(),
     rulesCommand(),

@@ -42,7 +42,7 @@ function verdict(status: Told<GatewayStatus>, terminal: Terminal): string {
 
 /** One line for each room, and below it what is wrong there. */
 function overview(status: Told<GatewayStatus>, terminal: Terminal): string {
-  const { gateway, clock, store, disk, bounds, broker, ingest, rules, notifications } = status
+  const { gateway, clock, store, disk, bounds, broker, ingest, devices, rules, notifications } = status
   const lines = [
     ...(gateway ? [gatewayLine(gateway, terminal)] : []),
     ...(clock ? [clockLine(clock, terminal)] : []),
@@ -51,6 +51,7 @@ function overview(status: Told<GatewayStatus>, terminal: Terminal): string {
     ...(bounds ? boundsTexts(bounds, nowOf(status)).map(text => line('', text)) : []),
     ...(broker ? [brokerLine(broker), ...faults(broker.warnings ?? [], terminal), ...brokerCounts(broker)] : []),
     ...(ingest ? [ingestLine(ingest, terminal)] : []),
+    ...(devices ? [devicesLine(devices, terminal)] : []),
     ...(rules ? [rulesLine(rules, terminal), ...rulesCounts(rules), ...faults(rules.problems ?? [], terminal)] : []),
     ...(notifications ? [notificationsLine(notifications, terminal)] : []),
   ]
@@ -105,6 +106,15 @@ function ingestLine(ingest: NonNullable<Told<GatewayStatus>['ingest']>, terminal
     counted(readings, 'reading'),
     duplicates > 0 ? `${many(duplicates)} sent again` : '',
     rejects > 0 ? terminal.paint('yellow', `${many(rejects)} rejected (see the table rejects)`) : '',
+  )
+}
+
+function devicesLine(devices: NonNullable<Told<GatewayStatus>['devices']>, terminal: Terminal): string {
+  const { online = 0, offline = 0 } = devices
+  return line(
+    'devices',
+    `${many(online)} online`,
+    offline > 0 ? terminal.paint('yellow', `${many(offline)} offline (see holdfast devices)`) : '0 offline',
   )
 }
 

@@ -23,12 +23,24 @@ export type Config = {
   readonly routes: readonly RouteConfig[]
   readonly rules: RulesConfig
   readonly alerts: AlertsConfig
+  readonly devices: DevicesConfig
   readonly clock: ClockConfig
   readonly bridges: readonly BridgeConfig[]
   readonly sources: readonly SourceConfig[]
   readonly hub: HubConfig | undefined
   readonly api: ApiConfig
   readonly log: { readonly level: LogLevel }
+}
+
+export type DevicesConfig = {
+  readonly offlineAfterMs: number
+  /** By name. */
+  readonly known: ReadonlyMap<string, DeviceConfig>
+}
+
+export type DeviceConfig = {
+  readonly labels: Readonly<Record<string, string>>
+  readonly offlineAfterMs: number | undefined
 }
 
 export type StoreConfig = {

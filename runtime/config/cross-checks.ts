@@ -174,6 +174,7 @@ function bridgeTables({ bridges = [] }: Sections, tables: Tables): Finding[] {
       ...(target === 'hub' ? staysHere(up, [...path, 'publish']) : []),
       ...unknownTables(subscribe, [...path, 'subscribe'], tables),
       ...staysHere(subscribe, [...path, 'subscribe']),
+      ...ownDevices(subscribe, [...path, 'subscribe']),
     ]
   })
 }
@@ -182,6 +183,12 @@ function bridgeTables({ bridges = [] }: Sections, tables: Tables): Finding[] {
 function staysHere(names: readonly string[], path: Path): Finding[] {
   const message = '"parked" stays where it is: each side looks after what it has put aside'
   return names.flatMap((name, index) => (name === 'parked' ? [{ path: [...path, index], message }] : []))
+}
+
+/** Two that write one row overwrite each other: what the cloud says of a device has a table of its own. */
+function ownDevices(names: readonly string[], path: Path): Finding[] {
+  const message = 'each gateway writes its own "devices": labels come down in the table "device_labels"'
+  return names.flatMap((name, index) => (name === 'devices' ? [{ path: [...path, index], message }] : []))
 }
 
 /** The far side keeps one position for each table of this origin: two streams that move it would lose entries. */

@@ -3,7 +3,7 @@
  * on its defaults, and none of these may grow with the years. A table that a configuration limits in any way has only the
  * limits that it says. Pure.
  *
- * `thresholds` and `devices` hold what people wrote, `clock` what readings need to be told in their right time, and
+ * `thresholds` and `device_labels` hold what people wrote, `clock` what readings need to be told in their right time, and
  * `readings` what this is all for: they have no limit unless one is written. `parked` is bounded where it is written.
  */
 
@@ -19,6 +19,8 @@ export const ownLimits: Readonly<Record<string, Limits>> = {
   acks: { max_rows: 100_000 },
   // Somebody's programs may silence every night, for years.
   silences: { max_rows: 10_000 },
+  // As many as are known at once.
+  devices: { max_rows: 20_000 },
   // 64 for each log that ever lost something: more than anybody reads.
   gaps: { max_rows: 10_000 },
 }

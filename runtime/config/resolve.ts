@@ -11,6 +11,7 @@ import type {
   BrokerConfig,
   BrokerTlsConfig,
   Config,
+  DevicesConfig,
   HubConfig,
   PublishConfig,
   RouteConfig,
@@ -46,6 +47,7 @@ export function configOf(
     routes: (file.routes ?? [defaultRoute]).map(routeOf),
     rules: { folder: resolve(folder, file.rules.folder), zone: file.rules.zone },
     alerts: alertsOf(file.alerts),
+    devices: devicesOf(file.devices),
     clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
     bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`), folder)),
     sources: sourcesOf(file.sources, passwords, folder),
@@ -80,6 +82,13 @@ function brokerTlsOf(tls: NonNullable<NonNullable<ConfigFile['broker']>['tls']>,
     ca: tls.ca && resolve(folder, tls.ca),
     clientCertificates: tls.client_certificates ?? (tls.ca === undefined ? 'none' : 'required'),
   }
+}
+
+function devicesOf({ offline_after, known }: ConfigFile['devices']): DevicesConfig {
+  const devices = Object.entries(known).map(
+    ([name, { labels, offline_after: offlineAfterMs }]) => [name, { labels, offlineAfterMs }] as const,
+  )
+  return { offlineAfterMs: offline_after, known: new Map(devices) }
 }
 
 function brokerOf(

@@ -7,8 +7,9 @@ import { z } from 'zod'
 import type { AdapterKind } from '../../adapters/adapter.ts'
 import { metricsOption } from '../../adapters/adjusted.ts'
 import { adapterKinds, defaultAdapterName } from '../../adapters/open.ts'
+import { nameFault } from '../../adapters/names.ts'
 import { compileTopic } from '../../adapters/topic.ts'
-import { bridgesMax, routesMax, sourcesMax, tablesMax } from '../limits.ts'
+import { bridgesMax, devicesKnownMax, routesMax, sourcesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
@@ -41,6 +42,7 @@ export const builtInTables = {
   parked: 'records',
   clock: 'records',
   devices: 'records',
+  device_labels: 'records',
   acks: 'records',
   silences: 'records',
 } as const satisfies Record<string, TableKind>
@@ -165,6 +167,8 @@ const clock = z.strictObject({
   ),
 })
 
+const labelName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'not the name of a label')
+
 const alerts = z.strictObject({
   active_max: count({ min: 1, max: 1_000_000, fallback: 10_000 }).describe(
     'Alerts that may fire at once; a further one waits until another has ended, and the gateway raises an alert on itself.',
@@ -173,7 +177,7 @@ const alerts = z.strictObject({
     'How often an alert that still fires, and that nobody has acknowledged, is told again; a rule may say its own.',
   ),
   group_by: z
-    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'not the name of a label'))
+    .array(labelName)
     .max(8)
     .default([])
     .describe(
@@ -182,6 +186,35 @@ const alerts = z.strictObject({
   group_wait: durationMs({ min: 0, max: 3_600_000, fallback: '10s' }).describe(
     'How long the first alert of a group waits for others.',
   ),
+})
+
+const device = z.strictObject({
+  labels: z
+    .record(labelName, z.string().max(256, 'has at most 256 characters'))
+    .default({})
+    .describe(
+      'Where it stands, what it is: for rules and for people. A row of the table device_labels comes before them.',
+    ),
+  offline_after: withWords(optionalDurationMs({ min: 1_000, max: 3650 * dayMs }), {
+    fallback: 'devices.offline_after',
+  }).describe('How long this one may be silent.'),
+})
+
+const devices = z.strictObject({
+  offline_after: durationMs({ min: 1_000, max: 3650 * dayMs, fallback: '15m' }).describe(
+    'A device that has sent nothing for so long is offline; one that says that it goes, or whose will does, at once.',
+  ),
+  known: z
+    .record(
+      z.string().superRefine((name, context) => {
+        const fault = nameFault('the name of a device', name)
+        if (fault !== undefined) context.addIssue({ code: 'custom', message: fault })
+      }),
+      device,
+    )
+    .refine(known => Object.keys(known).length <= devicesKnownMax, `at most ${devicesKnownMax} devices`)
+    .prefault({})
+    .describe('Devices of which there is more to say, by name; one that was never heard is listed as such.'),
 })
 
 const topic = z.string().superRefine((text, context) => {
@@ -238,6 +271,7 @@ export const configFile = z.strictObject({
     .describe('Alert rules.'),
   alerts: alerts.prefault({}).describe('What becomes of alerts once rules have raised them.'),
   clock: clock.prefault({}).describe('What time it is, on boards that may not know.'),
+  devices: devices.prefault({}).describe('Who is here, and what is known of them: the table devices.'),
   bridges: z
     .array(bridge)
     .max(bridgesMax)

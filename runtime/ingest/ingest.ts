@@ -43,6 +43,8 @@ export type IngestCounts = {
 export type IngestDoors = {
   /** Names the boot while its clock is not trusted: what arrives then will have to be corrected. */
   readonly boot?: () => string | undefined
+  /** Hears which devices have sent readings that are stored now, each with the adapter that read them. Must not throw. */
+  readonly onSeen?: (devices: ReadonlyMap<string, string>) => void
   /** Hears what messages said beside their readings, once those are stored. Must not throw. */
   readonly onTold?: (told: Told) => void
 }
@@ -62,7 +64,9 @@ export class Ingest {
   readonly #tables: Tables
   readonly #decoding: Decoding
   readonly #boot: () => string | undefined
-  readonly #onTold: (told: Told) => void
+  readonly #onSeen: NonNullable<IngestDoors['onSeen']>
+  readonly #onTold: NonNullable<IngestDoors['onTold']>
+  #seen = new Map<string, string>()
   #gathered = new Map<string, Arrival[]>()
   #kept: KeepChange[] = []
   #waiting: Done[] = []
@@ -75,6 +79,7 @@ export class Ingest {
     this.#tables = tables
     this.#decoding = new Decoding(tables)
     this.#boot = doors.boot ?? (() => undefined)
+    this.#onSeen = doors.onSeen ?? (() => undefined)
     this.#onTold = doors.onTold ?? (() => undefined)
   }
 
@@ -113,7 +118,9 @@ export class Ingest {
     for (const change of remembered) changes.push(change)
     const rejected = this.#rejected
     this.#waiting = []
+    const seen = this.#seen
     this.#gathered = new Map()
+    this.#seen = new Map()
     this.#rejected = 0
     this.#tables.commit(changes).then(
       receipt => {
@@ -121,6 +128,7 @@ export class Ingest {
         this.#counts.readings += receipt.stored - rejected
         this.#counts.duplicates += receipt.duplicates
         for (const done of waiting) done()
+        this.#onSeen(seen)
         for (const one of told) this.#onTold(one)
       },
       (error: unknown) => {
@@ -150,7 +158,9 @@ export class Ingest {
     }
     const gathered = this.#listOf(route.table)
     let joined = false
+    let last: string | undefined
     for (const reading of decoded.readings) {
+      if (reading.device !== last) this.#seen.set((last = reading.device), route.adapter.name)
       gathered.push(arrived(reading, publish.arrivalMs, joined, boot))
       joined = true
     }

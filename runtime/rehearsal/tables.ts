@@ -9,7 +9,9 @@ import type { TableKind, TableSpec } from '../store/types.ts'
 
 const always: readonly TableSpec[] = [
   { name: 'readings', kind: 'series' },
-  ...['alerts', 'thresholds', 'devices', 'acks', 'silences'].map((name): TableSpec => ({ name, kind: 'records' })),
+  ...['alerts', 'thresholds', 'device_labels', 'acks', 'silences'].map(
+    (name): TableSpec => ({ name, kind: 'records' }),
+  ),
 ]
 
 /** In case of doubt the first who names a table says what it is; whoever needs it otherwise is told by the rules' check. */

@@ -15,7 +15,7 @@ export type Wanted = {
 /** What no rule asks for, and what tells how late a series usually is: the base lag settles within ten minutes. */
 const beforeMsMin = 600_000
 
-const devicesTable = 'devices'
+const labelsTable = 'device_labels'
 
 export function wantedBy(rules: readonly Rule[]): Wanted {
   const series = new Map<string, Map<string, readonly [string, string]>>()
@@ -29,7 +29,7 @@ export function wantedBy(rules: readonly Rule[]): Wanted {
       patterns.set(`${wantedDevice}\0${wantedMetric}`, [wantedDevice, wantedMetric])
     }
     want(device, metric)
-    if (Object.keys(labels).length > 0) records.add(devicesTable)
+    if (Object.keys(labels).length > 0) records.add(labelsTable)
     for (const { needs } of expressionsOf(rule)) {
       for (const other of needs.others) {
         want(other.device ?? device, other.metric)
@@ -37,7 +37,7 @@ export function wantedBy(rules: readonly Rule[]): Wanted {
       }
       beforeMs = Math.max(beforeMs, ...needs.own.windowsMs)
       for (const name of needs.tables) records.add(name)
-      if (needs.labels) records.add(devicesTable)
+      if (needs.labels) records.add(labelsTable)
     }
     for (const name of limitTables(rule)) records.add(name)
     beforeMs = Math.max(beforeMs, holdMs(rule))

@@ -91,7 +91,7 @@ describe('what is said of alerts', () => {
 
   it('labels of the device choose the rule and stand in the row; others count with the next reading', async () => {
     const labelled = rules('      - { alert: Warm, match: { labels: { site: "ly*" } }, above: 8 }')
-    await put('devices', 'freezer-1', { labels: { site: 'lyon', floor: 2 } })
+    await put('device_labels', 'freezer-1', { labels: { site: 'lyon', floor: 2 } })
     await rig.alerting.use(labelled)
     await rig.send({ value: 9 }, { device: 'freezer-2', value: 9 })
     await rig.alerting.settled()
@@ -99,8 +99,8 @@ describe('what is said of alerts', () => {
       (await rig.alerts()).map(row => [row.device, row.device_labels]),
       [['freezer-1', { site: 'lyon', floor: '2' }]],
     )
-    await put('devices', 'freezer-2', { labels: { site: 'lyon' } })
-    await put('devices', 'freezer-1', { labels: { site: 'paris' } })
+    await put('device_labels', 'freezer-2', { labels: { site: 'lyon' } })
+    await put('device_labels', 'freezer-1', { labels: { site: 'paris' } })
     await rig.send({ value: 9 }, { device: 'freezer-2', value: 9 })
     await rig.alerting.settled()
     assert.deepEqual(
@@ -114,12 +114,12 @@ describe('what is said of alerts', () => {
 
   it('labels that changed while the gateway was off end the alert when it starts', async () => {
     const labelled = rules('      - { alert: Warm, match: { labels: { site: lyon } }, above: 8 }')
-    await put('devices', 'freezer-1', { labels: { site: 'lyon' } })
+    await put('device_labels', 'freezer-1', { labels: { site: 'lyon' } })
     await rig.alerting.use(labelled)
     await rig.send({ value: 9 })
     await rig.alerting.settled()
     await rig.alerting.close()
-    await put('devices', 'freezer-1', { labels: { site: 'paris' } })
+    await put('device_labels', 'freezer-1', { labels: { site: 'paris' } })
     await restart()
     await rig.alerting.use(labelled)
     assert.deepEqual(

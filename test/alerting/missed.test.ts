@@ -41,7 +41,9 @@ describe('nothing is missed', () => {
 
   it('of labels that changed while nobody judged: the alert under the old ones ends', async () => {
     const label = async (site: string): Promise<void> =>
-      void (await rig.store.commit([{ kind: 'put', table: 'devices', key: 'freezer-1', value: { labels: { site } } }]))
+      void (await rig.store.commit([
+        { kind: 'put', table: 'device_labels', key: 'freezer-1', value: { labels: { site } } },
+      ]))
     await label('lyon')
     await rig.alerting.use(
       rules('      - { alert: Warm, match: { metric: temperature, labels: { site: lyon } }, above: 8 }'),

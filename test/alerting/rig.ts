@@ -21,7 +21,7 @@ export function rules(text: string): readonly Rule[] {
 export const tables: readonly TableSpec[] = [
   ...specs,
   { name: 'acks', kind: 'records' },
-  { name: 'devices', kind: 'records' },
+  { name: 'device_labels', kind: 'records' },
   { name: 'silences', kind: 'records' },
   { name: 'clock', kind: 'records' },
   { name: 'derived', kind: 'series' },

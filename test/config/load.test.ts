@@ -48,6 +48,7 @@ describe('a configuration', () => {
       'acks',
       'alerts',
       'clock',
+      'device_labels',
       'devices',
       'gaps',
       'parked',
@@ -86,6 +87,25 @@ describe('a configuration', () => {
     assert.equal(config('hub: {}').broker, undefined)
     assert.ok(config('hub: {}\nbroker: {}').broker)
     assert.ok(config('').broker)
+  })
+
+  test('takes devices by name, with labels and patience', () => {
+    const { devices } = config('devices: {known: {freezer-1: {labels: {site: lyon}, offline_after: 5m}, pump: {}}}')
+    assert.equal(devices.offlineAfterMs, 15 * 60_000)
+    assert.deepEqual(
+      [...devices.known],
+      [
+        ['freezer-1', { labels: { site: 'lyon' }, offlineAfterMs: 300_000 }],
+        ['pump', { labels: {}, offlineAfterMs: undefined }],
+      ],
+    )
+    assert.match(problems('devices: {known: {a/b: {}}}').join(), /holds "\/", which MQTT keeps for topics/)
+    assert.match(problems('devices: {known: {a: {labels: {1x: y}}}}').join(), /not the name of a label/)
+    const url = 'mqtt://127.0.0.1:1'
+    assert.match(
+      problems(`bridges: [{name: c, url: '${url}', subscribe: [devices]}]`).join(),
+      /each gateway writes its own "devices": labels come down in the table "device_labels"/,
+    )
   })
 
   test('takes one address or a list, and IPv6', () => {

@@ -57,7 +57,7 @@ test('rollups are periods that fill a day evenly, of a table of readings', () =>
 test('what the gateway fills by itself is limited without a word, and what holds the user’s own is not', () => {
   assert.deepEqual(limitsOf('', 'rejects'), [64e6, undefined, undefined])
   assert.deepEqual(limitsOf('', 'alerts'), [undefined, undefined, 100_000])
-  for (const table of ['readings', 'thresholds', 'devices', 'clock']) {
+  for (const table of ['readings', 'thresholds', 'device_labels', 'clock']) {
     assert.deepEqual(limitsOf('', table), [undefined, undefined, undefined], table)
   }
 })

@@ -35,7 +35,7 @@ function problemsOf(block: string): readonly { message: string }[] {
     const parsed = parseScenarios('page', block)
     return parsed.ok ? [] : parsed.problems
   }
-  if (/^devices:/m.test(block)) {
+  if (/^devices:\s*[-[]/m.test(block)) {
     const parsed = parsePlan('page', block)
     return parsed.ok ? [] : parsed.problems
   }

@@ -73,7 +73,7 @@ describe('what becomes of an alert', { concurrency: 4, timeout: 180_000 }, () =>
   test('a relay is switched on when it fires and off when it is over, and its group is told', async t => {
     const { gateway, port } = await open(t)
     const { heard, client } = await listen(t, port)
-    await gateway.put('devices', 'freezer-1', { labels: { site: 'lyon' } })
+    await gateway.put('device_labels', 'freezer-1', { labels: { site: 'lyon' } })
     const publish = (value: number): Promise<unknown> =>
       client.publishAsync('sensors/freezer-1/temperature', String(value), { qos: 1 })
     for (const value of [5, 9.5, 9.9]) await publish(value)

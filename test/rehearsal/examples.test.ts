@@ -17,7 +17,7 @@ const tables = new Map<string, { kind: 'series' | 'records' }>([
   ['readings', { kind: 'series' }],
   ['spectra', { kind: 'series' }],
   ['thresholds', { kind: 'records' }],
-  ['devices', { kind: 'records' }],
+  ['device_labels', { kind: 'records' }],
   ['orders', { kind: 'records' }],
 ])
 

@@ -87,6 +87,7 @@ export const house = {
     'runtime/config': { mayImport: ['adapters', 'rules'] },
     'runtime/broker': { mayImport: [] },
     'runtime/ingest': { mayImport: ['runtime/store', 'adapters'] },
+    'runtime/devices': { mayImport: ['runtime/store', 'adapters'] },
     'runtime/alerting': { mayImport: ['runtime/store', 'rules'] },
     'runtime/replication': { mayImport: ['runtime/store', 'runtime/clock'] },
     ...floorsOf('runtime/replication', ['runtime/store', 'runtime/clock'], {

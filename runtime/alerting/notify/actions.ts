@@ -20,7 +20,7 @@ export type Deed =
   | { readonly kind: 'write'; readonly table: string; readonly key: string; readonly row: Json }
 
 /** Tables in which only the gateway itself writes: a row of an alert written by an alert would never end. */
-const ownTables: ReadonlySet<string> = new Set(['alerts', 'parked', 'gaps', 'clock'])
+const ownTables: ReadonlySet<string> = new Set(['alerts', 'clock', 'devices', 'gaps', 'parked'])
 
 export function deedOf({ does }: Action, row: AlertRow, on: Occasion): Deed | string {
   const values = valuesOf(row, on)

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { Rule } from '../../../rules/rule.ts'
+import type { DeviceForm, DevicesListed } from '../../api/devices.ts'
 import type { RowForm } from '../../api/forms.ts'
 import type { HistoryForm } from '../../api/history.ts'
 import type { GatewayStatus, TableSection } from '../../api/status.ts'
@@ -168,17 +169,24 @@ function readText(file: string): string {
 
 /** Rows as they are now, read once: a replay looks them up a million times. */
 async function readRows(gateway: GatewayClient, { records }: Wanted) {
-  const { readLabels } = await import('../../alerting/device-labels.ts')
+  const { labelsTable, readLabels } = await import('../../alerting/device-labels.ts')
   const tables = new Map<string, Map<string, RowForm>>()
   for (const table of records) {
     const rows = new Map<string, RowForm>()
     for await (const row of gateway.lines<RowForm>(tablePath(table, 'rows'))) rows.set(row.key, row)
     tables.set(table, rows)
   }
+  const labels = records.includes(labelsTable) ? await labelsNow(gateway) : new Map<string, DeviceForm['labels']>()
   return {
     lookup: (table: string, key: string) => tables.get(table)?.get(key),
-    labelsOf: (device: string) => readLabels(tables.get('devices')?.get(device)?.value),
+    labelsOf: (device: string) => labels.get(device) ?? readLabels(tables.get(labelsTable)?.get(device)?.value),
   }
+}
+
+/** Those of the configuration too. */
+async function labelsNow(gateway: GatewayClient): Promise<ReadonlyMap<string, DeviceForm['labels']>> {
+  const { devices } = await gateway.get<DevicesListed>('/devices')
+  return new Map(devices.map(({ device, labels }) => [device, labels]))
 }
 
 /** What the address of a question may hold; where there is more, everything is read and the judge takes what it needs. */
