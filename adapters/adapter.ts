@@ -4,7 +4,7 @@
  * An adapter never throws, whatever the bytes are, and never gives more than `readingsPerMessageMax` readings. It is
  * pure [I8]: no I/O, no clock, no memory of its own. What a format must know later (an alias, a unit) it gives as
  * `remember` and asks for with `recall`: that is kept for its route, on disk with the readings. A message is decoded whole
- * or not at all.
+ * or not at all, but for what a format's own rules let stand alone: the rest of it is taken, and `refused` says what was not.
  */
 import type { z } from 'zod'
 import type { Json, Reading } from '../runtime/reading.ts'
@@ -24,6 +24,8 @@ export type More = {
   readonly presence?: readonly Presence[] | undefined
   /** What the format wants answered. */
   readonly replies?: readonly Reply[] | undefined
+  /** What of a message that was taken could not be: it becomes a row of `rejects` beside the readings. */
+  readonly refused?: string | undefined
 }
 
 export type Presence = { readonly device: string; readonly isOnline: boolean }

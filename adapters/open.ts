@@ -5,6 +5,7 @@ import { influxLineKind } from './influx-line.ts'
 import { jsonKind } from './json.ts'
 import { modbusKind } from './modbus.ts'
 import { numberKind } from './number.ts'
+import { sparkplugKind } from './sparkplug-b.ts'
 import { tasmotaKind } from './tasmota.ts'
 import { senmlKind } from './senml.ts'
 import { presenceKind } from './alive.ts'
@@ -22,6 +23,7 @@ export const adapterKinds = [
   influxLineKind,
   modbusKind,
   presenceKind,
+  sparkplugKind,
 ] as const satisfies readonly AdapterKind[]
 
 export const adapterNames: readonly string[] = adapterKinds.map(kind => kind.name)

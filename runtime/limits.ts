@@ -32,6 +32,26 @@ export const numberTextBytesMax = 64
 /** Reasons are kept in the rejects table and shown in one line. */
 export const reasonCharactersMax = 200
 
+// What adapters keep of a format's sessions.
+
+/** Parts of one Sparkplug payload: 1,000 metrics with ten fields and properties each. More is made up of tiny ones. */
+export const sparkplugPartsMax = 20_000
+
+/** Edge nodes of one route, each a PLC or a gateway of its own: what is known of them is on disk and in memory. */
+export const sparkplugNodesMax = 1_000
+
+/** Metrics that births of one route have named, about 100 bytes each: 5 MB. */
+export const sparkplugMetricsMax = 50_000
+
+/** Characters of one remembered state, less than ingest takes: aliases are found in a handful of such portions. */
+export const sparkplugStateCharactersMax = 12 * 1024
+
+/** Edge nodes that spoke without a birth, and were asked for one: the last of them. One that comes again is asked again. */
+export const sparkplugAskedMax = 64
+
+/** Births asked for in one session because a metric had no name: births that did not help thrice will not help. */
+export const sparkplugMissesMax = 3
+
 // What the configuration may say.
 
 /** Routes are tried in order for each new topic; the last one must still be near. */

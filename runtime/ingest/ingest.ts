@@ -164,6 +164,7 @@ export class Ingest {
       gathered.push(arrived(reading, publish.arrivalMs, joined, boot))
       joined = true
     }
+    if (decoded.more?.refused !== undefined) this.#reject(publish, levels, route.adapter.name, decoded.more.refused)
   }
 
   /** Under the device that the topic names: a client's id may be another at each connection. */

@@ -17,6 +17,10 @@ const words: Readonly<Record<string, { readonly levels: readonly string[]; reado
     keys: ['state', 'last_seen', 'color', 'x', 'linkquality', 'device', 'a/b', '', '__proto__'],
   },
   senml: { levels: ['senml', 'attic'], keys: ['bn', 'bt', 'n', 'u', 'v', 'vs', 'vd', 's', 't', 'bver', 'x_'] },
+  'sparkplug-b': {
+    levels: ['spBv1.0', 'plant', 'NBIRTH', 'DBIRTH', 'NDATA', 'DDATA', 'NDEATH', 'NCMD', 'STATE', 'line', ''],
+    keys: ['timestamp'],
+  },
   tasmota: {
     levels: ['tele', 'stat', 'cmnd', 'plug', 'SENSOR', 'STATE', 'LWT', 'RESULT', 'STATUS8', 'STATUS11', 'POWER1', ''],
     keys: [

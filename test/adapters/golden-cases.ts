@@ -2,7 +2,7 @@
  * One folder for each case: test/adapters/golden/<adapter>/<case>/ holds the payload (`input.txt`, `input.bin`, or
  * `input.hex`: bytes in hex, with what follows a # for people), what must come out (`expected.json`), and where they are not
  * the usual ones the route's options (`options.yaml`) and `topic.txt` (the pattern, and below it the topic). A case of
- * several messages has `messages.json` instead of an input, a list of { topic, text | json | hex, retain }, and in
+ * several messages has `messages.json` instead of an input, a list of { topic, text | json | hex | sparkplug, retain }, and in
  * `expected.json` what comes out of each: what one message wants remembered is known to those after it.
  */
 import assert from 'node:assert/strict'
@@ -14,6 +14,7 @@ import { openAdapter } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import type { Json } from '../../runtime/reading.ts'
 import { message, remember } from './message.ts'
+import { encodePayload, type SparkplugPayload } from './sparkplug.ts'
 
 export type Published = { readonly topic: string; readonly retain: boolean; readonly payload: Uint8Array }
 
@@ -32,6 +33,7 @@ type Sent = {
   readonly text?: string
   readonly json?: unknown
   readonly hex?: string
+  readonly sparkplug?: SparkplugPayload
   readonly retain?: boolean
 }
 
@@ -71,7 +73,8 @@ function inputOf(folder: string, hex: string | undefined): Uint8Array {
   return readFileSync(join(folder, input))
 }
 
-function publishedAs({ topic, text, json, hex, retain = false }: Sent): Published {
+function publishedAs({ topic, text, json, hex, sparkplug, retain = false }: Sent): Published {
+  if (sparkplug !== undefined) return { topic, retain, payload: encodePayload(sparkplug) }
   if (json !== undefined) return { topic, retain, payload: Buffer.from(JSON.stringify(json)) }
   return { topic, retain, payload: hex === undefined ? Buffer.from(text ?? '') : Buffer.from(hex, 'hex') }
 }

@@ -134,6 +134,7 @@ export const house = {
     'cbor-x': ['runtime/replication', 'runtime/store', 'adapters'],
     mqtt: ['runtime/replication', 'runtime/sources', 'firmware-sim'],
     yaml: ['runtime/yaml-text.ts', 'firmware-sim'],
+    '@bufbuild/protobuf': ['adapters'],
     zod: ['runtime/document.ts', 'runtime/config', 'rules', 'adapters', 'firmware-sim'],
     pino: ['runtime/log.ts'],
     hono: ['runtime/api'],
