@@ -52,8 +52,9 @@ export function openIntake({ config, log, time }: House, store: Store, devices: 
   return { ingest, door, speakers }
 }
 
-function openRoute({ topic, adapter, table, options, metrics }: RouteConfig): Route {
+function openRoute({ topic, adapter, outside, table, options, metrics }: RouteConfig): Route {
   const compiled = compileTopic(topic)
   if (!compiled.ok) throw new Error(`${topic}: ${compiled.reason}`)
-  return { pattern: compiled.pattern, adapter: adjusted(openAdapter(adapter, options), metrics), table }
+  const opened = outside?.open(options) ?? openAdapter(adapter, options)
+  return { pattern: compiled.pattern, adapter: adjusted(opened, metrics), table }
 }

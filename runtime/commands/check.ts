@@ -36,7 +36,7 @@ type Report = {
 
 async function checkAll(named: string | undefined): Promise<Report> {
   const { findConfig } = await import('./find-config.ts')
-  const { file, result } = findConfig(named)
+  const { file, result } = await findConfig(named)
   const config = file ?? null
   // Where the rules are is known only once the configuration is right.
   if (!result.ok) return { ok: false, config, rules: null, problems: result.problems }

@@ -3,9 +3,11 @@
  * /etc/holdfast, or the defaults. Reads files; the room `config` knows what they mean.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { type ConfigDoors, systemDoors } from '../config/doors.ts'
 import { defaultConfig, loadConfig } from '../config/load.ts'
+import { loadOutside } from '../config/outside-adapters.ts'
 import { documentBytesMax, formatProblem, type Problem } from '../document.ts'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
 
@@ -19,22 +21,34 @@ export type FoundConfig = {
 
 const usualPlaces = ['holdfast.yaml', '/etc/holdfast/holdfast.yaml']
 
-/** Throws FILE_UNREADABLE. */
-export function findConfig(named: string | undefined, doors: ConfigDoors = systemDoors()): FoundConfig {
-  const file = named ?? usualPlaces.find(place => existsSync(place))
+/** With the adapters of others that its routes name, for who checks it or runs with it. Throws FILE_UNREADABLE. */
+export async function findConfig(named: string | undefined): Promise<FoundConfig> {
+  const file = fileOf(named)
+  const doors = systemDoors()
   if (file === undefined) return { file, result: defaultConfig(process.cwd(), doors) }
-  return { file, result: loadConfig(file, readText(file), doors) }
+  const text = readText(file)
+  const outside = await loadOutside(text, resolve(dirname(file)))
+  return { file, result: loadConfig(file, text, { ...doors, outside }) }
 }
 
-/** The configuration, or BAD_CONFIG with every problem on a line of its own. */
-export function requireConfig(
-  named: string | undefined,
-  doors?: ConfigDoors,
-): { file: string | undefined; config: Config } {
-  const { file, result } = findConfig(named, doors)
+/** The same, or BAD_CONFIG with every problem on a line of its own. */
+export async function requireWholeConfig(named: string | undefined): Promise<Found> {
+  const { file, result } = await findConfig(named)
   if (result.ok) return { file, config: result.config }
   throw configProblems(result.problems)
 }
+
+/** Without those adapters, for who does not open a route. Throws FILE_UNREADABLE and BAD_CONFIG. */
+export function requireConfig(named: string | undefined, doors: ConfigDoors = systemDoors()): Found {
+  const file = fileOf(named)
+  const result = file === undefined ? defaultConfig(process.cwd(), doors) : loadConfig(file, readText(file), doors)
+  if (result.ok) return { file, config: result.config }
+  throw configProblems(result.problems)
+}
+
+type Found = { readonly file: string | undefined; readonly config: Config }
+
+const fileOf = (named: string | undefined): string | undefined => named ?? usualPlaces.find(place => existsSync(place))
 
 function configProblems(problems: readonly Problem[]): HoldfastError {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`

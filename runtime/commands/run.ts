@@ -18,13 +18,13 @@ Examples:
   $ HOLDFAST_LOG__LEVEL=debug HOLDFAST_STORE__PATH=/mnt/data holdfast run`,
     )
     .action(async ({ config: named }: { config?: string }) => {
-      const [{ requireConfig }, { openLog }, { openGateway }, { urlOf }] = await Promise.all([
+      const [{ requireWholeConfig }, { openLog }, { openGateway }, { urlOf }] = await Promise.all([
         import('./find-config.ts'),
         import('../log.ts'),
         import('../gateway.ts'),
         import('../broker/listen.ts'),
       ])
-      const { file, config } = requireConfig(named)
+      const { file, config } = await requireWholeConfig(named)
       const log = openLog(config.log.level)
       const stop = firstSignal()
       const gateway = await openGateway(config, { log })

@@ -2,6 +2,7 @@
  * The configuration as the rooms see it: every default filled in, units in the names, paths absolute, secrets read.
  * Each room is handed its own part and never learns of the others. Types only.
  */
+import type { AdapterKind } from '../../adapters/adapter.ts'
 import type { Adjustments } from '../../adapters/adjusted.ts'
 import type { LogLevel } from '../log.ts'
 import type { Json } from '../reading.ts'
@@ -100,6 +101,8 @@ export type RouteConfig = {
   readonly table: string
   /** For `openAdapter`; known to open. */
   readonly adapter: string
+  /** What opens it instead, where it is of others. */
+  readonly outside: AdapterKind | undefined
   readonly options: Readonly<Record<string, unknown>>
   /** For `adjusted`. */
   readonly metrics: Adjustments

@@ -3,12 +3,13 @@
  * one stream. Each check is a function over the sections that are right by themselves (another may be missing because it
  * is wrong), and points at the key to change. Pure.
  */
-import type { NameSource } from '../../adapters/adapter.ts'
+import type { AdapterKind, NameSource } from '../../adapters/adapter.ts'
 import { defaultAdapterName, findAdapterKind } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { type Finding, nearestName, type Path } from '../document.ts'
 import { addressChecks } from './address-checks.ts'
 import { listenerChecks } from './listener-checks.ts'
+import type { OutsideAdapters } from './outside-adapters.ts'
 import { plainBrokerChecks } from './plain-broker-checks.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
 import { sourceChecks } from './source-checks.ts'
@@ -18,12 +19,12 @@ import type { Address } from './values.ts'
 export type Sections = Partial<ConfigFile>
 export type Tables = ReadonlyMap<string, TableKind>
 
-export function crossChecks(sections: Sections): Finding[] {
+export function crossChecks(sections: Sections, outside: OutsideAdapters): Finding[] {
   const tables = sections.tables === undefined ? undefined : allTables(sections.tables)
   return [
     ...builtInTablesKeepTheirKind(sections),
     ...rollupsAreOfReadings(sections),
-    ...routesNameEverything(sections),
+    ...routesNameEverything(sections, outside),
     ...routesAreReached(sections),
     ...idsAgree(sections),
     ...listenersDoNotOverlap(sections),
@@ -91,10 +92,10 @@ function routeTables({ routes = [] }: Sections, tables: Tables): Finding[] {
 }
 
 /** Every reading has a device and a metric: the topic gives them, or the payload. */
-function routesNameEverything({ routes = [] }: Sections): Finding[] {
+function routesNameEverything({ routes = [] }: Sections, outside: OutsideAdapters): Finding[] {
   return routes.flatMap((route, index) => {
     const compiled = compileTopic(route.topic)
-    const kind = findAdapterKind(route.adapter ?? defaultAdapterName)
+    const kind = kindOf(route.adapter ?? defaultAdapterName, outside)
     if (!compiled.ok || !kind) return []
     const { names } = compiled.pattern
     return (['device', 'metric'] as const satisfies readonly NameSource[]).flatMap(name => {
@@ -103,6 +104,11 @@ function routesNameEverything({ routes = [] }: Sections): Finding[] {
       return [{ path: ['routes', index, 'topic'], message: missingName(name, names, options) }]
     })
   })
+}
+
+function kindOf(name: string, outside: OutsideAdapters): AdapterKind | undefined {
+  const other = outside.get(name)
+  return other?.kind === 'loaded' ? other.adapter : findAdapterKind(name)
 }
 
 function missingName(name: NameSource, names: readonly string[], options: readonly string[]): string {

@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import { HoldfastError } from '../errors.ts'
 import { certificateBytesMax, secretBytesMax } from '../limits.ts'
 import type { Environment } from './environment.ts'
+import type { OutsideAdapters } from './outside-adapters.ts'
 
 export type SecretFile = {
   readonly text: string
@@ -21,6 +22,8 @@ export type ConfigDoors = {
   readonly readSecret: (path: string) => SecretFile
   /** The same for a file that is no secret and may be larger. Left out, `readSecret` serves. */
   readonly readFile?: (path: string) => SecretFile
+  /** The adapters of others that routes name (`loadOutside`). Left out where nobody opens a route: they are not loaded. */
+  readonly outside?: OutsideAdapters
 }
 
 export function systemDoors(): ConfigDoors {

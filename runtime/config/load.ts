@@ -11,7 +11,8 @@ import { crossChecks, type Sections } from './cross-checks.ts'
 import { type ConfigDoors, systemDoors } from './doors.ts'
 import { applyOverrides, readEnvironment } from './environment.ts'
 import { configOf, socketPath } from './resolve.ts'
-import { type ConfigFile, configFile } from './schema.ts'
+import { namedOutside, outsideFindings } from './outside-adapters.ts'
+import { type ConfigFile, configFile, configFileWith } from './schema.ts'
 import { readPassword } from './secrets.ts'
 import { withSections } from './shape.ts'
 
@@ -30,17 +31,19 @@ export function loadConfig(path: string, text: string, doors: ConfigDoors = syst
     certified = name
     return findings
   }
-  const checked = checkDocument<ConfigFile>(path, text, configFile, {
+  const outside = doors.outside ?? namedOutside(text)
+  const checked = checkDocument<ConfigFile>(path, text, configFileWith(outside), {
     amend: plain => withBroker(applyOverrides(withSections(plain, configFile), environment.overrides)),
     inspect: sections => [
-      ...crossChecks(sections),
+      ...crossChecks(sections, outside),
+      ...outsideFindings(sections.routes ?? [], outside),
       ...certifiedName(sections),
       ...socketPathFits(sections, folder),
       ...readPasswords(sections, folder, doors, passwords),
     ],
   })
   if (checked.ok && environment.problems.length === 0) {
-    return { ok: true, config: configOf(checked.value, folder, doors.hostName, passwords, certified) }
+    return { ok: true, config: configOf(checked.value, folder, doors.hostName, passwords, certified, outside) }
   }
   return { ok: false, problems: [...environment.problems, ...(checked.ok ? [] : checked.problems)] }
 }

@@ -22,7 +22,9 @@ import type {
 import { allTables } from './cross-checks.ts'
 import { formatDuration } from '../units.ts'
 import { ownLimits } from './own-limits.ts'
-import { type ConfigFile, type TableKind, defaultRoute } from './schema.ts'
+import type { OutsideAdapters } from './outside-adapters.ts'
+import { defaultRoute } from './route-schema.ts'
+import type { ConfigFile, TableKind } from './schema.ts'
 import { sourcesOf } from './source-resolve.ts'
 
 /** By the path of the section that has it, joined by dots. */
@@ -35,6 +37,7 @@ export function configOf(
   hostName: string,
   passwords: Passwords,
   certified: string | undefined,
+  outside: OutsideAdapters,
 ): Config {
   const named = file.gateway.id ?? file.hub?.id ?? certified
   const id = named ?? idOfHost(hostName)
@@ -44,7 +47,7 @@ export function configOf(
     store: storeOf(file.store, storePath),
     broker: file.broker && brokerOf(file.broker, folder),
     tables: new Map([...tablesOf(file), ...summaryTablesOf(file)]),
-    routes: (file.routes ?? [defaultRoute]).map(routeOf),
+    routes: (file.routes ?? [defaultRoute]).map(route => routeOf(route, outside)),
     rules: { folder: resolve(folder, file.rules.folder), zone: file.rules.zone },
     alerts: alertsOf(file.alerts),
     devices: devicesOf(file.devices),
@@ -117,14 +120,10 @@ function brokerOf(
   }
 }
 
-function routeOf({
-  topic,
-  table,
-  adapter,
-  metrics,
-  ...options
-}: NonNullable<ConfigFile['routes']>[number]): RouteConfig {
-  return { topic, table, adapter: adapter ?? defaultAdapterName, options, metrics }
+function routeOf(route: NonNullable<ConfigFile['routes']>[number], outside: OutsideAdapters): RouteConfig {
+  const { topic, table, adapter = defaultAdapterName, metrics, ...options } = route
+  const other = outside.get(adapter)
+  return { topic, table, adapter, outside: other?.kind === 'loaded' ? other.adapter : undefined, options, metrics }
 }
 
 type LimitKeys = Partial<Pick<ConfigFile['tables'][string], 'max_bytes' | 'max_age' | 'max_rows'>>

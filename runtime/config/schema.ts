@@ -4,17 +4,15 @@
  * route's table exists) is in cross-checks.ts.
  */
 import { z } from 'zod'
-import type { AdapterKind } from '../../adapters/adapter.ts'
-import { metricsOption } from '../../adapters/adjusted.ts'
-import { adapterKinds, defaultAdapterName } from '../../adapters/open.ts'
 import { nameFault } from '../../adapters/names.ts'
-import { compileTopic } from '../../adapters/topic.ts'
-import { bridgesMax, devicesKnownMax, routesMax, sourcesMax, tablesMax } from '../limits.ts'
+import { bridgesMax, devicesKnownMax, sourcesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
 import { brokerListeners, brokerTls, websocketOrigins } from './listeners.ts'
+import type { OutsideAdapters } from './outside-adapters.ts'
 import { ownLimitsText } from './own-limits.ts'
+import { routesOf } from './route-schema.ts'
 import { source } from './source-schema.ts'
 import { cronOrOff, freeSpace, rollupPeriods } from './store-values.ts'
 import {
@@ -49,9 +47,6 @@ export const builtInTables = {
 
 export const tableKinds = ['series', 'records'] as const
 export type TableKind = (typeof tableKinds)[number]
-
-/** The one route of a configuration that has none. */
-export const defaultTopic = 'sensors/{device}/{metric}'
 
 const gateway = z.strictObject({
   id: withWords(originId.optional(), { fallback: 'the name in the certificate, else the host name' }).describe(
@@ -217,33 +212,6 @@ const devices = z.strictObject({
     .describe('Devices of which there is more to say, by name; one that was never heard is listed as such.'),
 })
 
-const topic = z.string().superRefine((text, context) => {
-  const compiled = compileTopic(text)
-  if (!compiled.ok) context.addIssue({ code: 'custom', message: compiled.reason })
-})
-words.add(topic, { type: 'topic' })
-
-const routeKeys = {
-  topic: topic.describe(
-    'The topics it takes: {device} and {metric} name a level, + is any level, a last # is all the rest.',
-  ),
-  table: tableName.default('readings').describe('The series table that the readings go to.'),
-  metrics: metricsOption,
-}
-
-/** One shape for each adapter: the keys of every route, and the keys that this adapter alone knows. */
-function routeOf(kind: AdapterKind) {
-  const name = z.literal(kind.name)
-  const adapter = kind.name === defaultAdapterName ? withWords(name.optional(), { fallback: kind.name }) : name
-  return z.strictObject({
-    ...routeKeys,
-    adapter: adapter.describe(`${kind.name}: ${kind.sentence}.`),
-    ...kind.options.shape,
-  })
-}
-const [firstAdapter, ...otherAdapters] = adapterKinds
-const route = z.discriminatedUnion('adapter', [routeOf(firstAdapter), ...otherAdapters.map(routeOf)])
-
 export const configFile = z.strictObject({
   gateway: gateway.prefault({}).describe('This gateway.'),
   store: store.prefault({}).describe('The database.'),
@@ -259,9 +227,7 @@ export const configFile = z.strictObject({
         .map(entry => entry.join(' ('))
         .join('), ')}). Where no limit of theirs is written: ${ownLimitsText}.`,
     ),
-  routes: withWords(z.array(route).max(routesMax).optional(), { fallback: `one route for ${defaultTopic}` }).describe(
-    'What arrives and where it goes: the first route whose topic fits takes the message.',
-  ),
+  routes: routesOf([]),
   rules: z
     .strictObject({
       folder: filePath.default('./rules').describe('The folder of the rule files (*.yaml); it may be missing.'),
@@ -297,7 +263,10 @@ export const configFile = z.strictObject({
     .describe('The log on standard output.'),
 })
 
-export const defaultRoute = route.parse({ topic: defaultTopic })
+/** The same for a file whose routes name adapters that others wrote. */
+export function configFileWith(outside: OutsideAdapters): z.ZodType<ConfigFile> {
+  return outside.size === 0 ? configFile : (configFile.extend({ routes: routesOf([...outside]) }) as typeof configFile)
+}
 
 /** What a file says, checked and with defaults, still in the words of the file. */
 export type ConfigFile = z.output<typeof configFile>

@@ -1,7 +1,8 @@
 /** What no single key of a source can know. Part of cross-checks.ts. Pure. */
 import { compileTopic } from '../../adapters/topic.ts'
 import type { Finding } from '../document.ts'
-import { type ConfigFile, defaultTopic } from './schema.ts'
+import { defaultTopic } from './route-schema.ts'
+import type { ConfigFile } from './schema.ts'
 
 export function sourceChecks({ sources = {}, routes }: Partial<ConfigFile>): Finding[] {
   const patterns = (routes ?? [{ topic: defaultTopic }]).map(({ topic }) => filterOfRoute(topic))

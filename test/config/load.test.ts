@@ -143,6 +143,7 @@ describe('a configuration', () => {
       topic: 'a/{device}/{metric}',
       table: 'readings',
       adapter: 'number',
+      outside: undefined,
       options: {},
       metrics: undefined,
     })
