@@ -78,7 +78,7 @@ function asNameOptions(given: unknown): AdapterKind['nameOptions'] | undefined {
   const one = (names: unknown): readonly string[] | 'always' | undefined => {
     if (names === undefined) return []
     if (names === 'always') return names
-    return Array.isArray(names) && names.every(name => typeof name === 'string') ? (names as string[]) : undefined
+    return Array.isArray(names) && names.every(name => typeof name === 'string') ? names : undefined
   }
   const [device, metric] = [one(given['device']), one(given['metric'])]
   return device === undefined || metric === undefined ? undefined : { device, metric }
@@ -92,7 +92,7 @@ function guarded(name: string, adapter: Fields): Adapter {
       try {
         // Copies: the payload goes on to subscribers, and the levels are those of every message of this topic.
         const { topic, retain, arrivalMs } = message
-        const about = { topic, retain, arrivalMs, recall: (key: string) => message.recall(String(key)) }
+        const about = { topic, retain, arrivalMs, recall: (key: string) => message.recall(key) }
         return sound(decode.call(adapter, Buffer.from(payload), new Map(levels), about))
       } catch (error) {
         return reject(`the adapter fails: ${textOf(error)}`)
