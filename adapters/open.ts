@@ -1,10 +1,12 @@
 /** The adapters there are. A new one is its own file and one line here. */
 import type { Adapter, AdapterKind } from './adapter.ts'
 import { cborKind } from './cbor.ts'
+import { homieKind } from './homie.ts'
 import { influxLineKind } from './influx-line.ts'
 import { jsonKind } from './json.ts'
 import { modbusKind } from './modbus.ts'
 import { numberKind } from './number.ts'
+import { shellyKind } from './shelly.ts'
 import { sparkplugKind } from './sparkplug-b.ts'
 import { tasmotaKind } from './tasmota.ts'
 import { senmlKind } from './senml.ts'
@@ -19,6 +21,8 @@ export const adapterKinds = [
   cborKind,
   zigbee2mqttKind,
   tasmotaKind,
+  shellyKind,
+  homieKind,
   senmlKind,
   influxLineKind,
   modbusKind,

@@ -52,6 +52,15 @@ export const sparkplugAskedMax = 64
 /** Births asked for in one session because a metric had no name: births that did not help thrice will not help. */
 export const sparkplugMissesMax = 3
 
+/** Properties of one route's Homie devices whose units and datatypes are kept: 100 bytes each. */
+export const homiePropertiesMax = 20_000
+
+/** A format lists the words of an enum, or a range. */
+export const homieFormatCharactersMax = 256
+
+/** Names of the properties that one description lists: several hundred. Ingest keeps no more in one state. */
+export const homieDescriptionCharactersMax = 12 * 1024
+
 // What the configuration may say.
 
 /** Routes are tried in order for each new topic; the last one must still be near. */

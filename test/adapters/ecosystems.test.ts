@@ -17,6 +17,14 @@ const words: Readonly<Record<string, { readonly levels: readonly string[]; reado
     keys: ['state', 'last_seen', 'color', 'x', 'linkquality', 'device', 'a/b', '', '__proto__'],
   },
   senml: { levels: ['senml', 'attic'], keys: ['bn', 'bt', 'n', 'u', 'v', 'vs', 'vd', 's', 't', 'bver', 'x_'] },
+  shelly: {
+    levels: ['shellies', 'plus1', 'events', 'rpc', 'online', 'status', 'switch:0', 'relay', '0', 'command', ''],
+    keys: ['method', 'params', 'ts', 'switch:0', 'events', 'component', 'event', 'id', 'apower', 'temperature', 'tC'],
+  },
+  homie: {
+    levels: ['homie', '5', 'car', 'engine', 'speed', '$state', '$description', '$unit', '$datatype', '$stats', 'set'],
+    keys: ['nodes', 'properties', 'datatype', 'unit', 'format', 'engine', 'speed', '__proto__'],
+  },
   'sparkplug-b': {
     levels: ['spBv1.0', 'plant', 'NBIRTH', 'DBIRTH', 'NDATA', 'DDATA', 'NDEATH', 'NCMD', 'STATE', 'line', ''],
     keys: ['timestamp'],
