@@ -187,6 +187,7 @@ async function openLan({ log, closers, time }: House, options: BrokerConfig, sto
     listen: options.listen,
     tls: secure?.tls,
     origins: options.origins,
+    systemIntervalMs: options.systemIntervalMs,
     limits: brokerLimits(options),
     intake: intake.door,
     access: openAccess(),

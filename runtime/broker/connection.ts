@@ -22,6 +22,7 @@ import { Passage } from './passage.ts'
 import type { Publish, Qos } from './publish.ts'
 import { Share } from './share.ts'
 import { type MqttVersion, connectShape, packetFault } from './shape.ts'
+import { SentPackets } from './traffic.ts'
 import type { Caller, Wire } from './wire.ts'
 
 /**
@@ -55,6 +56,7 @@ export class Connection extends Duplex {
   readonly #share: Share
   readonly #acks: Acks
   readonly #outlet: Outlet
+  readonly #sent: SentPackets
   /** The client's side of the socket has ended. */
   #ended = false
   readonly #waiter = { resume: () => this.#scanSoon() }
@@ -74,12 +76,14 @@ export class Connection extends Duplex {
       hall.tally.add('acknowledged', count)
       this.write(bytes)
     })
+    this.#sent = new SentPackets(hall.traffic)
     this.#outlet = new Outlet(socket, {
       drainTimeoutMs: hall.limits.drainTimeoutMs,
       onRoom: () => this.#scanSoon(),
       onSlow: () => this.refuse('slow_reader'),
     })
     socket.on('data', (chunk: Buffer) => {
+      hall.traffic.bytesReceived += chunk.length
       this.#frames.add(chunk)
       this.#scan()
     })
@@ -155,6 +159,7 @@ export class Connection extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#sent.add(chunk)
     this.#outlet.write(chunk, callback)
   }
 
@@ -226,6 +231,7 @@ export class Connection extends Duplex {
 
   #dispatch(): void {
     const { type, buffer, body, end } = this.#frames
+    this.#hall.traffic.received(type)
     if (this.#stage === 'connect') return this.#connect()
     if (type === frameTypes.publish) return this.#publish()
     const fault = packetFault(type, buffer, body, end, this.#version)

@@ -10,6 +10,7 @@ import type { BrokerLimits } from './limits.ts'
 import type { Message, Publish } from './publish.ts'
 import type { Tally } from './tally.ts'
 import type { Topic, TopicCache } from './topic-cache.ts'
+import type { Traffic } from './traffic.ts'
 
 /** A client that has been welcomed. */
 export type Guest = {
@@ -29,6 +30,7 @@ export type Hall = {
   readonly now: () => number
   readonly tally: Tally
   readonly gate: Gate
+  readonly traffic: Traffic
   readonly topics: TopicCache
   readonly guests: Guests
   /** Who comes again and again with the wrong password, from where; left out, nobody minds. */
@@ -58,6 +60,8 @@ export type Hall = {
 
 export type Engine = {
   readonly connected: () => string[]
+  /** How many, of the clients that are connected. */
+  readonly subscriptions: () => number
   readonly disconnect: (client: string) => void
   readonly publish: (message: Message) => Promise<void>
   readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>

@@ -59,6 +59,8 @@ export type BrokerConfig = {
   readonly tls: BrokerTlsConfig | undefined
   /** Of pages that may connect over WebSocket; `*` is every page. */
   readonly origins: readonly string[]
+  /** How often the broker tells of itself below `$SYS`; 0 is never. */
+  readonly systemIntervalMs: number
   readonly limits: {
     readonly packetBytesMax: number
     readonly connectionsMax: number

@@ -95,13 +95,14 @@ function devicesOf({ offline_after, known }: ConfigFile['devices']): DevicesConf
 }
 
 function brokerOf(
-  { listen, tls, websocket_origins, limits }: NonNullable<ConfigFile['broker']>,
+  { listen, tls, websocket_origins, sys_interval, limits }: NonNullable<ConfigFile['broker']>,
   folder: string,
 ): BrokerConfig {
   return {
     listen,
     tls: tls && brokerTlsOf(tls, folder),
     origins: websocket_origins,
+    systemIntervalMs: sys_interval,
     limits: {
       packetBytesMax: limits.packet_bytes,
       connectionsMax: limits.connections,

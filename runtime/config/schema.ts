@@ -9,7 +9,7 @@ import { bridgesMax, devicesKnownMax, sourcesMax, tablesMax } from '../limits.ts
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
-import { brokerListeners, brokerTls, websocketOrigins } from './listeners.ts'
+import { brokerListeners, brokerTls, systemInterval, websocketOrigins } from './listeners.ts'
 import type { OutsideAdapters } from './outside-adapters.ts'
 import { ownLimitsText } from './own-limits.ts'
 import { routesOf } from './route-schema.ts'
@@ -120,6 +120,7 @@ const broker = z.strictObject({
     .optional()
     .describe('The certificate of the listeners that speak TLS; the files are read again when they change.'),
   websocket_origins: websocketOrigins,
+  sys_interval: systemInterval,
   limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
 })
 
