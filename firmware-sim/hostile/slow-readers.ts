@@ -2,7 +2,7 @@
 import type { Attack } from './attack.ts'
 import { publish, subscribe } from './packets.ts'
 
-const payloadBytes = 16 * 1024
+const payloadBytes = 64 * 1024
 
 export const slowReaders: Attack = {
   name: 'slow-readers',

@@ -2,7 +2,8 @@
 import type { Attack } from './attack.ts'
 import { publish } from './packets.ts'
 
-const levelsMost = 30_000
+/** Half are a little deeper than most brokers allow, half as deep as a topic can be. */
+const levelsMost = [100, 30_000] as const
 
 export const topicFlood: Attack = {
   name: 'topic-flood',
@@ -13,8 +14,8 @@ export const topicFlood: Attack = {
     const wire = attacker.guest()
     if (!wire) return
     // Most brokers hang up over a deep one: it comes seldom, so that the others go on.
-    const isDeep = attacker.below(200) === 0
-    const topic = isDeep ? 'a/'.repeat(attacker.below(levelsMost)) : `hostile/${attacker.index}/${attacker.turn}/t`
+    const isDeep = attacker.below(100) === 0
+    const topic = isDeep ? 'a/'.repeat(attacker.below(levelsMost[attacker.below(2)] ?? 0)) : `hostile/${attacker.index}/${attacker.turn}/t`
     const qos = attacker.turn % 2
     wire.send(publish({ topic, payload: 'x', qos, id: 1 + (attacker.turn % 65_535) }))
   },
