@@ -15,7 +15,9 @@ export const topicFlood: Attack = {
     if (!wire) return
     // Most brokers hang up over a deep one: it comes seldom, so that the others go on.
     const isDeep = attacker.below(100) === 0
-    const topic = isDeep ? 'a/'.repeat(attacker.below(levelsMost[attacker.below(2)] ?? 0)) : `hostile/${attacker.index}/${attacker.turn}/t`
+    const topic = isDeep
+      ? 'a/'.repeat(attacker.below(levelsMost[attacker.below(2)] ?? 0))
+      : `hostile/${attacker.index}/${attacker.turn}/t`
     const qos = attacker.turn % 2
     wire.send(publish({ topic, payload: 'x', qos, id: 1 + (attacker.turn % 65_535) }))
   },
