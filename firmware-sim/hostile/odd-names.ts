@@ -8,8 +8,26 @@ import type { Wire } from './wire.ts'
 
 /** Also what a fuzzer may take for a topic, a filter, a client id or a user. */
 export const oddNames: readonly Buffer[] = [
-  ...['', '__proto__', 'constructor', 'toString', 'hasOwnProperty', '../../etc/passwd', 'a\0b', '\u0001', 'a\nb'],
-  ...['\u001b[2J', '\uffff', '\ufeff', '/', '//', '+', '#', 'a#', 'a/#/b', '$SYS/x', 'x'.repeat(65_535)],
+  '',
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  '../../etc/passwd',
+  'a\0b',
+  '\u0001',
+  'a\nb',
+  '\u001b[2J',
+  '\uffff',
+  '\ufeff',
+  '/',
+  '//',
+  '+',
+  '#',
+  'a#',
+  'a/#/b',
+  '$SYS/x',
+  'x'.repeat(65_535),
 ]
   .map(name => Buffer.from(name))
   .concat(Buffer.from([0xff, 0xfe]), Buffer.from([0xc0, 0x80]), Buffer.from([0xed, 0xa0, 0x80]))
