@@ -21,6 +21,7 @@ import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
 import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, TableChoice } from './config/config.ts'
 import { Devices } from './devices/devices.ts'
+import { openDiscovery } from './discovered.ts'
 import { messageOf } from './errors.ts'
 import {
   keepOrigin,
@@ -105,6 +106,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       monotonicMs,
       now: house.time.clock.now,
     }
+    await openDiscovery(house, parts, intake)
     await openControl(house, parts, await openParked(house, parts), labels)
     // First of all: whoever waits for the time must not wait for a store that cannot write.
     house.closers.push(async () => keeper.stop())
@@ -198,7 +200,7 @@ async function openLan({ log, closers, time }: House, options: BrokerConfig, sto
     log: room,
   })
   closers.push(() => broker.close())
-  intake.speakers.set(undefined, (topic, payload, qos) => broker.publish(topic, payload, { qos }))
+  intake.speakers.set(undefined, (topic, payload, qos, options) => broker.publish(topic, payload, { qos, ...options }))
   return { broker, warning: () => secure?.warning() }
 }
 

@@ -38,6 +38,8 @@ async function openMqtt(house: House, store: Store, intake: GatewayIntake, sourc
     random: Math.random,
     log,
   })
-  intake.speakers.set(`source:${source.name}`, (topic, payload, qos) => opened.publish(topic, payload, qos))
+  intake.speakers.set(`source:${source.name}`, (topic, payload, qos, { retain } = { retain: false }) =>
+    opened.publish(topic, payload, qos, retain),
+  )
   return opened
 }
