@@ -4,8 +4,6 @@
 import { payloadText } from './payload.ts'
 import { printable } from './reason.ts'
 
-export { printable, reject } from './reason.ts'
-
 export type ParsedJson =
   | { readonly ok: true; readonly message: unknown }
   | { readonly ok: false; readonly reason: string }

@@ -41,9 +41,9 @@ const form = /^(.*?)\/(?:(events)\/rpc|(online)|status\/([^/]+))$/
 
 function decoder(base: string | undefined): Adapter['decode'] {
   const root = base === undefined ? '' : `${base}/`
-  return (payload, levels, { topic, retain }) => {
+  return (payload, levels, { topic }) => {
     if (!topic.startsWith(root)) return reject(`the topic does not begin with "${root}" (base)`)
-    if (payload.length === 0 && retain) return saysNothing
+    if (payload.length === 0) return saysNothing
     const [, prefix = '', events, online, component] = form.exec(topic.slice(root.length)) ?? []
     if (prefix === '')
       return topic.startsWith(`${firstGeneration}/`) ? readFirst(payload, topic, levels.get('device')) : saysNothing

@@ -57,11 +57,11 @@ type Context = { readonly device: string; readonly offset: ZoneOffset | undefine
 function decoder({ full_topic, prefixes, time_zone }: z.output<typeof options>): Adapter['decode'] {
   const fullTopic = fullTopicLevels(full_topic)
   const offset = time_zone === undefined ? undefined : zoneOffsets(time_zone)
-  return (payload, levels, { topic, retain }) => {
+  return (payload, levels, { topic }) => {
     const split = splitTopic(fullTopic, topic)
     if (split === undefined) return reject(`the topic does not fit full_topic ${full_topic}`)
     const { prefix, what } = split
-    if ((prefix !== prefixes.tele && prefix !== prefixes.stat) || (payload.length === 0 && retain)) return saysNothing
+    if ((prefix !== prefixes.tele && prefix !== prefixes.stat) || payload.length === 0) return saysNothing
     const device = levels.get('device') ?? split.device
     const fault = nameFault('the device', device)
     if (fault !== undefined) return reject(fault)

@@ -45,12 +45,12 @@ export const zigbee2mqttKind = adapterKind({
 function decoder(base: string, output: Output): Adapter['decode'] {
   const root = `${base}/`
   const bridge = `${nameOfPath(base)}.bridge`
-  return (payload, levels, { topic, retain }) => {
+  return (payload, levels, { topic }) => {
     if (!topic.startsWith(root)) return reject(`the topic does not begin with "${root}" (base)`)
     const path = topic.slice(root.length)
     if (path === 'bridge/state') return presenceIn(payload, bridge, states)
-    // A retained message that is empty takes back the one before: the device was renamed or removed.
-    if (path.startsWith('bridge/') || isCommand(path) || (payload.length === 0 && retain)) return saysNothing
+    // An empty message takes back the retained one before: the device was renamed or removed.
+    if (path.startsWith('bridge/') || isCommand(path) || payload.length === 0) return saysNothing
     const ending = path.lastIndexOf('/')
     const last = path.slice(ending + 1)
     const isAvailability = ending > 0 && last === 'availability'
@@ -75,7 +75,7 @@ function readState(payload: Uint8Array, device: string, output: Output): Decoded
   const state = parsed.ok ? parsed.message : undefined
   if (typeof state !== 'object' || state === null || Array.isArray(state)) {
     // Each attribute comes once more by itself, behind the message that has them all.
-    if (output === 'attribute_and_json' && payload.length > 0) return saysNothing
+    if (output === 'attribute_and_json') return saysNothing
     return reject(parsed.ok ? 'not an object' : parsed.reason)
   }
   const { last_seen } = state as { readonly last_seen?: unknown }
@@ -95,7 +95,7 @@ function readAttribute(payload: Uint8Array, device: string, attribute: string): 
   const fault = nameFault('the metric', attribute)
   if (fault !== undefined) return reject(fault)
   const read = payloadText(payload)
-  if (payload.length === 0 || (read.ok && read.text === 'null')) return saysNothing
+  if (read.ok && read.text === 'null') return saysNothing
   if (!read.ok) return reject(read.reason)
   const value = attributeValue(read.text)
   const wrong = valueFault(value)

@@ -3,6 +3,7 @@
  * topics, aliases over kill -9, births asked for over MQTT.
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { connectAsync, type MqttClient } from 'mqtt'
 import { decodePayload } from '../../adapters/sparkplug-payload.ts'
@@ -10,10 +11,11 @@ import type { DevicesListed } from '../../runtime/api/devices.ts'
 import { encodePayload, type SparkplugMetric } from '../adapters/sparkplug.ts'
 import { eventually, freePort, type Program, Site, storeConfig } from './programs.ts'
 
-async function openGateway(t: TestContext, routes: readonly string[]) {
+const [, ofThePage = ''] = /^```yaml\n(.*?)^```/ms.exec(readFileSync('docs/ecosystems.md', 'utf8')) ?? []
+
+async function openGateway(t: TestContext, routes: string) {
   const port = await freePort()
-  const listed = routes.map(route => `  - ${route}\n`).join('')
-  const config = `gateway: { id: gw }\nclock: { trust: always }\n${storeConfig}\nbroker: { listen: '127.0.0.1:${port}' }\nroutes:\n${listed}`
+  const config = `gateway: { id: gw }\nclock: { trust: always }\n${storeConfig}\nbroker: { listen: '127.0.0.1:${port}' }\n${routes}`
   const gateway = new Site(t).program('gateway', { config })
   await gateway.start()
   return { gateway, url: `mqtt://127.0.0.1:${port}` }
@@ -50,7 +52,7 @@ function edgeNode(client: MqttClient) {
 test('Sparkplug data by alias is understood after kill -9, and a gap in the sequence is answered by asking for births', {
   timeout: 120_000,
 }, async t => {
-  const { gateway, url } = await openGateway(t, ['{ topic: spBv1.0/#, adapter: sparkplug-b }'])
+  const { gateway, url } = await openGateway(t, 'routes: [{ topic: spBv1.0/#, adapter: sparkplug-b }]')
   const death = encodePayload({ timestamp: 1, metrics: [{ name: 'bdSeq', dataType: 'UInt64', value: 4 }] })
   const client = await connectAsync(url, {
     clientId: 'line-1',
@@ -99,16 +101,10 @@ test('Sparkplug data by alias is understood after kill -9, and a gap in the sequ
   )
 })
 
-test('ready-made devices are named by their own topics on routes of one line', { timeout: 120_000 }, async t => {
-  const { gateway, url } = await openGateway(t, [
-    '{ topic: zigbee2mqtt/#, adapter: zigbee2mqtt }',
-    '{ topic: tele/#, adapter: tasmota }',
-    '{ topic: stat/#, adapter: tasmota }',
-    '{ topic: homie/#, adapter: homie }',
-    '{ topic: +/events/rpc, adapter: shelly }',
-    '{ topic: +/online, adapter: shelly }',
-    '{ topic: spBv1.0/#, adapter: sparkplug-b }',
-  ])
+test('ready-made devices are named by their own topics by the routes of docs/ecosystems.md', {
+  timeout: 120_000,
+}, async t => {
+  const { gateway, url } = await openGateway(t, ofThePage)
   const client = await connectAsync(url)
   t.after(() => client.endAsync(true))
   const say = (topic: string, payload: string | Buffer) => client.publishAsync(topic, payload, { qos: 1 })
