@@ -57,7 +57,8 @@ export function openIntake({ config, log, time }: House, store: Store, devices: 
   return { ingest, door, speakers }
 }
 
-function openRoute({ topic, adapter, outside, table, options, metrics }: RouteConfig): Route {
+/** Also for who only asks what a message would become. */
+export function openRoute({ topic, adapter, outside, table, options, metrics }: RouteConfig): Route {
   const compiled = compileTopic(topic)
   if (!compiled.ok) throw new Error(`${topic}: ${compiled.reason}`)
   const opened = outside?.open(options) ?? openAdapter(adapter, options)

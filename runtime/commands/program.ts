@@ -8,6 +8,7 @@ import { Command, CommanderError, Help, type HelpConfiguration } from 'commander
 import { alertsCommand } from './alerts.ts'
 import { backupCommand } from './backup.ts'
 import { checkCommand } from './check.ts'
+import { decodeCommand } from './decode.ts'
 import { deleteCommand } from './delete.ts'
 import { devicesCommand } from './devices.ts'
 import { demoCommand } from './demo.ts'
@@ -67,6 +68,7 @@ function createProgram(): Command {
   const verbs = [
     runCommand(),
     checkCommand(),
+    decodeCommand(),
     statusCommand(),
     metricsCommand(),
     tailCommand(),

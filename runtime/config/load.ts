@@ -11,7 +11,7 @@ import { crossChecks, type Sections } from './cross-checks.ts'
 import { type ConfigDoors, systemDoors } from './doors.ts'
 import { applyOverrides, readEnvironment } from './environment.ts'
 import { configOf, socketPath } from './resolve.ts'
-import { namedOutside, outsideFindings } from './outside-adapters.ts'
+import { loadingFindings, namedOutside, openingFindings } from './outside-adapters.ts'
 import { type ConfigFile, configFile, configFileWith } from './schema.ts'
 import { readPassword } from './secrets.ts'
 import { withSections } from './shape.ts'
@@ -32,11 +32,16 @@ export function loadConfig(path: string, text: string, doors: ConfigDoors = syst
     return findings
   }
   const outside = doors.outside ?? namedOutside(text)
+  let plain: unknown
   const checked = checkDocument<ConfigFile>(path, text, configFileWith(outside), {
-    amend: plain => withBroker(applyOverrides(withSections(plain, configFile), environment.overrides)),
+    amend: given => {
+      plain = withBroker(applyOverrides(withSections(given, configFile), environment.overrides))
+      return plain
+    },
     inspect: sections => [
       ...crossChecks(sections, outside),
-      ...outsideFindings(sections.routes ?? [], outside),
+      ...loadingFindings(plain, outside),
+      ...openingFindings(sections.routes ?? [], outside),
       ...certifiedName(sections),
       ...socketPathFits(sections, folder),
       ...readPasswords(sections, folder, doors, passwords),

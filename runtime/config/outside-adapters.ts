@@ -30,12 +30,16 @@ export function namedOutside(text: string): OutsideAdapters {
   const found = new Map<string, OutsideAdapter>()
   if (!/adapter['"]?\s*:\s*['"]?(?:\.|@|holdfast-adapter-)/.test(text)) return found
   const yaml = readYaml(text)
-  const routes = yaml.ok ? (yaml.plain as { routes?: unknown } | null)?.routes : undefined
-  for (const route of Array.isArray(routes) ? (routes as unknown[]).slice(0, routesMax) : []) {
+  for (const route of yaml.ok ? routesIn(yaml.plain) : []) {
     const name = (route as { adapter?: unknown } | null)?.adapter
     if (typeof name === 'string' && outsideName.test(name)) found.set(name, { kind: 'unread' })
   }
   return found
+}
+
+function routesIn(plain: unknown): readonly unknown[] {
+  const routes = (plain as { routes?: unknown } | null)?.routes
+  return Array.isArray(routes) ? (routes as unknown[]).slice(0, routesMax) : []
 }
 
 /** The same, imported. Never throws: what is wrong with one is told where it is named. */
@@ -98,15 +102,29 @@ function exportedFile(exports: unknown): string | undefined {
   return undefined
 }
 
-/** What is wrong with those that routes name: they are not there, are no adapters, or do not open with their options. */
-export function outsideFindings(routes: readonly RouteKeys[], outside: OutsideAdapters): Finding[] {
-  return routes.flatMap(({ topic: _topic, table: _table, metrics: _metrics, adapter, ...options }, index) => {
-    const found = adapter === undefined ? undefined : outside.get(adapter)
-    const reason = found?.kind === 'failed' ? found.reason : found?.kind === 'loaded' && openingFault(found, options)
-    if (reason === undefined || reason === false) return []
-    const path = ['routes', index, 'adapter']
-    return [{ path, message: `the adapter "${adapter}" cannot be used: ${reason} (see docs/adapters.md)` }]
+/** What is wrong with those that routes name, whatever else is wrong with the routes: they are not there, or no adapters. */
+export function loadingFindings(plain: unknown, outside: OutsideAdapters): Finding[] {
+  if (outside.size === 0) return []
+  return routesIn(plain).flatMap((route, index) => {
+    const name = (route as { adapter?: unknown } | null)?.adapter
+    const found = typeof name === 'string' ? outside.get(name) : undefined
+    return found?.kind === 'failed' ? [unusable(index, String(name), found.reason)] : []
   })
+}
+
+/** And that they do not open with the options of a route that is sound by itself. */
+export function openingFindings(routes: readonly RouteKeys[], outside: OutsideAdapters): Finding[] {
+  if (outside.size === 0) return []
+  return routes.flatMap(({ topic: _topic, table: _table, metrics: _metrics, adapter = '', ...options }, index) => {
+    const found = outside.get(adapter)
+    const reason = found?.kind === 'loaded' ? openingFault(found.adapter, options) : undefined
+    return reason === undefined ? [] : [unusable(index, adapter, reason)]
+  })
+}
+
+function unusable(index: number, name: string, reason: string): Finding {
+  const message = `the adapter "${name}" cannot be used: ${reason} (see docs/adapters.md)`
+  return { path: ['routes', index, 'adapter'], message }
 }
 
 type RouteKeys = {
@@ -116,7 +134,7 @@ type RouteKeys = {
   readonly adapter?: string | undefined
 }
 
-function openingFault({ adapter }: OutsideAdapter & { kind: 'loaded' }, options: object): string | undefined {
+function openingFault(adapter: AdapterKind, options: object): string | undefined {
   try {
     adapter.open(options)
     return undefined
