@@ -21,7 +21,6 @@ import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
 import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, TableChoice } from './config/config.ts'
 import { Devices } from './devices/devices.ts'
-import { openDiscovery } from './discovered.ts'
 import { messageOf } from './errors.ts'
 import {
   keepOrigin,
@@ -106,7 +105,6 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       monotonicMs,
       now: house.time.clock.now,
     }
-    await openDiscovery(house, parts, intake)
     await openControl(house, parts, await openParked(house, parts), labels)
     // First of all: whoever waits for the time must not wait for a store that cannot write.
     house.closers.push(async () => keeper.stop())
@@ -189,7 +187,7 @@ async function openLan({ log, closers, time }: House, options: BrokerConfig, sto
     listen: options.listen,
     tls: secure?.tls,
     origins: options.origins,
-    systemIntervalMs: options.systemIntervalMs,
+    mqtt5: options.mqtt5,
     limits: brokerLimits(options),
     intake: intake.door,
     access: openAccess(),
@@ -200,7 +198,7 @@ async function openLan({ log, closers, time }: House, options: BrokerConfig, sto
     log: room,
   })
   closers.push(() => broker.close())
-  intake.speakers.set(undefined, (topic, payload, qos, options) => broker.publish(topic, payload, { qos, ...options }))
+  intake.speakers.set(undefined, (topic, payload, qos) => broker.publish(topic, payload, { qos }))
   return { broker, warning: () => secure?.warning() }
 }
 

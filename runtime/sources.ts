@@ -38,8 +38,6 @@ async function openMqtt(house: House, store: Store, intake: GatewayIntake, sourc
     random: Math.random,
     log,
   })
-  intake.speakers.set(`source:${source.name}`, (topic, payload, qos, { retain } = { retain: false }) =>
-    opened.publish(topic, payload, qos, retain),
-  )
+  intake.speakers.set(`source:${source.name}`, (topic, payload, qos) => opened.publish(topic, payload, qos))
   return opened
 }

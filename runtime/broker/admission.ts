@@ -25,14 +25,15 @@ const badCredentials = 4
 
 export function connectRefusal(packet: ConnectFields, limits: BrokerLimits): Refusal | undefined {
   const { clientId, protocolVersion, clean, username, password, will } = packet
-  if (clientId.length === 0 && (clean !== true || protocolVersion === 3)) {
+  const isNew = protocolVersion === 5
+  if (clientId.length === 0 && !isNew && (clean !== true || protocolVersion === 3)) {
     return { cause: 'client_id_empty', returnCode: identifierRejected } // [MQTT-3.1.3-8, A9]
   }
   if (!isNameFit(clientId, limits.nameBytesMax)) return { cause: 'client_id', returnCode: identifierRejected }
   if (username !== undefined && !isNameFit(username, limits.nameBytesMax)) {
     return { cause: 'user_name', returnCode: badCredentials }
   }
-  if (username === undefined && password !== undefined) return { cause: 'user_name', returnCode: undefined } // [MQTT-3.1.2-22]
+  if (username === undefined && password !== undefined && !isNew) return { cause: 'user_name', returnCode: undefined } // [MQTT-3.1.2-22]
   if (!will) return undefined
   if ((will.qos ?? 0) > 2) return { cause: 'will_qos', returnCode: undefined } // [MQTT-3.1.2-14]
   if (will.payload.length > limits.willBytesMax) return { cause: 'will_bytes', returnCode: undefined }

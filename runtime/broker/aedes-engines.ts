@@ -12,15 +12,23 @@
  */
 import type { Aedes, AedesOptions, AedesPublishPacket, Client } from 'aedes'
 import type { Delivery } from './delivery.ts'
+import type { BrokerLimits } from './limits.ts'
+import type { Properties } from './properties.ts'
+import type { Outgoing } from './publish-form.ts'
 import type { Qos } from './publish.ts'
+import { aged } from './retained.ts'
 import type { Entry, Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import { filterMatches } from './topics.ts'
 
 /** A message as aedes hands it to a subscriber: whose subscription does not want its own messages has `nl`. */
-type Told = AedesPublishPacket & { readonly clientId?: string; readonly nl?: boolean }
+type Told = Omit<AedesPublishPacket, 'properties'> & {
+  readonly clientId?: string
+  readonly nl?: boolean
+  readonly properties?: Properties & { readonly subscriptionIdentifier?: number }
+}
 type Deliver = (packet: Told, done: () => void) => void
-type Held = { readonly qos: Qos }
+type Held = { readonly qos: Qos; readonly si?: number | undefined }
 type InnerClient = {
   readonly id: string
   subscriptions: Readonly<Record<string, Held>>
@@ -38,8 +46,21 @@ export async function createEngine(options: AedesOptions, speaks5: boolean): Pro
     ? ((await import('aedes5')) as unknown as typeof import('aedes'))
     : await import('aedes')
   const aedes = await Engine.createBroker(options)
-  if (speaks5) Object.assign(aedes, { clients: noNames(), brokers: noNames() })
+  // When a session ends `sessions.ts` knows, over restarts too; aedes' own timers would end the wrong ones.
+  if (speaks5) Object.assign(aedes, { clients: noNames(), brokers: noNames(), scheduleSessionExpiry: () => undefined })
   return aedes
+}
+
+/** What the beta tells clients of MQTT 5 in CONNACK, and holds them to. */
+export function optionsFor5(limits: BrokerLimits): object {
+  return {
+    topicAliasMaximum: limits.topicAliasesMax,
+    maximumPacketSize: limits.packetBytesMax,
+    receiveMaximum: limits.inflightQos2Max,
+    sessionExpiryIntervalLimit: Math.floor(limits.sessionExpiryMs / 1_000),
+    // Beyond it a will that was to wait is published at once.
+    pendingSessionsLimit: Math.max(1, limits.sessionsMax),
+  }
 }
 
 const deliveries = new WeakMap<Client, Delivery>()
@@ -60,13 +81,10 @@ export function mendClient(aedes: Aedes, client: Client, delivery: Delivery): vo
   const deliver: Deliver = (packet, done) => {
     const isOwn = packet.nl === true && packet.clientId === inner.id
     if (isOwn || isRepeated(inner.duplicates, packet)) return void setImmediate(done)
-    const allowed = aedes.authorizeForward(client, packet)
-    if (!allowed) return void setImmediate(done)
-    const { topic, payload, retain } = allowed
-    const qos = qosFor(inner.subscriptions, allowed)
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    const messageId = qos > 0 ? delivery.nextMessageId() : 0
-    delivery.publish({ topic, payload: bytes, qos, retain, dup: false, messageId }, done)
+    if (!aedes.authorizeForward(client, packet)) return void setImmediate(done)
+    const message = outgoing(inner.subscriptions, packet, delivery)
+    if (delivery.fits(message)) delivery.tell(message, done)
+    else setImmediate(done)
   }
   inner.deliver0 = deliver
   inner.deliverQoS = deliver
@@ -82,7 +100,11 @@ export function deliverQueued(
   return (session, entry, done) => {
     const { packet } = entry
     if (packet.cmd === 'pubrel') return delivery.release(packet.messageId ?? 0, done)
-    if (!aedes.authorizeForward(client, { ...packet } as AedesPublishPacket)) {
+    const { expirySeconds } = packet.properties ?? {}
+    const isSpent = expirySeconds !== undefined && entry.message.age.ms >= expirySeconds * 1_000 // [MQTT-3.3.2-5]
+    const message = (): Outgoing => queued(entry)
+    const isFit = !isSpent && delivery.fits(message())
+    if (!isFit || !aedes.authorizeForward(client, { ...packet } as unknown as AedesPublishPacket)) {
       messages.done(session, entry)
       return void setImmediate(done)
     }
@@ -90,10 +112,14 @@ export function deliverQueued(
       // Its packet id is not on disk: it stays in the queue, and the client comes again.
       if (error !== undefined) client.close()
       if (error !== undefined || !session.queue.has(entry.counter)) return void setImmediate(done)
-      const { topic, payload, qos, retain, messageId = 0 } = packet
-      delivery.publish({ topic, payload, qos, retain, dup: entry.sends > 1, messageId }, done)
+      delivery.publish(message(), done)
     })
   }
+}
+
+function queued({ packet, message, subscriptionIds, sends }: Entry): Outgoing {
+  const { topic, payload, qos, retain, messageId = 0, properties } = aged(packet, message.age)
+  return { topic, payload, qos, retain, dup: sends > 1, messageId, properties, subscriptionIds }
 }
 
 /** Of subscriptions that overlap each is told; aedes numbers what it tells. A retained message has no number. */
@@ -102,6 +128,34 @@ function isRepeated(last: Record<string, number>, { brokerId, brokerCounter }: T
   if ((last[brokerId] ?? 0) >= brokerCounter) return true
   last[brokerId] = brokerCounter
   return false
+}
+
+function outgoing(subscriptions: Readonly<Record<string, Held>>, packet: Told, delivery: Delivery): Outgoing {
+  const { topic, payload, retain, brokerId, properties } = packet
+  const qos = qosFor(subscriptions, packet)
+  const retainedId = properties?.subscriptionIdentifier
+  const ids =
+    delivery.version < 5 ? [] : brokerId ? idsFor(subscriptions, topic) : retainedId === undefined ? [] : [retainedId]
+  return {
+    topic,
+    payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    qos,
+    retain,
+    dup: false,
+    messageId: qos > 0 ? delivery.nextMessageId() : 0,
+    properties: properties?.bytes && properties,
+    subscriptionIds: ids,
+  }
+}
+
+/** The numbers of all subscriptions that match [MQTT-3.3.4-3, MQTT-3.3.4-4]. */
+function idsFor(subscriptions: Readonly<Record<string, Held>>, topic: string): number[] {
+  const ids: number[] = []
+  for (const filter in subscriptions) {
+    const id = subscriptions[filter]?.si
+    if (id !== undefined && filterMatches(filter, topic)) ids.push(id)
+  }
+  return ids
 }
 
 /** The greatest QoS of all subscriptions that match, and not more than that of the message. */

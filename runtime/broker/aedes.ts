@@ -10,15 +10,15 @@ import { Readable } from 'node:stream'
 import type { Aedes, AedesOptions, AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes'
 import { messageOf } from '../errors.ts'
 import { connectRefusal, serverUnavailable, subscriptionFault } from './admission.ts'
-import { createEngine, deliverQueued, deliveryOf, mendClient } from './aedes-engines.ts'
+import { createEngine, deliverQueued, deliveryOf, mendClient, optionsFor5 } from './aedes-engines.ts'
 import { Connection } from './connection.ts'
 import { Delivery } from './delivery.ts'
 import type { Engine, Hall } from './engine.ts'
 import { onceOnly } from './once-only.ts'
+import type { Properties } from './properties.ts'
 import type { Message, Publish } from './publish.ts'
 import { Persistence } from './persistence.ts'
 import type { Sessions } from './sessions.ts'
-import { systemPrefix, type SystemTopics } from './system-topics.ts'
 import type { Topic } from './topic-cache.ts'
 import type { Will } from './wills.ts'
 
@@ -31,25 +31,31 @@ type Inner = {
     removeListener(filter: string, listener: unknown, done?: () => void): unknown
   }
 }
-type InnerClient = Client & {
+/** A message with our own form of what a client of MQTT 5 said besides; aedes hands it on as it is. */
+type Told = { properties?: Properties | undefined }
+type InnerClient = Omit<Client, 'clean'> & {
+  clean: boolean
+  readonly _cleanStart?: boolean
+  readonly sessionExpiryInterval?: number
+  readonly receiveMaximum?: number
+  readonly maximumPacketSize?: number
+  readonly _will?: { properties?: (Partial<Properties> & { willDelayInterval?: number | undefined }) | undefined }
   readonly _keepaliveTimer: NodeJS.Timeout | null
   readonly will: unknown
   readonly broker: Aedes
   readonly subscriptions: Readonly<Record<string, unknown>>
 }
 
+const noBytes = Buffer.alloc(0)
+
 export type OpenedEngine = Engine & { readonly handle: (connection: Connection) => void }
 
-export async function openAedes(
-  hall: Hall,
-  sessions: Sessions,
-  system: SystemTopics | undefined,
-): Promise<OpenedEngine> {
+export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedEngine> {
   const { limits } = hall
   const options: AedesOptions = {
     id: sessions.brokerId,
     // What waits for a session is handed to its client by `deliverQueued`, not by aedes.
-    persistence: Object.assign(new Persistence(sessions, system), { outgoingStream: () => Readable.from([]) }),
+    persistence: Object.assign(new Persistence(sessions), { outgoingStream: () => Readable.from([]) }),
     // aedes publishes the wills of dead brokers after four of these: of our clients before the last restart.
     heartbeatInterval: limits.willGraceMs / 4,
     concurrency: limits.deliveriesMax,
@@ -60,6 +66,7 @@ export async function openAedes(
     maxInflightInbound: limits.inflightQos2Max,
     // MQTT 3.1 asks for at most 23 characters; devices in the field have more, and mosquitto lets them.
     maxClientsIdLength: limits.nameBytesMax,
+    ...(hall.speaks5 ? optionsFor5(limits) : {}),
     ...admissionHooks(hall, sessions),
     ...accessHooks(hall, sessions),
   }
@@ -70,27 +77,26 @@ export async function openAedes(
   report(aedes, hall)
   aedes.on('connackSent', (packet, client) => {
     const connection = connectionOf(client)
-    if (!connection?.visitor || packet.returnCode !== 0) return
+    if (!connection?.visitor || (packet.returnCode ?? packet.reasonCode) !== 0) return
     deliveryOf(client).open()
     connection.welcome({
       id: client.id,
       visitor: connection.visitor,
       touch: () => (client as InnerClient)._keepaliveTimer?.refresh(),
       forward: (publish, done) => forward(aedes, hall, client, publish, done),
+      acknowledged: () => deliveryOf(client).acknowledged(),
     })
   })
+  aedes.on('keepaliveTimeout', client => connectionOf(client)?.tellWhy('keepalive'))
   aedes.on('clientReady', client => {
-    if (!client.clean) sessions.ready(client.id, deliverQueued(aedes, client, sessions))
+    const hasRoom = (): boolean => deliveryOf(client).hasRoom
+    if (!client.clean) sessions.ready(client.id, deliverQueued(aedes, client, sessions), hasRoom)
   })
   return {
     handle: connection => {
-      mendClient(aedes, aedes.handle(connection), new Delivery(connection))
+      mendClient(aedes, aedes.handle(connection), new Delivery(connection, limits, hall.tally))
     },
     connected: () => Object.keys(inner.clients),
-    subscriptions: () => {
-      const clients = Object.values(inner.clients) as (InnerClient | undefined)[]
-      return clients.reduce((sum, client) => sum + Object.keys(client?.subscriptions ?? {}).length, 0)
-    },
     disconnect: client => inner.clients[client]?.close(),
     review: () => {
       for (const client of Object.values(inner.clients))
@@ -141,15 +147,42 @@ function admissionHooks(
       if (isGone()) return guests.leave(client.id)
       connection.once('close', () => guests.leave(client.id))
       connection.visitor = visitor
-      if (!client.clean) {
-        if (!sessions.arrive(client.id)) return refuse({ cause: 'sessions', returnCode: serverUnavailable })
-        deliveryOf(client).startAt(sessions.nextMessageId(client.id))
-        client.conn.once('close', () => sessions.depart(client.id))
-      }
-      done(null, true)
+      const room = enter(client as InnerClient, connection, sessions)
+      done(room ? null : (new RefusedError('sessions', serverUnavailable) as unknown as AuthenticateError), room)
     })
   }
   return { preConnect, authenticate }
+}
+
+/** Its session begins or goes on, and it can be told things. False if there is no room for its session. */
+function enter(client: InnerClient, connection: Connection, sessions: Sessions): boolean {
+  const delivery = deliveryOf(client)
+  const { version, receiveMaximum = 65_535, maximumPacketSize: packetBytesMax } = client
+  const listener = { version: version === 5 ? version : 4, receiveMaximum, packetBytesMax } as const
+  if (version === 5) prepare5(client, connection)
+  if (client.clean) {
+    delivery.begin(listener, 1)
+    connection.once('close', () => setImmediate(() => sessions.cleanIncoming(client)))
+    return true
+  }
+  const expiryMs = (): number | undefined => (version === 5 ? (client.sessionExpiryInterval ?? 0) * 1_000 : undefined)
+  const startsClean = client._cleanStart === true
+  const session = sessions.arrive(client.id, { startsClean, expiryMs: expiryMs(), client })
+  if (!session) return false
+  delivery.begin(listener, session.nextMessageId)
+  // DISCONNECT may have changed how long it is kept [MQTT-3.14.2.2.2].
+  connection.once('close', () => sessions.depart(client.id, session, expiryMs()))
+  return true
+}
+
+function prepare5(client: InnerClient, connection: Connection): void {
+  // A session that was there goes on, though it ends with this connection [MQTT-3.1.2-5].
+  if (client._cleanStart !== true) client.clean = false
+  const will = client._will
+  if (!will) return
+  // The delay is for aedes; what goes out with the will are the bytes it came with.
+  const { willDelayInterval } = will.properties ?? {}
+  will.properties = { bytes: noBytes, expirySeconds: undefined, ...connection.willProperties, willDelayInterval }
 }
 
 type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
@@ -161,6 +194,9 @@ function accessHooks(
   sessions: Sessions,
 ): Pick<AedesOptions, 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'> {
   const acceptOnce = onceOnly(hall, sessions)
+  // aedes 1.2.0 sees to it by itself.
+  const isTooMuch = ({ id }: Client, messageId: number): boolean =>
+    hall.speaks5 && sessions.incomingCount(id) >= hall.limits.inflightQos2Max && !sessions.hasIncoming(id, messageId)
   const authorizePublish: AuthorizePublish = (client, packet, callback) => {
     const connection = client && connectionOf(client)
     const isWill = client ? packet === (client as InnerClient).will : true
@@ -171,6 +207,8 @@ function accessHooks(
     if (topic.fault !== undefined) return callback(new RefusedError(topic.fault))
     const visitor = connection ? connection.visitor : hall.guests.standIn('', id)
     if (visitor?.mayPublish(topic.name) !== true) return callback(new RefusedError('publish_denied'))
+    const isOwn = isWill || !client || !connection
+    if (!isOwn) toldOf(packet).properties = connection.heads?.next()
     const publish = toPublish(id, packet, hall.now())
     const { wanted } = topic
     if (!wanted) hall.tally.add('unrouted', 1)
@@ -180,12 +218,17 @@ function accessHooks(
       return wanted ? hall.flushSoon() : undefined
     }
     const { qos, retain } = publish
+    const { messageId = 0 } = packet
+    if (qos === 2 && isTooMuch(client, messageId)) {
+      connection.refuse('receive_maximum')
+      return callback(new RefusedError('receive_maximum'))
+    }
     const isKept = retain || (qos > 0 && hall.queues(topic)) || (qos === 2 && !client.clean)
     const settling =
       !wanted && !isKept
         ? undefined
         : qos === 2
-          ? acceptOnce(client, packet.messageId ?? 0, publish, wanted)
+          ? acceptOnce(client, messageId, publish, wanted)
           : (settle: (error?: Error) => void) => hall.acceptKept(publish, wanted, settle)
     connection.enter(publish, settling, error => {
       callback(error ?? null)
@@ -196,8 +239,6 @@ function accessHooks(
     if (wanted) hall.flushSoon()
   }
   const authorizeForward: AuthorizeForward = (client, packet) => {
-    // What aedes tells itself names every client that comes and goes.
-    if (packet.topic.startsWith('$SYS/') && !packet.topic.startsWith(systemPrefix)) return null
     if (connectionOf(client)?.visitor?.mayReceive(packet.topic) !== true) return null
     if (client.clean || packet.qos === 0) return packet
     return sessions.keeping.isQueued(client.id, packet.payload) ? null : packet
@@ -250,6 +291,7 @@ function forward(aedes: Aedes, hall: Hall, client: Client, publish: Publish, don
     retain: false,
     dup: false,
     clientId: client.id,
+    ...(publish.properties && { properties: publish.properties }),
   } as PublishPacket
   hall.tally.add('forwarded')
   aedes.publish(packet, error => {
@@ -322,10 +364,14 @@ function connectionOf(client: Client): Connection | undefined {
   return client.conn instanceof Connection ? client.conn : undefined
 }
 
+const toldOf = (packet: PublishPacket): Told => packet as unknown as Told
+
 function toPublish(client: string, packet: PublishPacket, arrivalMs: number): Publish {
   const { topic, payload, qos, retain } = packet
+  const { properties } = toldOf(packet)
   return {
     client,
+    properties: properties?.bytes && properties,
     topic,
     payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
     qos,

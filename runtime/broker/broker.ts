@@ -6,11 +6,10 @@
  */
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { programVersion } from '../version.ts'
 import { type Access, openToAll } from './access.ts'
 import { subscriptionFault } from './admission.ts'
 import { openAedes } from './aedes.ts'
-import type { Engine, Hall } from './engine.ts'
+import type { Hall } from './engine.ts'
 import { Gate } from './gate.ts'
 import { Guests } from './guests.ts'
 import type { Releasing } from './keeping.ts'
@@ -21,10 +20,8 @@ import { type ListenAddress, type Listeners, openListeners } from './listeners.t
 import { Lobby } from './lobby.ts'
 import type { Intake, Message, Publish, Qos } from './publish.ts'
 import { Sessions } from './sessions.ts'
-import { type SystemFacts, SystemTopics } from './system-topics.ts'
 import { Tally } from './tally.ts'
 import { type Topic, TopicCache } from './topic-cache.ts'
-import { Traffic } from './traffic.ts'
 import type { Caller, Listener } from './wire.ts'
 
 export type BrokerOptions = {
@@ -39,8 +36,6 @@ export type BrokerOptions = {
   /** Which engine: with true clients may speak MQTT 5 too, with false (or left out) 3.1 and 3.1.1. */
   readonly mqtt5?: boolean | undefined
   readonly intake: Intake
-  /** How often the topics below `$SYS` are told again; 0 or left out: there are none. */
-  readonly systemIntervalMs?: number | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly log: Log
@@ -94,7 +89,6 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     now,
     tally,
     gate,
-    traffic: new Traffic(),
     topics,
     guests,
     heard: (topic: Topic) => engine.heard(topic),
@@ -106,23 +100,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     acceptKept: (publish, wanted, settle, releasing) =>
       acceptKept({ sessions, pending }, publish, wanted, settle, releasing),
   }
-  const { systemIntervalMs = 0 } = options
-  const system =
-    systemIntervalMs > 0
-      ? new SystemTopics({
-          version: programVersion(),
-          monotonicMs: options.monotonicMs ?? now,
-          facts: () => factsOf(hall, engine, sessions),
-          publish: (topic, payload) => {
-            const message = { topic, payload: Buffer.from(payload), qos: 0 as const, retain: false }
-            engine.publish(message).catch((error: unknown) => {
-              tally.warn('broker_error', 'The broker could not tell of itself', { topic, error: messageOf(error) })
-            })
-          },
-        })
-      : undefined
-  const engine = await openAedes(hall, sessions, system)
-  system?.tell()
+  const engine = await openAedes(hall, sessions)
   const lobby = new Lobby(hall, engine.handle)
   let listeners: Listeners
   try {
@@ -138,7 +116,6 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     await engine.close()
     throw error
   }
-  const telling = system && setInterval(() => system.tell(), systemIntervalMs).unref()
   const sweeping = setInterval(() => sessions.sweep(), sweepMs).unref()
   return {
     addresses: () => listeners.addresses,
@@ -160,7 +137,6 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       pending_bytes_peak: gate.peakBytes,
     }),
     close: async () => {
-      clearInterval(telling)
       listeners.stop()
       lobby.shut()
       await pending.settled()
@@ -170,25 +146,6 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       await sessions.close()
       lobby.clear()
     },
-  }
-}
-
-/** What the topics below `$SYS` tell of. */
-function factsOf({ traffic, tally }: Hall, engine: Engine, sessions: Sessions): SystemFacts {
-  const connected = engine.connected()
-  const away = sessions.subscribers.away(new Set(connected))
-  const { retained, messages } = sessions
-  const counts = tally.counts()
-  return {
-    traffic,
-    clientsConnected: connected.length,
-    clientsAway: away.clients,
-    clientsExpired: counts['sessions_expired'] ?? 0,
-    subscriptions: engine.subscriptions() + away.subscriptions,
-    retainedMessages: retained.count,
-    storedMessages: retained.count + messages.count,
-    storedBytes: retained.bytes + messages.bytes,
-    publishesDropped: (counts['queue_dropped'] ?? 0) + (counts['queue_expired'] ?? 0),
   }
 }
 

@@ -21,8 +21,10 @@ import { Outlet } from './outlet.ts'
 import { Passage } from './passage.ts'
 import type { Publish, Qos } from './publish.ts'
 import { Share } from './share.ts'
-import { type MqttVersion, connectShape, packetFault } from './shape.ts'
-import { SentPackets } from './traffic.ts'
+import { type MqttVersion, connectShape, endsDelivery, packetFault } from './shape.ts'
+import { Heads } from './publish-head.ts'
+import { deniedBytes, disconnectBytes, disconnectReason, refusalBytes } from './reasons.ts'
+import type { Properties } from './properties.ts'
 import type { Caller, Wire } from './wire.ts'
 
 /**
@@ -41,6 +43,10 @@ export class Connection extends Duplex {
   readonly certificateName: string | undefined
   /** Whose it is, once that is known. */
   visitor: Visitor | undefined
+  /** Of its will, in MQTT 5. */
+  willProperties: Properties | undefined
+  /** In MQTT 5: what its publishes say in front of their payloads. */
+  heads: Heads | undefined
   readonly #socket: Wire
   readonly #hall: Hall
   readonly #frames: Frames
@@ -56,7 +62,6 @@ export class Connection extends Duplex {
   readonly #share: Share
   readonly #acks: Acks
   readonly #outlet: Outlet
-  readonly #sent: SentPackets
   /** The client's side of the socket has ended. */
   #ended = false
   readonly #waiter = { resume: () => this.#scanSoon() }
@@ -76,14 +81,12 @@ export class Connection extends Duplex {
       hall.tally.add('acknowledged', count)
       this.write(bytes)
     })
-    this.#sent = new SentPackets(hall.traffic)
     this.#outlet = new Outlet(socket, {
       drainTimeoutMs: hall.limits.drainTimeoutMs,
       onRoom: () => this.#scanSoon(),
       onSlow: () => this.refuse('slow_reader'),
     })
     socket.on('data', (chunk: Buffer) => {
-      hall.traffic.bytesReceived += chunk.length
       this.#frames.add(chunk)
       this.#scan()
     })
@@ -110,7 +113,13 @@ export class Connection extends Duplex {
 
   /** Answers CONNECT with a refusal; the caller closes [MQTT-3.2.2-5]. */
   sendRefusal(returnCode: number): void {
-    if (!this.destroyed) this.write(Buffer.from([0x20, 2, 0, returnCode]))
+    if (!this.destroyed) this.write(refusalBytes(this.#version, returnCode))
+  }
+
+  /** Tells a client of MQTT 5 why it is about to be closed; others cannot be told [MQTT-3.14.0-1]. */
+  tellWhy(cause: string): void {
+    if (this.#version < 5 || this.#guest === undefined || this.destroyed) return
+    if (cause !== 'slow_reader') this.#outlet.write(disconnectBytes(disconnectReason(cause)), () => undefined)
   }
 
   /** Closes because of what the client did, and counts why. */
@@ -120,6 +129,7 @@ export class Connection extends Duplex {
       client: this.clientId,
       address: this.address,
     })
+    this.tellWhy(cause)
     this.destroy()
   }
 
@@ -159,7 +169,6 @@ export class Connection extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
-    this.#sent.add(chunk)
     this.#outlet.write(chunk, callback)
   }
 
@@ -231,7 +240,6 @@ export class Connection extends Duplex {
 
   #dispatch(): void {
     const { type, buffer, body, end } = this.#frames
-    this.#hall.traffic.received(type)
     if (this.#stage === 'connect') return this.#connect()
     if (type === frameTypes.publish) return this.#publish()
     const fault = packetFault(type, buffer, body, end, this.#version)
@@ -239,8 +247,11 @@ export class Connection extends Duplex {
       this.refuse('second_connect') // [MQTT-3.1.0-2]
     else if (fault !== undefined) this.refuse(fault)
     else if (type === frameTypes.disconnect) this.#leave(this.#frame())
-    else if (type !== frameTypes.pingreq && this.#number(this.#frames.body) === 0) this.refuse('message_id')
-    else this.#pass()
+    else if (type !== frameTypes.pingreq && this.#number(body) === 0) this.refuse('message_id')
+    else {
+      if (this.#version === 5 && endsDelivery(type, buffer, body, end)) this.#guest?.acknowledged()
+      this.#pass()
+    }
   }
 
   #connect(): void {
@@ -248,7 +259,7 @@ export class Connection extends Duplex {
     if (type !== frameTypes.connect) return this.refuse('not_connect') // [MQTT-3.1.0-1]
     // The level follows the protocol's name; its top bit marks a bridge, by custom.
     const version = (buffer[body + 2 + this.#number(body)] ?? 0) & 0x7f
-    if (version !== 3 && version !== 4) {
+    if (version !== 3 && version !== 4 && !(version === 5 && this.#hall.speaks5)) {
       this.sendRefusal(unacceptableVersion) // [MQTT-3.1.2-2, A10]
       const address = this.address
       // Whoever speaks two versions tries the newer one first, so this is how a gateway of ours begins with a hub.
@@ -256,9 +267,11 @@ export class Connection extends Duplex {
       this.destroy()
       return
     }
-    this.#version = version
-    const { fault } = connectShape(buffer, body, end, version)
+    this.#version = this.#frames.version = version
+    const { fault, willProperties } = connectShape(buffer, body, end, version)
     if (fault !== undefined) return this.refuse(fault)
+    this.willProperties = willProperties
+    if (version === 5) this.heads = new Heads(this.#hall.limits.topicAliasesMax)
     this.#stage = 'greeting'
     // A copy: the will in it is kept as long as the client, and a slice would keep the whole chunk.
     this.#toAedes.pushNow(Buffer.from(this.#frame()))
@@ -268,18 +281,25 @@ export class Connection extends Duplex {
     const { buffer, body, end, flags } = this.#frames
     const qos = ((flags >> 1) & 3) as Qos
     const topicEnd = body + 2 + this.#number(body)
-    const payloadStart = qos === 0 ? topicEnd : topicEnd + 2
-    if (end - body < 2 || payloadStart > end) return this.refuse('packet_length')
+    const headEnd = qos === 0 ? topicEnd : topicEnd + 2
+    if (end - body < 2 || headEnd > end) return this.refuse('packet_length')
     const messageId = qos === 0 ? 0 : this.#number(topicEnd)
     if (qos > 0 && messageId === 0) return this.refuse('message_id') // [MQTT-2.3.1-1]
-    const topic = this.#hall.topics.find(buffer, body + 2, topicEnd)
+    const head = this.heads?.read(buffer, headEnd, end, buffer.subarray(body + 2, topicEnd))
+    if (head?.fault !== undefined) return this.refuse(head.fault)
+    const payloadStart = head?.payloadStart ?? headEnd
+    const { topics } = this.#hall
+    const topic = head ? topics.find(head.topic, 0, head.topic.length) : topics.find(buffer, body + 2, topicEnd)
     if (topic.fault !== undefined) return this.refuse(topic.fault)
     const guest = this.#guest
     if (guest === undefined) return
-    if (!guest.visitor.mayPublish(topic.name)) return this.refuse('publish_denied')
+    if (!guest.visitor.mayPublish(topic.name)) return this.#deny(qos, messageId)
     if (!topic.wanted || qos === 2 || (flags & 1) === 1 || this.#onLongWay > 0) {
       this.#onLongWay += 1
-      return this.#pass()
+      const bare = head && this.heads?.bare(head, flags, messageId, buffer.subarray(payloadStart, end))
+      if (bare === undefined) return this.#pass()
+      this.#toAedes.flush()
+      return this.#toAedes.pushNow(bare)
     }
     const publish: Publish = {
       client: guest.id,
@@ -288,6 +308,7 @@ export class Connection extends Duplex {
       qos,
       retain: false,
       arrivalMs: this.#hall.now(),
+      properties: head?.properties,
       keep: undefined,
     }
     const charge = this.#share.charge(buffer, end - this.#frames.start)
@@ -307,6 +328,22 @@ export class Connection extends Duplex {
     else this.#hall.accept(publish, settle)
   }
 
+  /** In MQTT 5 the client hears of it, and stays; before, all that can be said is good-bye. */
+  #deny(qos: Qos, messageId: number): void {
+    if (this.#version < 5) return this.refuse('publish_denied')
+    this.#hall.tally.warn('refused_publish_denied', 'A publish was refused: its client may not publish there', {
+      client: this.clientId,
+      address: this.address,
+    })
+    if (qos === 0) return
+    const place = this.#line.join(() => {
+      this.#acks.flush()
+      if (!this.destroyed) this.write(deniedBytes(qos, messageId))
+      this.#leaveIfDone()
+    })
+    this.#line.settle(place, undefined)
+  }
+
   /** [I1]: not even what came before it and is durable is acknowledged any more; the client sends again. */
   #fail(error: Error): void {
     if (this.destroyed) return
@@ -314,6 +351,7 @@ export class Connection extends Duplex {
       client: this.clientId,
       error: messageOf(error),
     })
+    this.tellWhy('not_durable')
     this.destroy()
   }
 

@@ -10,7 +10,6 @@ import type { BrokerLimits } from './limits.ts'
 import type { Message, Publish } from './publish.ts'
 import type { Tally } from './tally.ts'
 import type { Topic, TopicCache } from './topic-cache.ts'
-import type { Traffic } from './traffic.ts'
 
 /** A client that has been welcomed. */
 export type Guest = {
@@ -20,6 +19,8 @@ export type Guest = {
   readonly touch: () => void
   /** Hands a publish that is durable to whoever subscribes to it. */
   readonly forward: (publish: Publish, done: () => void) => void
+  /** It is done with a message that it was sent. */
+  readonly acknowledged: () => void
 }
 
 /** What all connections of a broker share. */
@@ -30,7 +31,6 @@ export type Hall = {
   readonly now: () => number
   readonly tally: Tally
   readonly gate: Gate
-  readonly traffic: Traffic
   readonly topics: TopicCache
   readonly guests: Guests
   /** Who comes again and again with the wrong password, from where; left out, nobody minds. */
@@ -60,8 +60,6 @@ export type Hall = {
 
 export type Engine = {
   readonly connected: () => string[]
-  /** How many, of the clients that are connected. */
-  readonly subscriptions: () => number
   readonly disconnect: (client: string) => void
   readonly publish: (message: Message) => Promise<void>
   readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>

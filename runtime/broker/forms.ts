@@ -14,6 +14,7 @@
  * What cannot be read is left out: `undefined`, never an exception.
  */
 import type { AgeNote } from './age.ts'
+import type { Properties } from './properties.ts'
 import type { Qos } from './publish.ts'
 
 export const keyOf = {
@@ -30,22 +31,47 @@ export const keyOf = {
 /** Hexadecimal of fixed width: the order of keys is the order of numbers. */
 const orderText = (order: number): string => order.toString(16).padStart(14, '0')
 
-export type SubscriptionForm = { readonly topic: string; readonly qos: Qos }
+export type SubscriptionForm = {
+  readonly topic: string
+  readonly qos: Qos
+  /** These clients of MQTT 5 may ask for: nothing of their own, RETAIN as it was published, and a number. */
+  readonly nl?: boolean
+  readonly rap?: boolean
+  readonly rh?: number
+  readonly subscriptionIdentifier?: number
+}
 export type PresenceForm = {
   /** How long it has been away; undefined while it is connected. */
   readonly away: AgeNote | undefined
   /** Messages after this one cannot have been sent to it. */
   readonly upTo: number | undefined
+  /** How long its client wants it to be kept; left out, as long as the limits say. */
+  readonly expiryMs?: number | undefined
 }
 export type DeliveryForm = { readonly messageId?: number; readonly released?: boolean; readonly done?: boolean }
 export type MessageHead = {
   readonly topic: string
   readonly qos: Qos
   /** Of a message in queues: each client with its QoS. */
-  readonly to?: readonly (readonly [client: string, qos: Qos])[]
+  readonly to?: readonly (readonly [client: string, qos: Qos, more?: RecipientForm])[]
   readonly retain?: boolean
   readonly age?: AgeNote
   readonly brokerId?: string
+  /** Of MQTT 5: the bytes in base64, and the seconds that it is of use. */
+  readonly properties?: readonly [bytes: string, expirySeconds?: number]
+}
+/** What a message is told with by the subscriptions of MQTT 5. */
+export type RecipientForm = { readonly ids?: readonly number[]; readonly retain?: true }
+
+export function propertiesForm(properties: Properties | undefined): Pick<MessageHead, 'properties'> {
+  if (properties === undefined) return {}
+  const { bytes, expirySeconds } = properties
+  const text = bytes.toString('base64')
+  return { properties: expirySeconds === undefined ? [text] : [text, expirySeconds] }
+}
+
+export function propertiesOf({ properties }: MessageHead): Properties | undefined {
+  return properties && { bytes: Buffer.from(properties[0], 'base64'), expirySeconds: properties[1] }
 }
 
 export const encodeJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))

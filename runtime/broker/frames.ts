@@ -29,6 +29,8 @@ const headerBytesMax = 5
 const growthBytes = 4_096
 
 export class Frames {
+  /** Of MQTT, once CONNECT has told it. */
+  version: 3 | 4 | 5 = 4
   /** The frame that `next` found: `buffer[start..end)`, its body from `body`. */
   buffer: Buffer = empty
   start = 0
@@ -144,7 +146,7 @@ export class Frames {
     }
     this.type = first >> 4
     this.flags = first & 0x0f
-    this.fault = headerFault(this.type, this.flags, remaining, this.#limits)
+    this.fault = headerFault(this.type, this.flags, remaining, this.#limits, this.version)
     return this.body - start + remaining
   }
 }
@@ -155,6 +157,7 @@ export function headerFault(
   flags: number,
   remaining: number,
   limits: Pick<BrokerLimits, 'packetBytesMax' | 'connectBytesMax' | 'controlBytesMax'>,
+  version: 3 | 4 | 5 = 4,
 ): FrameFault | undefined {
   switch (type) {
     case frameTypes.publish:
@@ -171,13 +174,25 @@ export function headerFault(
     case frameTypes.puback:
     case frameTypes.pubrec:
     case frameTypes.pubcomp:
-      return flags !== 0 ? 'packet_flags' : remaining !== 2 ? 'packet_length' : undefined
+      return flags !== 0 ? 'packet_flags' : lengthFault(remaining, 2, version, limits)
     case frameTypes.pubrel:
-      return flags !== 2 ? 'packet_flags' : remaining !== 2 ? 'packet_length' : undefined
+      return flags !== 2 ? 'packet_flags' : lengthFault(remaining, 2, version, limits)
     case frameTypes.pingreq:
-    case frameTypes.disconnect:
       return flags !== 0 ? 'packet_flags' : remaining !== 0 ? 'packet_length' : undefined
+    case frameTypes.disconnect:
+      return flags !== 0 ? 'packet_flags' : lengthFault(remaining, 0, version, limits)
     default:
       return 'packet_type' // reserved, or only a server may send it
   }
+}
+
+/** MQTT 5 lets a reason and properties follow. */
+function lengthFault(
+  remaining: number,
+  wanted: number,
+  version: 3 | 4 | 5,
+  { controlBytesMax }: Pick<BrokerLimits, 'controlBytesMax'>,
+): FrameFault | undefined {
+  if (version < 5) return remaining === wanted ? undefined : 'packet_length'
+  return remaining < wanted ? 'packet_length' : remaining > controlBytesMax ? 'packet_bytes' : undefined
 }

@@ -8,13 +8,13 @@
  * live of it is held back (`isQueued`).
  */
 import { Age, type AgeClock } from './age.ts'
-import { encodeMessage, keyOf, payloadOf } from './forms.ts'
+import { type SubscriptionForm, encodeMessage, keyOf, payloadOf, propertiesForm } from './forms.ts'
 import { type Ledger, type ShelfChange, forget, put } from './ledger.ts'
-import type { Publish, Qos } from './publish.ts'
+import type { Publish } from './publish.ts'
 import type { Queues, Recipient, Reservation } from './queues.ts'
 import type { Retained, StoredPacket } from './retained.ts'
 import type { Session } from './session.ts'
-import type { Subscribers } from './subscribers.ts'
+import { type Subscribers, recipientOf } from './subscribers.ts'
 
 export type Prepared = {
   readonly publish: Publish
@@ -59,14 +59,15 @@ export class Keeping {
   /** Undefined if the publish changes nothing here. */
   prepare(publish: Publish, whenFull: ShelfChange['whenFull'], releasing?: Releasing): Prepared | undefined {
     const { subscribers, messages, ledger } = this.#parts
-    const recipients = publish.qos > 0 ? subscribers.recipients(publish.topic) : nobody
-    if (recipients.length === 0 && !publish.retain && releasing === undefined) return undefined
+    const judged = publish.qos > 0 ? subscribers.recipients(publish.topic) : nobody
+    const recipients = publish.qos > 0 ? subscribers.recipients(publish.topic, publish.client) : nobody
+    if (judged.length === 0 && !publish.retain && releasing === undefined) return undefined
     const reservation = recipients.length > 0 ? messages.reserve(recipients, publish, whenFull) : undefined
     const { retained, changes: retaining } = this.#retaining(publish, whenFull)
     const changes = [...(reservation?.changes ?? []), ...retaining]
     if (releasing) changes.push(put(keyOf.incoming(releasing.client, releasing.messageId), nothing))
     ledger.overtake(changes)
-    return { publish, changes, reservation, retained, judged: new Set(recipients.map(({ session }) => session.id)) }
+    return { publish, changes, reservation, retained, judged: new Set(judged.map(({ session }) => session.id)) }
   }
 
   /** What was prepared is on disk. */
@@ -98,15 +99,20 @@ export class Keeping {
   }
 
   /** A message that aedes would keep for these: those that its `prepare` did not judge came while it was written. */
-  enqueue(subscriptions: readonly { readonly clientId: string; readonly qos?: number }[], packet: StoredPacket): void {
+  enqueue(
+    subscriptions: readonly ({ readonly clientId: string } & Partial<SubscriptionForm>)[],
+    packet: StoredPacket,
+  ): void {
     const { sessionOf, messages, ledger } = this.#parts
     const settled = Buffer.isBuffer(packet.payload) ? this.#settled.get(packet.payload) : undefined
-    const best = new Map<string, Qos>()
-    for (const { clientId, qos = packet.qos } of subscriptions) {
-      if (settled?.judged.has(clientId) !== true) best.set(clientId, Math.max(qos, best.get(clientId) ?? 0) as Qos)
+    const fitting = new Map<string, Partial<SubscriptionForm>[]>()
+    for (const { clientId, ...subscription } of subscriptions) {
+      if (settled?.judged.has(clientId) === true) continue
+      const known = fitting.get(clientId) ?? []
+      fitting.set(clientId, [...known, { qos: packet.qos, ...subscription }])
     }
-    if (best.size === 0) return
-    const recipients = [...best].map(([id, qos]) => ({ session: sessionOf(id), qos }))
+    if (fitting.size === 0) return
+    const recipients = [...fitting].flatMap(([id, those]) => recipientOf(sessionOf(id), those))
     const reservation = messages.reserve(recipients, packet, 'take')
     if (!reservation) return
     const taken = settled?.taken ?? new Set<string>()
@@ -119,25 +125,31 @@ export class Keeping {
   /** A message that aedes would retain; one that was prepared is kept already. */
   retain(packet: StoredPacket): void {
     if (this.#settled.has(packet.payload)) return
-    const { topic, payload, qos } = packet
+    const { topic, payload, qos, properties } = packet
     const age = new Age(this.#parts.clock)
     if (!this.#retain({ ...packet, payload: Buffer.from(payload) }, age)) return
-    this.#parts.ledger.later([put(keyOf.retained(topic), encodeMessage({ topic, qos, age: age.note() }, payload))])
+    this.#parts.ledger.later([
+      put(
+        keyOf.retained(topic),
+        encodeMessage({ topic, qos, age: age.note(), ...propertiesForm(properties) }, payload),
+      ),
+    ])
   }
 
   #retaining(
-    { topic, payload, qos, retain }: Publish,
+    { topic, payload, qos, retain, properties }: Publish,
     whenFull: ShelfChange['whenFull'],
   ): Pick<Prepared, 'retained' | 'changes'> {
     if (!retain) return { retained: undefined, changes: [] }
     const { retained, clock } = this.#parts
-    const packet: StoredPacket = { cmd: 'publish', topic, payload, qos, retain: true }
+    const packet: StoredPacket = { cmd: 'publish', topic, payload, qos, retain: true, properties }
     const key = keyOf.retained(topic)
     const isRefused = payload.length > 0 && !retained.fits(packet)
     if (isRefused || payload.length === 0) {
       return { retained: { packet, isRefused }, changes: retained.has(topic) ? [forget(key)] : [] }
     }
-    const form = encodeMessage({ topic, qos, age: new Age(clock).note() }, payload)
+    const head = { topic, qos, age: new Age(clock).note(), ...propertiesForm(properties) }
+    const form = encodeMessage(head, payload)
     const own = { ...packet, payload: payloadOf(form) }
     return { retained: { packet: own, isRefused }, changes: [put(key, form, whenFull)] }
   }

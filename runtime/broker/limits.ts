@@ -30,6 +30,7 @@ export type BrokerLimits = {
   readonly sessionGraceMs: number
   readonly willGraceMs: number
   readonly topicSlots: number
+  readonly topicAliasesMax: number
 }
 
 export const defaultBrokerLimits: BrokerLimits = {
@@ -79,4 +80,6 @@ export const defaultBrokerLimits: BrokerLimits = {
   willGraceMs: 60_000,
   /** Topics remembered with their verdicts; a power of two. 16,384 of the greatest length are some 8 MB. */
   topicSlots: 16_384,
+  /** Topics that one client of MQTT 5 may name by a number: as many as a device has sensors, 8 kB at most. */
+  topicAliasesMax: 32,
 }

@@ -5,26 +5,23 @@
 import { Readable } from 'node:stream'
 import { now } from './now.ts'
 import type { StoredPacket } from './retained.ts'
-import type { Subscription } from './session.ts'
+import type { SubscriptionForm as Subscription } from './forms.ts'
 import type { Publisher, Sessions } from './sessions.ts'
 import type { SessionSubscription } from './subscribers.ts'
-import type { SystemTopics } from './system-topics.ts'
 import type { Will } from './wills.ts'
 
 type ClientName = { readonly id: string }
+type Recipient = { readonly clientId: string } & Partial<Subscription>
 type Ack = { readonly messageId?: number | undefined }
 /** aedes writes the packet that it asks about, so what is changed in it is sent so. */
 type Outgoing = StoredPacket
 
 export class Persistence {
   readonly #sessions: Sessions
-  readonly #system: SystemTopics | undefined
   #broker: { id: string } | undefined
 
-  /** `system`: what the broker tells of itself, retained though it is nowhere kept. */
-  constructor(sessions: Sessions, system?: SystemTopics) {
+  constructor(sessions: Sessions) {
     this.#sessions = sessions
-    this.#system = system
   }
 
   get broker(): { id: string } | undefined {
@@ -45,9 +42,7 @@ export class Persistence {
   }
 
   createRetainedStreamCombi(filters: readonly string[]): Readable {
-    const kept = this.#sessions.retained.matching(filters)
-    const ours = this.#system?.matching(filters) ?? []
-    return Readable.from(concatenated(kept, ours))
+    return Readable.from(this.#sessions.retained.matching(filters))
   }
 
   async addSubscriptions({ id }: ClientName, subscriptions: readonly Subscription[]): Promise<void> {
@@ -67,7 +62,9 @@ export class Persistence {
   }
 
   async cleanSubscriptions(client: Publisher): Promise<void> {
-    await this.#sessions.beginClean(client)
+    // In MQTT 5 a session may start clean and be kept; `arrive` has made it so.
+    if (client.clean === false) await this.#sessions.noteSubscriptions(client.id)
+    else await this.#sessions.beginClean(client)
   }
 
   async countOffline(): Promise<{ subsCount: number; clientsCount: number }> {
@@ -78,14 +75,11 @@ export class Persistence {
     return Readable.from(this.#sessions.subscribers.clientsOf(topic))
   }
 
-  outgoingEnqueue(subscription: { clientId: string; qos?: number }, packet: StoredPacket): PromiseLike<void> {
+  outgoingEnqueue(subscription: Recipient, packet: StoredPacket): PromiseLike<void> {
     return this.outgoingEnqueueCombi([subscription], packet)
   }
 
-  outgoingEnqueueCombi(
-    subscriptions: readonly { readonly clientId: string; readonly qos?: number }[],
-    packet: StoredPacket,
-  ): PromiseLike<void> {
+  outgoingEnqueueCombi(subscriptions: readonly Recipient[], packet: StoredPacket): PromiseLike<void> {
     if (subscriptions.length > 0) this.#sessions.keeping.enqueue(subscriptions, packet)
     return now(undefined)
   }
@@ -111,6 +105,7 @@ export class Persistence {
     const entry = session?.withMessageId(messageId)
     if (!session || !entry) return undefined
     this.#sessions.messages.done(session, entry)
+    session.pump()
     return entry.packet
   }
 
@@ -156,10 +151,6 @@ export class Persistence {
   async destroy(): Promise<void> {
     this.#sessions.forgetAll()
   }
-}
-
-function* concatenated<Item>(...lists: readonly Iterable<Item>[]): Generator<Item> {
-  for (const list of lists) yield* list
 }
 
 /** A promise that is kept at once if what it waits for is. */

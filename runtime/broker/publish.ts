@@ -3,6 +3,7 @@
  * Types only. The broker knows nothing of tables, and the intake nothing of MQTT connections.
  */
 import type { ShelfChange } from './ledger.ts'
+import type { Properties } from './properties.ts'
 
 export type Qos = 0 | 1 | 2
 
@@ -14,6 +15,8 @@ export type Publish = {
   readonly qos: Qos
   readonly retain: boolean
   readonly arrivalMs: number
+  /** What a client of MQTT 5 said besides. */
+  readonly properties?: Properties | undefined
   /** What must be written in the same commit, or not at all: queues of sessions that are away. */
   readonly keep?: readonly ShelfChange[] | undefined
 }

@@ -11,7 +11,15 @@
  * that is sent again after a crash from a new one; the rest may be sent again, and is written when there is time.
  */
 import { Age, type AgeClock } from './age.ts'
-import { type DeliveryForm, encodeJson, encodeMessage, keyOf, payloadOf } from './forms.ts'
+import {
+  type DeliveryForm,
+  type RecipientForm,
+  encodeJson,
+  encodeMessage,
+  keyOf,
+  payloadOf,
+  propertiesForm,
+} from './forms.ts'
 import { type Ledger, type ShelfChange, forget, put } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
 import type { Qos } from './publish.ts'
@@ -19,10 +27,16 @@ import type { StoredPacket } from './retained.ts'
 import type { Entry, Message, Session } from './session.ts'
 import type { Tally } from './tally.ts'
 
-export type Recipient = { readonly session: Session; readonly qos: Qos }
+export type Recipient = {
+  readonly session: Session
+  readonly qos: Qos
+  readonly subscriptionIds: readonly number[]
+  /** It wants to know whether a message was published to be retained [MQTT-3.3.1-13]. */
+  readonly keepsRetain: boolean
+}
 /** As much of a publish as stands in a queue. */
 export type Queued = Pick<StoredPacket, 'topic' | 'payload' | 'qos'> &
-  Partial<Pick<StoredPacket, 'brokerId' | 'brokerCounter'>>
+  Partial<Pick<StoredPacket, 'brokerId' | 'brokerCounter' | 'retain' | 'properties'>>
 
 /** Room for one message in some queues. */
 export type Reservation = {
@@ -68,7 +82,7 @@ export class Queues {
     const bytes = sizeOf(queued)
     const taken = recipients.filter(({ session }) => this.#take(session, bytes))
     if (taken.length === 0) return undefined
-    const { topic, payload, qos } = queued
+    const { topic, payload, qos, retain = false, properties } = queued
     const order = ++this.#order
     const message: Message = { order, bytes, age: new Age(this.#clock), left: taken.length, marks: new Set() }
     const packet: StoredPacket = {
@@ -76,29 +90,33 @@ export class Queues {
       topic,
       payload,
       qos,
-      retain: false, // [MQTT-3.3.1-9]
+      retain,
       dup: false,
       messageId: undefined,
+      ...(properties && { properties }),
       ...engineOf(queued),
     }
     // A copy, because a slice would keep the whole chunk that it came in: one for the disk, all queues, and the socket.
     if (!this.#ledger.isKept) return { recipients: taken, message, packet: ownPayload(packet), changes: [] }
-    const to = taken.map(recipient => [recipient.session.id, Math.min(qos, recipient.qos) as Qos] as const)
-    const form = encodeMessage({ topic, qos, to, age: message.age.note() }, payload)
+    const to = taken.map(recipient => toForm(recipient, qos, retain))
+    const form = encodeMessage({ topic, qos, to, age: message.age.note(), ...propertiesForm(properties) }, payload)
     const own = Buffer.isBuffer(payload) ? { ...packet, payload: payloadOf(form) } : packet
     return { recipients: taken, message, packet: own, changes: [put(keyOf.message(order), form, whenFull)] }
   }
 
   /** The message is on disk. Sessions that ended meanwhile are passed over. */
   settle({ recipients, message, packet }: Reservation): void {
-    for (const { session, qos } of recipients) {
+    for (const recipient of recipients) {
+      const { session, qos } = recipient
       session.reserved -= 1
       if (session.isOver) {
         this.#count(-1, message.bytes)
         this.#leave(session, message)
         continue
       }
-      this.#push(session, { ...packet, qos: Math.min(packet.qos, qos) as Qos }, message, 0)
+      const retain = packet.retain && recipient.keepsRetain // [MQTT-3.3.1-9, MQTT-3.3.1-12]
+      const own = { ...packet, qos: Math.min(packet.qos, qos) as Qos, retain }
+      this.#push(session, own, message, 0, recipient.subscriptionIds)
       session.pump()
     }
   }
@@ -109,14 +127,20 @@ export class Queues {
   }
 
   /** A message of before the start. False if there is no room for it. */
-  restore(session: Session, packet: StoredPacket, message: Message, form: DeliveryForm | undefined): boolean {
+  restore(
+    session: Session,
+    packet: StoredPacket,
+    message: Message,
+    form: DeliveryForm | undefined,
+    subscriptionIds: readonly number[],
+  ): boolean {
     if (!this.#hasRoom(session, message.bytes)) return false
     if (form) message.marks.add(keyOf.delivery(message.order, session.id))
     this.#count(1, message.bytes)
     message.left += 1
     const wasSent = session.upTo === undefined || message.order <= session.upTo
     const restored = form?.messageId === undefined ? packet : { ...packet, messageId: form.messageId }
-    const entry = this.#push(session, restored, message, wasSent ? 1 : 0)
+    const entry = this.#push(session, restored, message, wasSent ? 1 : 0, subscriptionIds)
     if (form?.released === true) this.#turnIntoPubrel(entry, { ...packet, cmd: 'pubrel', messageId: form.messageId })
     return true
   }
@@ -183,9 +207,16 @@ export class Queues {
     return false
   }
 
-  #push(session: Session, packet: StoredPacket, message: Message, sends: number): Entry {
+  #push(
+    session: Session,
+    packet: StoredPacket,
+    message: Message,
+    sends: number,
+    subscriptionIds: readonly number[],
+  ): Entry {
     const counter = packet.brokerCounter ?? message.order
-    const entry: Entry = { message, qos: packet.qos, counter, packet: { ...packet, brokerCounter: counter }, sends }
+    const own = { ...packet, brokerCounter: counter }
+    const entry: Entry = { message, qos: packet.qos, subscriptionIds, counter, packet: own, sends }
     session.push(entry)
     return entry
   }
@@ -219,11 +250,24 @@ function ownPayload(packet: StoredPacket): StoredPacket {
   return Buffer.isBuffer(packet.payload) ? { ...packet, payload: Buffer.from(packet.payload) } : packet
 }
 
+function toForm(
+  { session, qos: asked, subscriptionIds, keepsRetain }: Recipient,
+  sent: Qos,
+  retain: boolean,
+): readonly [client: string, qos: Qos, more?: RecipientForm] {
+  const qos = Math.min(sent, asked) as Qos
+  const more: RecipientForm = {
+    ...(subscriptionIds.length > 0 ? { ids: subscriptionIds } : {}),
+    ...(retain && keepsRetain ? { retain } : {}),
+  }
+  return Object.keys(more).length > 0 ? [session.id, qos, more] : [session.id, qos]
+}
+
 /** Names that the engine gave it, if it did. */
 function engineOf({ brokerId, brokerCounter }: Queued): Pick<StoredPacket, 'brokerId' | 'brokerCounter'> {
   return brokerCounter === undefined ? {} : { brokerId, brokerCounter }
 }
 
-export function sizeOf(queued: Pick<StoredPacket, 'topic' | 'payload'>): number {
-  return (queued.payload ?? nothing).length + (queued.topic ?? '').length + 200
+export function sizeOf(queued: Pick<StoredPacket, 'topic' | 'payload' | 'properties'>): number {
+  return (queued.payload ?? nothing).length + (queued.topic ?? '').length + (queued.properties?.bytes.length ?? 0) + 200
 }

@@ -3,10 +3,10 @@
  * is forgotten.
  */
 import { Age, type AgeClock } from './age.ts'
-import { keyOf } from './forms.ts'
+import { keyOf, propertiesOf } from './forms.ts'
 import { type Ledger, forget } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
-import type { Queues } from './queues.ts'
+import { type Queues, sizeOf } from './queues.ts'
 import type { Retained } from './retained.ts'
 import { type Message, Session } from './session.ts'
 import type { Shelved } from './shelved.ts'
@@ -68,6 +68,7 @@ function restoreSessions(shelved: Shelved, { limits, clock, ledger, sessions, ta
     const presence = shelved.presence.get(client)
     session.away = new Age(clock, presence?.away ?? { sinceMs: clock.trustedMs(), countedMs: 0 })
     session.upTo = presence?.upTo
+    session.expiryMs = presence?.expiryMs
     session.isWritten = true
     for (const subscription of shelved.subscriptions.get(client) ?? [])
       session.filters.set(subscription.topic, subscription)
@@ -79,15 +80,24 @@ function restoreSessions(shelved: Shelved, { limits, clock, ledger, sessions, ta
 function restoreMessages({ messages, deliveries }: Shelved, { clock, ledger, sessions, queues }: Rooms): void {
   for (const [order, { head, payload }] of messages) {
     const { topic, qos, to = [] } = head
-    const bytes = payload.length + topic.length + 200
+    const bytes = sizeOf({ topic, payload, properties: propertiesOf(head) })
     const forms = deliveries.get(order)
     const marks = new Set([...(forms?.keys() ?? [])].map(client => keyOf.delivery(order, client)))
     const message: Message = { order, bytes, age: new Age(clock, head.age ?? noAge), left: 0, marks }
-    const packet = { cmd: 'publish', topic, payload, qos, retain: false, dup: false, messageId: undefined }
-    for (const [client, ownQos] of to) {
+    const packet = {
+      cmd: 'publish',
+      topic,
+      payload,
+      qos,
+      dup: false,
+      messageId: undefined,
+      properties: propertiesOf(head),
+    }
+    for (const [client, ownQos, { ids = [], retain = false } = {}] of to) {
       const session = sessions.get(client)
       const form = forms?.get(client)
-      if (session && form?.done !== true) queues.restore(session, { ...packet, qos: ownQos }, message, form)
+      if (session && form?.done !== true)
+        queues.restore(session, { ...packet, qos: ownQos, retain }, message, form, ids)
     }
     if (message.left === 0) ledger.later([keyOf.message(order), ...marks].map(forget))
   }
@@ -98,7 +108,7 @@ function restoreMessages({ messages, deliveries }: Shelved, { clock, ledger, ses
 
 function restoreRetained(shelved: Shelved, { clock, ledger, retained }: Rooms): void {
   for (const [topic, { head, payload }] of shelved.retained) {
-    const packet = { cmd: 'publish', topic, payload, qos: head.qos, retain: true }
+    const packet = { cmd: 'publish', topic, payload, qos: head.qos, retain: true, properties: propertiesOf(head) }
     if (!retained.store(packet, new Age(clock, head.age ?? noAge))) ledger.later([forget(keyOf.retained(topic))])
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Age } from './age.ts'
 import type { BrokerLimits } from './limits.ts'
+import type { Properties } from './properties.ts'
 import type { Qos } from './publish.ts'
 import type { Tally } from './tally.ts'
 import { filterMatches } from './topics.ts'
@@ -19,6 +20,7 @@ export type StoredPacket = {
   readonly brokerId?: string | undefined
   readonly brokerCounter?: number | undefined
   messageId?: number | undefined
+  readonly properties?: Properties | undefined
 }
 
 type RetainedLimits = Pick<BrokerLimits, 'retainedMessagesMax' | 'retainedBytesMax' | 'retainedExpiryMs'>
@@ -91,8 +93,9 @@ export class Retained {
   /** Forgets what is older than the limit, and returns its topics. */
   expire(): readonly string[] {
     const { retainedExpiryMs } = this.#limits
-    if (retainedExpiryMs === undefined) return []
-    const old = [...this.#kept.values()].filter(({ age }) => age.ms > retainedExpiryMs)
+    const old = [...this.#kept.values()].filter(
+      kept => (retainedExpiryMs !== undefined && kept.age.ms > retainedExpiryMs) || isSpent(kept),
+    )
     for (const { packet } of old) this.drop(packet.topic)
     return old.map(({ packet }) => packet.topic)
   }
@@ -100,11 +103,28 @@ export class Retained {
   /** Each packet once per filter that matches it, as MQTT has it for overlapping filters. */
   *matching(filters: readonly string[]): Generator<StoredPacket> {
     for (const filter of filters) {
-      for (const { packet } of this.#kept.values()) if (filterMatches(filter, packet.topic)) yield packet
+      for (const kept of this.#kept.values())
+        if (filterMatches(filter, kept.packet.topic) && !isSpent(kept)) yield aged(kept.packet, kept.age)
     }
   }
 }
 
+/** Its publisher said how long it is of use [MQTT-3.3.2-5]. */
+function isSpent({ packet, age }: Kept): boolean {
+  const { expirySeconds } = packet.properties ?? {}
+  return expirySeconds !== undefined && age.ms >= expirySeconds * 1_000
+}
+
+/** The packet as it goes out: it is of use for less long now [MQTT-3.3.2-6]. */
+export function aged(packet: StoredPacket, age: Age): StoredPacket {
+  const { expirySeconds, bytes } = packet.properties ?? {}
+  if (expirySeconds === undefined || bytes === undefined) return packet
+  return {
+    ...packet,
+    properties: { bytes, expirySeconds: Math.max(0, Math.ceil(expirySeconds - age.ms / 1_000)) },
+  }
+}
+
 function sizeOf(packet: StoredPacket): number {
-  return packet.payload.length + packet.topic.length + 200
+  return packet.payload.length + packet.topic.length + (packet.properties?.bytes.length ?? 0) + 200
 }

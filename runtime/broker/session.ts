@@ -4,10 +4,9 @@
  * became durable. Nothing here writes anything down; `sessions.ts` does.
  */
 import type { Age } from './age.ts'
+import type { SubscriptionForm as Subscription } from './forms.ts'
 import type { Qos } from './publish.ts'
 import type { StoredPacket } from './retained.ts'
-
-export type Subscription = { readonly topic: string; readonly qos: Qos }
 
 /** A message, shared by all the sessions in whose queues it stands. */
 export type Message = {
@@ -24,6 +23,8 @@ export type Message = {
 export type Entry = {
   readonly message: Message
   readonly qos: Qos
+  /** The numbers of the subscriptions by which it is for it. */
+  readonly subscriptionIds: readonly number[]
   /** The number by which the engine knows it. */
   readonly counter: number
   /** The PUBLISH; after its PUBREC, the PUBREL. */
@@ -34,6 +35,8 @@ export type Entry = {
 
 /** The connection of a client that may be sent what waits for it. */
 export type Reader = {
+  /** May another message of QoS 1 or 2 be under way to it? */
+  readonly hasRoom: () => boolean
   readonly deliver: (entry: Entry, done: () => void) => void
   writing: number
 }
@@ -63,6 +66,8 @@ export class Session {
   away: Age | undefined
   /** Messages after this one were never sent; undefined if nobody knows. */
   upTo: number | undefined
+  /** How long its client wants it to be kept; undefined if it did not say. */
+  expiryMs: number | undefined
   reader: Reader | undefined
   /** Settles when the subscriptions are on disk as they are. */
   saved: Promise<void> | undefined
@@ -135,7 +140,7 @@ export class Session {
   pump(): void {
     const { reader } = this
     if (reader === undefined) return
-    while (reader.writing < writingMax) {
+    while (reader.writing < writingMax && reader.hasRoom()) {
       const [entry] = this.#waiting.values()
       if (entry === undefined) return
       this.#waiting.delete(entry.counter)

@@ -15,7 +15,8 @@ import { Ledger, type Shelf, type ShelfChange, forget, put } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
 import { Queues } from './queues.ts'
 import { Retained, type StoredPacket } from './retained.ts'
-import { type Entry, Session, type Subscription } from './session.ts'
+import type { SubscriptionForm as Subscription } from './forms.ts'
+import { type Entry, type Reader, Session } from './session.ts'
 import { type Shelved, readShelf } from './shelved.ts'
 import { Subscribers } from './subscribers.ts'
 import { restore, startOrders, startsOf } from './restore.ts'
@@ -24,6 +25,14 @@ import { Wills } from './wills.ts'
 
 /** As much of aedes' client as tells whether its session is over. */
 export type Publisher = { readonly id: string; readonly clean?: boolean; readonly closed?: boolean }
+
+/** What a CONNECT of MQTT 5 says of its session; one of before says neither. */
+export type Arrival = {
+  readonly startsClean?: boolean
+  readonly expiryMs?: number | undefined
+  /** Whose QoS 2 publishes are of this session, and of no later one. */
+  readonly client?: object
+}
 
 export type SessionsDoors = {
   /** Left out, nothing outlives the process. */
@@ -53,6 +62,7 @@ export class Sessions {
   readonly keeping: Keeping
   /** Connected with a clean session. */
   readonly #cleanClients = new Map<string, Publisher>()
+  readonly #arrived = new WeakMap<object, Session>()
   #notedMs: number
 
   static async open(limits: BrokerLimits, tally: Tally, doors: SessionsDoors): Promise<Sessions> {
@@ -102,23 +112,33 @@ export class Sessions {
     return this.subscribers.revision
   }
 
-  /** A client with a persistent session came; false if there is no room for its session. */
-  arrive(id: string): boolean {
+  /**
+   * A client with a session came; undefined if there is no room for it. One that starts clean gets a new one
+   * [MQTT-3.1.2-4], and so does one that was away for longer than it wanted [MQTT-4.1.0-2].
+   */
+  arrive(id: string, { startsClean = false, expiryMs, client }: Arrival = {}): Session | undefined {
     const known = this.#sessions.get(id)
-    if (!known && this.#sessions.size >= this.#limits.sessionsMax) return false
+    if (known && (startsClean || this.#isExpired(known))) this.#end(known)
+    if (!this.#sessions.has(id) && this.#sessions.size >= this.#limits.sessionsMax) return undefined
     const session = this.#sessionOf(id)
+    session.expiryMs = expiryMs
+    if (client) this.#arrived.set(client, session)
     session.connections += 1
     session.readBy(undefined) // whoever it was has just been taken over
     session.away = undefined
     this.#notePresence(session)
-    return true
+    return session
   }
 
   /** What waits for it, and what will, is handed to `deliver`. */
-  ready(id: string, deliver: (session: Session, entry: Entry, done: () => void) => void): void {
+  ready(
+    id: string,
+    deliver: (session: Session, entry: Entry, done: () => void) => void,
+    hasRoom: Reader['hasRoom'],
+  ): void {
     const session = this.#sessions.get(id)
     if (!session || session.connections === 0) return
-    session.readBy({ deliver: (entry, done) => deliver(session, entry, done), writing: 0 })
+    session.readBy({ deliver: (entry, done) => deliver(session, entry, done), hasRoom, writing: 0 })
     session.pump()
   }
 
@@ -127,15 +147,17 @@ export class Sessions {
     return this.#sessions.get(id)?.nextMessageId ?? 1
   }
 
-  /** Its connection closed; a session in which nothing is kept is forgotten. */
-  depart(id: string): void {
+  /** Its connection closed; a session in which nothing is kept, or that was to end with it, is forgotten. */
+  depart(id: string, arrived?: Session, expiryMs?: number): void {
     const session = this.#sessions.get(id)
-    if (!session) return
+    if (!session || (arrived && arrived !== session)) return
     session.connections = Math.max(0, session.connections - 1)
     if (session.connections > 0) return
     session.reader = undefined
     session.away = new Age(this.#clock)
     session.upTo = this.messages.order
+    if (arrived) session.expiryMs = expiryMs
+    if (expiryMs === 0) return this.#end(session)
     if (!this.#forgetIfEmpty(session)) this.#notePresence(session)
   }
 
@@ -146,12 +168,10 @@ export class Sessions {
   /** Lets go of what is too old. Called every minute or so. */
   sweep(): void {
     const nowMs = this.#clock.monotonicMs()
-    // Nobody could come while the gateway was off.
-    const mayExpire = nowMs - this.#openedMs >= this.#limits.sessionGraceMs
     const isNoted = nowMs - this.#notedMs >= noteEveryMs
     if (isNoted) this.#notedMs = nowMs
     for (const session of this.#sessions.values()) {
-      if (mayExpire && session.away !== undefined && session.away.ms > this.#limits.sessionExpiryMs) {
+      if (this.#isExpired(session)) {
         this.#tally.warn('sessions_expired', 'A session ended: its client was away too long', { client: session.id })
         this.#end(session)
         continue
@@ -219,7 +239,8 @@ export class Sessions {
     const { id, closed } = client
     if (closed === true && this.#cleanClients.get(id) === client) this.#cleanClients.delete(id)
     const session = this.#sessions.get(id)
-    if (!session) return
+    // Somebody with a session may have come in its place.
+    if (!session || (closed === true && session.connections > 0)) return
     this.#ledger.later([...session.incoming.keys()].map(messageId => forget(keyOf.incoming(id, messageId))))
     session.incoming.clear()
     this.#forgetIfEmpty(session)
@@ -230,8 +251,10 @@ export class Sessions {
    * one has taken its place), its packet id, noted now, would make the next session's reading with this id look like a
    * repetition, and lose it.
    */
-  addIncoming({ id, clean, closed }: Publisher, packet: StoredPacket): void {
+  addIncoming(client: Publisher, packet: StoredPacket): void {
+    const { id, clean, closed } = client
     if (closed === true && (clean === true || this.#cleanClients.has(id))) return
+    if (this.#arrived.get(client)?.isOver === true) return
     const known = this.#sessions.get(id)
     if (!known && closed === true && this.#sessions.size >= this.#limits.sessionsMax) {
       return this.#tally.add('qos2_forgotten')
@@ -256,6 +279,23 @@ export class Sessions {
   forgetAll(): void {
     this.#sessions.clear()
     this.subscribers.changed()
+  }
+
+  /** What is kept of its subscriptions is on disk when this resolves. */
+  noteSubscriptions(id: string): Promise<void> {
+    const session = this.#sessions.get(id)
+    return session ? this.#saved(session, true) : Promise.resolve()
+  }
+
+  /** How many QoS 2 publishes of it wait for their PUBREL. */
+  incomingCount(id: string): number {
+    return this.#sessions.get(id)?.incoming.size ?? 0
+  }
+
+  #isExpired({ away, expiryMs = Number.POSITIVE_INFINITY }: Session): boolean {
+    if (away === undefined || away.ms <= Math.min(expiryMs, this.#limits.sessionExpiryMs)) return false
+    // Nobody could come while the gateway was off.
+    return this.#clock.monotonicMs() - this.#openedMs >= this.#limits.sessionGraceMs
   }
 
   #sessionOf(id: string): Session {
@@ -288,7 +328,12 @@ export class Sessions {
   #notePresence(session: Session): void {
     if (!this.#ledger.isKept || session.isEmptyAway) return
     session.isWritten = true
-    const form: PresenceForm = { away: session.away?.note(), upTo: session.away && session.upTo }
+    const { away, upTo, expiryMs } = session
+    const form: PresenceForm = {
+      away: away?.note(),
+      upTo: away && upTo,
+      ...(expiryMs === undefined ? {} : { expiryMs }),
+    }
     this.#ledger.later([put(keyOf.presence(session.id), encodeJson(form))])
   }
 

@@ -71,6 +71,12 @@ export function packetFault(
   }
 }
 
+/** Is a client done with a message that it was sent, with this packet of its: `buffer[body..end)`? */
+export function endsDelivery(type: number, buffer: Buffer, body: number, end: number): boolean {
+  if (type === frameTypes.pubrec) return end - body > 2 && (buffer[body + 2] ?? 0) >= 0x80
+  return type === frameTypes.puback || type === frameTypes.pubcomp
+}
+
 /** A packet id, and at least one filter [MQTT-3.8.3-3, MQTT-3.10.3-2], each with its options in a SUBSCRIBE. */
 function filtersFault(
   cursor: Cursor,

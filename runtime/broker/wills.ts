@@ -2,7 +2,7 @@
  * Wills of the clients that are connected, and of those that were when the process ended: such a will is published a
  * while after the start, unless its client is back by then. They are written when there is time, a moment after CONNECT.
  */
-import { encodeMessage, keyOf } from './forms.ts'
+import { encodeMessage, keyOf, propertiesForm, propertiesOf } from './forms.ts'
 import { type Ledger, forget, put } from './ledger.ts'
 import type { StoredPacket } from './retained.ts'
 import type { ShelvedMessage } from './shelved.ts'
@@ -27,8 +27,9 @@ export class Wills {
     const will: Will = Object.assign(packet, { clientId, brokerId })
     this.#wills.set(clientId, will)
     if (!this.#ledger.isKept) return
-    const { topic, qos, retain, payload } = will
-    this.#ledger.later([put(keyOf.will(clientId), encodeMessage({ topic, qos, retain, brokerId }, payload))])
+    const { topic, qos, retain, payload, properties } = will
+    const head = { topic, qos, retain, brokerId, ...propertiesForm(properties) }
+    this.#ledger.later([put(keyOf.will(clientId), encodeMessage(head, payload))])
   }
 
   get(clientId: string): Will | undefined {
@@ -45,7 +46,8 @@ export class Wills {
   /** One that was kept over a restart. */
   restore(clientId: string, { head, payload }: ShelvedMessage): void {
     const { topic, qos, retain = false, brokerId = '' } = head
-    this.#wills.set(clientId, { cmd: 'publish', topic, qos, retain, payload, brokerId, clientId })
+    const properties = propertiesOf(head)
+    this.#wills.set(clientId, { cmd: 'publish', topic, qos, retain, payload, brokerId, clientId, properties })
   }
 
   /** All, or those of brokers that are not `living`. */

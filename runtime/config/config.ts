@@ -25,7 +25,6 @@ export type Config = {
   readonly rules: RulesConfig
   readonly alerts: AlertsConfig
   readonly devices: DevicesConfig
-  readonly homeAssistant: HomeAssistantConfig
   readonly clock: ClockConfig
   readonly bridges: readonly BridgeConfig[]
   readonly sources: readonly SourceConfig[]
@@ -38,13 +37,6 @@ export type DevicesConfig = {
   readonly offlineAfterMs: number
   /** By name. */
   readonly known: ReadonlyMap<string, DeviceConfig>
-}
-
-export type HomeAssistantConfig = {
-  readonly discovery: 'auto' | 'on' | 'off'
-  readonly prefix: string
-  /** Names of sources; undefined is the own broker. */
-  readonly via: readonly string[] | undefined
 }
 
 export type DeviceConfig = {
@@ -67,8 +59,8 @@ export type BrokerConfig = {
   readonly tls: BrokerTlsConfig | undefined
   /** Of pages that may connect over WebSocket; `*` is every page. */
   readonly origins: readonly string[]
-  /** How often the broker tells of itself below `$SYS`; 0 is never. */
-  readonly systemIntervalMs: number
+  /** May clients speak MQTT 5 too? */
+  readonly mqtt5: boolean
   readonly limits: {
     readonly packetBytesMax: number
     readonly connectionsMax: number

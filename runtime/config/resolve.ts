@@ -51,7 +51,6 @@ export function configOf(
     rules: { folder: resolve(folder, file.rules.folder), zone: file.rules.zone },
     alerts: alertsOf(file.alerts),
     devices: devicesOf(file.devices),
-    homeAssistant: { via: undefined, ...file.home_assistant },
     clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
     bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`), folder)),
     sources: sourcesOf(file.sources, passwords, folder),
@@ -96,14 +95,14 @@ function devicesOf({ offline_after, known }: ConfigFile['devices']): DevicesConf
 }
 
 function brokerOf(
-  { listen, tls, websocket_origins, sys_interval, limits }: NonNullable<ConfigFile['broker']>,
+  { listen, tls, websocket_origins, mqtt5, limits }: NonNullable<ConfigFile['broker']>,
   folder: string,
 ): BrokerConfig {
   return {
     listen,
     tls: tls && brokerTlsOf(tls, folder),
+    mqtt5,
     origins: websocket_origins,
-    systemIntervalMs: sys_interval,
     limits: {
       packetBytesMax: limits.packet_bytes,
       connectionsMax: limits.connections,

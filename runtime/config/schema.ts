@@ -9,7 +9,7 @@ import { bridgesMax, devicesKnownMax, sourcesMax, tablesMax } from '../limits.ts
 import { logLevels } from '../log.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
-import { brokerListeners, brokerTls, systemInterval, websocketOrigins } from './listeners.ts'
+import { brokerListeners, brokerTls, websocketOrigins } from './listeners.ts'
 import type { OutsideAdapters } from './outside-adapters.ts'
 import { ownLimitsText } from './own-limits.ts'
 import { routesOf } from './route-schema.ts'
@@ -120,7 +120,10 @@ const broker = z.strictObject({
     .optional()
     .describe('The certificate of the listeners that speak TLS; the files are read again when they change.'),
   websocket_origins: websocketOrigins,
-  sys_interval: systemInterval,
+  mqtt5: z
+    .boolean()
+    .default(false)
+    .describe('true: clients may speak MQTT 5 too; false: MQTT 3.1 and 3.1.1, and who speaks only 5 is told so.'),
   limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
 })
 
@@ -213,21 +216,6 @@ const devices = z.strictObject({
     .describe('Devices of which there is more to say, by name; one that was never heard is listed as such.'),
 })
 
-const homeAssistant = z.strictObject({
-  discovery: z
-    .enum(['auto', 'on', 'off'])
-    .default('auto')
-    .describe('auto: from the first time on that Home Assistant says at the broker that it is here.'),
-  prefix: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is one level of a topic')
-    .default('homeassistant')
-    .describe('Its discovery prefix.'),
-  via: withWords(z.array(z.string()).max(sourcesMax).optional(), { fallback: 'the own broker' }).describe(
-    'Sources of the kind mqtt, at whose brokers Home Assistant listens instead: with discovery: on.',
-  ),
-})
-
 export const configFile = z.strictObject({
   gateway: gateway.prefault({}).describe('This gateway.'),
   store: store.prefault({}).describe('The database.'),
@@ -254,9 +242,6 @@ export const configFile = z.strictObject({
   alerts: alerts.prefault({}).describe('What becomes of alerts once rules have raised them.'),
   clock: clock.prefault({}).describe('What time it is, on boards that may not know.'),
   devices: devices.prefault({}).describe('Who is here, and what is known of them: the table devices.'),
-  home_assistant: homeAssistant
-    .prefault({})
-    .describe('The gateway, its alerts and its devices as entities of Home Assistant.'),
   bridges: z
     .array(bridge)
     .max(bridgesMax)

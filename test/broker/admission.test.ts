@@ -44,7 +44,7 @@ const refusals: readonly { what: string; options: ConnectOptions; returnCode?: n
 ]
 for (const { what, options, returnCode, cause } of refusals) {
   test(`${what} is refused at CONNECT`, { timeout }, async t => {
-    const { broker, port } = await openRig(t)
+    const { broker, port } = await openRig(t, {}, undefined, { mqtt5: false })
     const client = await openSocket(t, port)
     client.send(connectPacket(options))
     await until(() => client.closed)

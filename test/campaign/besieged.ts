@@ -3,12 +3,10 @@
  * each phase how long honest readings took, what memory did and what the gateway counted; and at the end, whether every
  * acknowledged reading is there.
  */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { usage } from '../bench/processes.ts'
 import { eventually, freePort, type Program, pause, Site } from '../end-to-end/programs.ts'
 import type { AttackCounts } from '../../firmware-sim/hostile/counts.ts'
-import { attack, type AttackWish } from './attackers.ts'
+import { attack } from './attackers.ts'
 import { holdTo } from './held.ts'
 import { HonestDevice } from './honest.ts'
 
@@ -64,12 +62,7 @@ export async function besiege(options: BesiegedOptions): Promise<Besieged> {
     const gateway = site.program('gateway', { config: configOf(port) }, hold.on)
     await gateway.start()
     const alive = watch(gateway, hold.isHeld ? Number.POSITIVE_INFINITY : memoryBytes)
-    const plan = join(site.folder, 'honest.yaml')
-    writeFileSync(
-      plan,
-      `devices: [{ name: 'honest-{n}', count: ${count}, metrics: { t: { wave: constant, value: 1 } } }]\n`,
-    )
-    for (let index = 1; index <= count; index++) {
+    for (let index = 0; index < count; index++) {
       const device = new HonestDevice({ url, name: `honest-${index}`, everyMs }, latencyMs =>
         latenciesMs.push(latencyMs),
       )
@@ -83,7 +76,7 @@ export async function besiege(options: BesiegedOptions): Promise<Besieged> {
       const before = calmMb === 0 ? alive.memoryMb() : calmMb
       alive.forgetPeak()
       const counted = await counters(gateway)
-      const attackers = attacks.length === 0 ? [] : await attackWith({ ...options, names: attacks, url, plan }, alive)
+      const attackers = attacks.length === 0 ? [] : await attackWith(options, url, attacks, alive)
       if (attacks.length === 0) await pause(options.calmSeconds * 1_000)
       const late = devices.flatMap(device => device.waitedMs())
       const phase = { name, latenciesMs: [...latenciesMs, ...late], attackers }
@@ -123,10 +116,12 @@ function configOf(port: number): string {
 }
 
 async function attackWith(
-  wish: Omit<AttackWish, 'seconds'> & { readonly attackSeconds: number },
+  { seed, attackSeconds }: BesiegedOptions,
+  url: string,
+  names: readonly string[],
   alive: Alive,
 ): Promise<AttackCounts[]> {
-  const attacking = attack({ ...wish, seconds: wish.attackSeconds })
+  const attacking = attack({ url, names, seed, seconds: attackSeconds })
   const ended = alive.ended.then((): AttackCounts[] => [])
   return Promise.race([attacking, ended])
 }

@@ -9,6 +9,8 @@ import { randomOf } from '../rigs/random.ts'
 import { eventually, freePort, pause, Site, storeConfig } from './programs.ts'
 import { SessionPublisher, SessionSubscriber } from './session-clients.ts'
 
+/** `MQTT5=1` runs it on the engine that speaks MQTT 5. */
+const mqtt5 = process.env.MQTT5 === '1'
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
 const rounds = Number(process.env.ROUNDS ?? 12)
 /** One of readings, and one that no route takes. */
@@ -19,7 +21,7 @@ test(`${rounds} times kill -9: acknowledged messages reach sessions that are the
 }, async t => {
   const port = await freePort()
   const limits = 'limits: { queued_messages: 100000, queued_bytes: 100MB }'
-  const config = `gateway: { id: gw }\n${storeConfig}\nbroker: { listen: '127.0.0.1:${port}', ${limits} }\n`
+  const config = `gateway: { id: gw }\n${storeConfig}\nbroker: { listen: '127.0.0.1:${port}', mqtt5: ${mqtt5}, ${limits} }\n`
   const gateway = new Site(t).program('gateway', { config })
   await gateway.start()
   const publishers = ([1, 2] as const).map(qos => new SessionPublisher(port, `publisher${qos}`, qos, topicsOf(qos)))
