@@ -4,8 +4,9 @@
  */
 import { adjusted } from '../adapters/adjusted.ts'
 import { openAdapter } from '../adapters/open.ts'
+import { nothingElse, polled } from '../adapters/polled.ts'
 import { compileTopic } from '../adapters/topic.ts'
-import type { RouteConfig } from './config/config.ts'
+import type { RouteConfig, SourceConfig } from './config/config.ts'
 import type { Devices } from './devices/devices.ts'
 import { messageOf } from './errors.ts'
 import type { House } from './house.ts'
@@ -28,22 +29,29 @@ export type GatewayIntake = {
   readonly speakers: Map<string | undefined, Speak>
 }
 
+/** No reading comes of what says only who is there. */
+const defaultTable = 'readings'
+
 export function openIntake({ config, log, time }: House, store: Store, devices: Devices): GatewayIntake {
   const room = log.child({ room: 'ingest' })
   const speakers = new Map<string | undefined, Speak>()
-  const ingest = new Ingest(new Routes(config.routes.map(openRoute)), store, {
-    boot: time.clock.boot,
-    onSeen: seen => devices.saw(seen),
-    onTold: ({ client, adapter, presence = [], replies = [] }) => {
-      devices.told(presence, adapter)
-      const speak = speakers.get(client) ?? speakers.get(undefined)
-      for (const { topic, payload, qos } of speak ? replies : []) {
-        speak?.(topic, Buffer.from(payload), qos).catch((error: unknown) =>
-          room.warn({ topic, reason: messageOf(error) }, 'a reply was not sent'),
-        )
-      }
+  const ingest = new Ingest(
+    new Routes([...config.sources.flatMap(pollRoute), ...config.routes.map(openRoute)]),
+    store,
+    {
+      boot: time.clock.boot,
+      onSeen: seen => devices.saw(seen),
+      onTold: ({ client, adapter, presence = [], replies = [] }) => {
+        devices.told(presence, adapter)
+        const speak = speakers.get(client) ?? speakers.get(undefined)
+        for (const { topic, payload, qos } of speak ? replies : []) {
+          speak?.(topic, Buffer.from(payload), qos).catch((error: unknown) =>
+            room.warn({ topic, reason: messageOf(error) }, 'a reply was not sent'),
+          )
+        }
+      },
     },
-  })
+  )
   const door = {
     wants: (topic: string) => ingest.wants(topic),
     accept: ingest.accept.bind(ingest),
@@ -54,8 +62,28 @@ export function openIntake({ config, log, time }: House, store: Store, devices: 
 
 /** Also for who only asks what a message would become. */
 export function openRoute({ topic, adapter, outside, table, options, metrics }: RouteConfig): Route {
+  const opened = outside?.open(options) ?? openAdapter(adapter, options)
+  return openPattern(topic, adjusted(opened, metrics), table)
+}
+
+/** Where pollers say what the gateway alone may say: nobody else publishes below `holdfast/`. */
+export const pollTopic = (name: string): string => `holdfast/sources/${name}`
+
+/** What a poller fetches, and that its device is there or not, comes in as any message does. */
+function pollRoute(source: SourceConfig): Route[] {
+  if (source.kind === 'mqtt') return []
+  const isModbus = source.kind === 'modbus-tcp'
+  const named = isModbus ? source.options.points.map(point => point.device ?? source.options.device) : [source.device]
+  const devices = [...new Set(named.filter(device => device !== undefined))]
+  const adapter = isModbus ? openAdapter('modbus', source.options) : nothingElse
+  const table = isModbus ? source.table : defaultTable
+  const topic = pollTopic(source.name)
+  const patterns = [...(isModbus ? [topic] : []), ...(devices.length > 0 ? [`${topic}/{said}`] : [])]
+  return patterns.map(text => openPattern(text, polled(adapter, devices), table))
+}
+
+function openPattern(topic: string, adapter: Route['adapter'], table: string): Route {
   const compiled = compileTopic(topic)
   if (!compiled.ok) throw new Error(`${topic}: ${compiled.reason}`)
-  const opened = outside?.open(options) ?? openAdapter(adapter, options)
-  return { pattern: compiled.pattern, adapter: adjusted(opened, metrics), table }
+  return { pattern: compiled.pattern, adapter, table }
 }

@@ -9,8 +9,8 @@ import type { FarSide } from './values.ts'
 export function addressChecks({ bridges = [], hub, sources = {} }: Partial<ConfigFile>): Finding[] {
   return [
     ...bridges.flatMap(({ url, tls }, index) => (tls === undefined ? [] : inTheClear(url, ['bridges', index, 'tls']))),
-    ...Object.entries(sources).flatMap(([name, { url, tls }]) =>
-      tls === undefined ? [] : inTheClear(url, ['sources', name, 'tls']),
+    ...Object.entries(sources).flatMap(([name, source]) =>
+      source.kind !== 'mqtt' || source.tls === undefined ? [] : inTheClear(source.url, ['sources', name, 'tls']),
     ),
     ...(hub?.broker?.tls === undefined ? [] : inTheClear(hub.broker.url, ['hub', 'broker', 'tls'])),
   ]

@@ -4,6 +4,7 @@
  */
 import type { AdapterKind } from '../../adapters/adapter.ts'
 import type { Adjustments } from '../../adapters/adjusted.ts'
+import type { ModbusOptions } from '../../adapters/modbus-points.ts'
 import type { LogLevel } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { FreeSpace } from '../units.ts'
@@ -142,7 +143,35 @@ export type BridgeConfig = {
   readonly dailyBytes: number | undefined
 }
 
-export type SourceConfig = MqttSourceConfig
+export type SourceConfig = MqttSourceConfig | ModbusSourceConfig | HttpSourceConfig
+
+/** Every so often, or at the times of a cron expression in a zone, both known to compile. */
+export type RhythmConfig =
+  | { readonly kind: 'every'; readonly everyMs: number }
+  | { readonly kind: 'cron'; readonly cron: string; readonly zone: string }
+
+export type ModbusSourceConfig = {
+  readonly kind: 'modbus-tcp'
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly unitId: number
+  readonly rhythm: RhythmConfig
+  readonly timeoutMs: number
+  readonly table: string
+  /** Of the adapter `modbus`. */
+  readonly options: ModbusOptions
+}
+
+export type HttpSourceConfig = {
+  readonly kind: 'http-poll'
+  readonly name: string
+  readonly url: string
+  readonly topic: string
+  readonly device: string | undefined
+  readonly rhythm: RhythmConfig
+  readonly timeoutMs: number
+}
 
 export type MqttSourceConfig = {
   readonly kind: 'mqtt'

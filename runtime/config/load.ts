@@ -76,7 +76,9 @@ function readPasswords(
   const places: { keys: Parameters<typeof readPassword>[0]; path: Path }[] = [
     ...(sections.bridges ?? []).map((keys, index) => ({ keys, path: ['bridges', index] })),
     ...(sections.hub?.broker ? [{ keys: sections.hub.broker, path: ['hub', 'broker'] }] : []),
-    ...Object.entries(sections.sources ?? {}).map(([name, keys]) => ({ keys, path: ['sources', name] })),
+    ...Object.entries(sections.sources ?? {}).flatMap(([name, keys]) =>
+      keys.kind === 'mqtt' ? [{ keys, path: ['sources', name] }] : [],
+    ),
     ...Object.entries(sections.hub?.gateways ?? {}).map(([id, keys]) => ({ keys, path: ['hub', 'gateways', id] })),
   ]
   return places.flatMap(({ keys, path }) => {

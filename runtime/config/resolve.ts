@@ -53,7 +53,7 @@ export function configOf(
     devices: devicesOf(file.devices),
     clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
     bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`), folder)),
-    sources: sourcesOf(file.sources, passwords, folder),
+    sources: sourcesOf(file, passwords, folder),
     hub: file.hub && hubOf(file.hub, id, passwords, folder),
     api: { socket: socketPath(file.api.socket, storePath, folder) },
     log: { level: file.log.level },

@@ -3,9 +3,24 @@
  * schema in schema.ts; what no single key can know is in source-checks.ts.
  */
 import { z } from 'zod'
+import { modbusOptions } from '../../adapters/modbus-points.ts'
 import { sourceTopicsMax } from '../limits.ts'
 import { clientTls, secret } from './bridge-schema.ts'
-import { credential, dayMs, durationMs, mqttUrl, withWords, words } from './values.ts'
+import { cronExpression } from './store-values.ts'
+import {
+  count,
+  credential,
+  dayMs,
+  durationMs,
+  lanUrl,
+  mqttUrl,
+  optionalDurationMs,
+  originId,
+  tableName,
+  timeZone,
+  withWords,
+  words,
+} from './values.ts'
 
 const topicFilter = z
   .string()
@@ -66,4 +81,43 @@ const mqtt = z.strictObject({
   ),
 })
 
-export const source = z.discriminatedUnion('kind', [mqtt])
+const polled = {
+  every: withWords(optionalDurationMs({ min: 100, max: 7 * dayMs }), { fallback: 'required, or cron' }).describe(
+    'How often it is asked; the next poll waits for the one before.',
+  ),
+  cron: cronExpression.optional().describe('When it is asked, in place of every: a cron expression of five fields.'),
+  zone: withWords(timeZone.optional(), { fallback: 'rules.zone' }).describe('The time zone of cron.'),
+  timeout: durationMs({ min: 100, max: 60_000, fallback: '5s' }).describe('How long an answer may take.'),
+}
+
+const host = z.string().regex(/^[A-Za-z0-9._:-]{1,253}$/, 'write a host name or an address, without a port')
+words.add(host, { type: 'host' })
+
+const modbusTcp = z.strictObject({
+  kind: z.literal('modbus-tcp').describe('modbus-tcp: registers of a Modbus device, read again and again.'),
+  host: host.describe('The device, or the gateway that it hangs on.'),
+  port: count({ min: 1, max: 65_535, fallback: 502 }).describe('Its port.'),
+  unit_id: count({ min: 0, max: 255, fallback: 1 }).describe('The unit that is asked, behind a gateway which of many.'),
+  ...polled,
+  table: tableName.default('readings').describe('The series table that the readings go to.'),
+  ...modbusOptions.shape,
+})
+
+const httpPoll = z.strictObject({
+  kind: z.literal('http-poll').describe('http-poll: a page of a device on the LAN, fetched again and again.'),
+  url: lanUrl.describe(
+    'The page: http:// and a private, link-local, unique local or loopback address, or a name of one.',
+  ),
+  topic: z
+    .string()
+    .min(1)
+    .max(512)
+    .regex(/^[^#+\p{Cc}$][^#+\p{Cc}]*$/u, 'write a topic such as sensors/boiler/status, without wildcards')
+    .describe(
+      'Under this topic the page goes to the routes, as if it had been published there: they say what it means.',
+    ),
+  device: withWords(originId.optional(), { fallback: 'nobody' }).describe('Who is told to be online or offline.'),
+  ...polled,
+})
+
+export const source = z.discriminatedUnion('kind', [mqtt, modbusTcp, httpPoll])

@@ -39,6 +39,13 @@ export const rollupPeriods = z
   })
 words.add(rollupPeriods, { type: 'list of durations that fill a day evenly, 1m to 1d' })
 
+/** A cron expression of five fields. */
+export const cronExpression = z.string().superRefine((text, context) => {
+  const compiled = compileInstants(text, 'UTC')
+  if (!compiled.ok) context.addIssue({ code: 'custom', message: compiled.reason })
+})
+words.add(cronExpression, { type: 'cron expression' })
+
 /** A cron expression of five fields, or `off`. */
 export const cronOrOff = z.string().transform((text, context): string | undefined => {
   if (text === 'off') return undefined

@@ -142,6 +142,20 @@ export const mqttUrl = z.string().transform((text, context): FarSide => {
 })
 words.add(mqttUrl, { type: 'mqtt:// or mqtts:// address' })
 
+/** A page of a device on the LAN. What can be told without looking up a name is told here; the rest when it is fetched. */
+export const lanUrl = z
+  .string()
+  .max(1024)
+  .transform((text, context): string => {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    if (url?.protocol !== 'http:' || url.hostname === '' || url.hash !== '') {
+      return refuse(context, 'write http://host/path of a device on the LAN: nothing is fetched from elsewhere')
+    }
+    if (url.username !== '' || url.password !== '') return refuse(context, 'leave user and password out of the address')
+    return url.href
+  })
+words.add(lanUrl, { type: 'http:// address' })
+
 /** A moment such as 2026-11-01T00:00:00Z, as milliseconds since 1970. Without a zone nobody knows when it is. */
 export const moment = z.string().transform((text, context) => {
   const isWhole = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)

@@ -26,3 +26,21 @@ export const lastCommitMs = 5_000
 
 /** What repeats (a message that is too large, a topic that no route takes) is told at most so often. */
 export const tellAgainMs = 600_000
+
+/** A device that does not answer is asked again after this, then after twice as long each time. */
+export const retryFirstMs = 5_000
+
+/** It is noticed within a minute that a device is back, and asking costs nobody anything. */
+export const retryMaxMs = 60_000
+
+/** One lost answer is no outage. */
+export const failuresUntilOffline = 2
+
+/** A wall clock may be set while we wait for a time of the day: it is looked at again so often. */
+export const lookAtClockMs = 30_000
+
+/** What comes between two answers of a Modbus device, which have 260 bytes at most, is no Modbus. */
+export const modbusBytesMax = 16 * 1024
+
+/** The same as our own broker's packet_bytes: a status page of a device, not a download. */
+export const bodyBytesMax = 256 * 1024
