@@ -73,7 +73,10 @@ function decodeDevice(payload: Uint8Array, context: Context, attribute: string, 
   if (attribute !== '$stats' || rest.length !== 1 || statistic === '' || statistic.startsWith('$')) return saysNothing
   const read = payloadText(payload)
   const value = read.ok ? plainValue(read.text) : undefined
-  return typeof value === 'number' ? reading(context.device, `stats.${statistic}`, value, undefined) : saysNothing
+  // More digits than a number holds say nothing either.
+  return typeof value === 'number' && Number.isFinite(value)
+    ? reading(context.device, `stats.${statistic}`, value, undefined)
+    : saysNothing
 }
 
 /** What is remembered comes as changes, or as the reason why it was refused. */
