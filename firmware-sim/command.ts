@@ -3,13 +3,14 @@
  * standard output has the summary and nothing else, so that a script can read it.
  */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import type { Summary } from './counts.ts'
 import type { FleetEvent } from './device.ts'
 import { FleetError, runFleet, type Fleet } from './fleet.ts'
 import type { Attack } from './hostile/attack.ts'
 import { attacks } from './hostile/attacks.ts'
-import { besiege } from './hostile/siege.ts'
+import { besiege, type SiegeOptions } from './hostile/siege.ts'
 import { hostileWords } from './hostile/report.ts'
 import { targetOf } from './hostile/target.ts'
 import { durationMs } from './plan-schema.ts'
@@ -25,6 +26,7 @@ Pretend devices that publish to an MQTT broker.
   --url URL          the broker (default: mqtt://127.0.0.1:1883)
   --seed N           a whole number; the same seed makes the same readings (default: 1)
   --hostile NAMES    attack the broker too: names with commas, or all; docs/hostile.md tells what each does
+  --hostile-from IPS addresses of this machine from which attackers connect, with commas
   --no-devices       only the attacks
   --duration TIME    30s, 5m, 1h30m (default: until interrupted)
   --ledger FILE      append a JSON line for every acknowledged reading
@@ -38,6 +40,7 @@ const flags = {
   url: { type: 'string', default: 'mqtt://127.0.0.1:1883' },
   seed: { type: 'string', default: '1' },
   hostile: { type: 'string', default: '' },
+  'hostile-from': { type: 'string' },
   'no-devices': { type: 'boolean', default: false },
   duration: { type: 'string' },
   ledger: { type: 'string' },
@@ -83,13 +86,14 @@ type Wishes = {
   json: boolean
   rateReport: boolean
   verbose: boolean
+  siege: Pick<SiegeOptions, 'from' | 'victims'>
 }
 
 async function run(wishes: Wishes, surface: Surface): Promise<number> {
   const { plan, url, seed, durationMs, ledger, json, verbose } = wishes
   const rates = createRateRecorder()
   const onEvent = tellEvents(surface, url, verbose)
-  const siege = besiege(plan.hostile, { target: targetOf(plan, url), seed, now: surface.now })
+  const siege = besiege(plan.hostile, { ...wishes.siege, target: targetOf(plan, url), seed, now: surface.now })
   const fleet = runFleet(plan, { url, seed, durationMs, ledger, now: surface.now, onEvent })
   const lines = setInterval(() => {
     const summary = fleet.summary()
@@ -154,8 +158,12 @@ function readFlags(args: string[]): Wishes | 'help' {
   const written = values.plan === undefined ? defaultPlan : readPlan(values.plan)
   const hostile = [...written.hostile, ...attacksNamed(values.hostile)]
   if (values['no-devices'] && hostile.length === 0) throw new FleetError('--no-devices needs attacks: --hostile all')
+  const from = values['hostile-from']?.split(',')
+  const wrong = from?.find(address => isIP(address) === 0)
+  if (wrong !== undefined) throw new FleetError(`--hostile-from: "${wrong}" is not an IP address`)
+  const siege = { from, victims: written.devices.map(device => device.name) }
   const plan = { devices: values['no-devices'] ? [] : written.devices, hostile }
-  return { plan, url, seed, durationMs: runMs, ledger, json, rateReport: values['rate-report'], verbose }
+  return { plan, url, seed, durationMs: runMs, ledger, json, rateReport: values['rate-report'], verbose, siege }
 }
 
 function parseFlags(args: string[]) {

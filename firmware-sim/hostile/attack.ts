@@ -5,6 +5,7 @@
  * An act must return at once and never throw; all it may remember is on its wire. Chance comes from the attacker, so that
  * a seed makes the same attack again.
  */
+import type { Connect } from './packets.ts'
 import type { Wire } from './wire.ts'
 
 export type Attack = {
@@ -26,10 +27,12 @@ export type Attacker = {
   readonly clientId: string
   readonly user: string | undefined
   readonly password: string | undefined
+  /** Client ids that belong to honest devices. */
+  readonly victims: readonly string[]
   /** A whole number from 0 up to, but not, `end`. */
   readonly below: (end: number) => number
   /** The connection as it is, opened now if there is none. Nothing has been said on a new one. */
   readonly wire: () => Wire
-  /** The same with a CONNECT said as everybody says it; undefined until the broker has welcomed it. */
-  readonly guest: () => Wire | undefined
+  /** The same with a CONNECT said as everybody says it, and as `wish` wants it; undefined until it is welcomed. */
+  readonly guest: (wish?: Partial<Connect>) => Wire | undefined
 }

@@ -5,11 +5,15 @@
 import { fraction, hashNumber, hashText } from '../chance.ts'
 import type { Attack, Attacker } from './attack.ts'
 import { type AttackCounts, noAttackCounts } from './counts.ts'
-import { connect } from './packets.ts'
+import { type Connect, connect } from './packets.ts'
 import { type Target, Wire } from './wire.ts'
 
 export type SiegeOptions = {
-  readonly target: Target & { readonly user: string | undefined; readonly password: string | undefined }
+  readonly target: Omit<Target, 'from'> & { readonly user: string | undefined; readonly password: string | undefined }
+  /** Addresses of this machine from which attackers connect, in turn; left out, the system chooses. */
+  readonly from?: readonly string[] | undefined
+  /** Client ids that belong to honest devices. */
+  readonly victims?: readonly string[] | undefined
   readonly seed: number
   /** Milliseconds; must not run backwards. */
   readonly now: () => number
@@ -80,6 +84,7 @@ class One implements Attacker {
   readonly clientId: string
   readonly user: string | undefined
   readonly password: string | undefined
+  readonly victims: readonly string[]
   turn = 0
   readonly #target: Target
   readonly #band: Band
@@ -88,12 +93,14 @@ class One implements Attacker {
   #wire: Wire | undefined
   #hasConnected = false
 
-  constructor(attack: Attack, index: number, { target, seed }: SiegeOptions, band: Band) {
+  constructor(attack: Attack, index: number, options: SiegeOptions, band: Band) {
+    const { target, seed, from = [], victims = [] } = options
     this.index = index
+    this.victims = victims
     this.clientId = `hostile-${attack.name}-${index}`
     this.user = target.user
     this.password = target.password
-    this.#target = { host: target.host, port: target.port }
+    this.#target = { host: target.host, port: target.port, from: from[index % from.length] }
     this.#band = band
     this.#dice = hashText(seed, this.clientId)
   }
@@ -107,11 +114,11 @@ class One implements Attacker {
     return this.#wire
   }
 
-  readonly guest = (): Wire | undefined => {
+  readonly guest = (wish: Partial<Connect> = {}): Wire | undefined => {
     const wire = this.wire()
     if (!this.#hasConnected) {
       this.#hasConnected = true
-      wire.send(connect({ clientId: this.clientId, user: this.user, password: this.password }))
+      wire.send(connect({ clientId: this.clientId, user: this.user, password: this.password, ...wish }))
     }
     return wire.isWelcomed ? wire : undefined
   }

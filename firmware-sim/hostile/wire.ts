@@ -6,7 +6,12 @@ import { connect, type Socket } from 'node:net'
 import { AnswerReader, nameOf } from './answers.ts'
 import type { AttackCounts } from './counts.ts'
 
-export type Target = { readonly host: string; readonly port: number }
+export type Target = {
+  readonly host: string
+  readonly port: number
+  /** The address of this machine to connect from. */
+  readonly from: string | undefined
+}
 
 /** More than any broker's largest packet that it is worth sending; a thousand attackers stay below a gigabyte. */
 const heldBytesMax = 1024 * 1024
@@ -21,14 +26,14 @@ export class Wire {
   readonly #socket: Socket
   readonly #counts: AttackCounts
 
-  constructor(target: Target, counts: AttackCounts) {
+  constructor({ host, port, from }: Target, counts: AttackCounts) {
     this.#counts = counts
     const answers = new AnswerReader(answer => {
       const name = nameOf(answer)
       counts.answers[name] = (counts.answers[name] ?? 0) + 1
       if (name === 'connack 0') this.isWelcomed = true
     })
-    const socket = connect({ ...target, noDelay: true })
+    const socket = connect({ host, port, noDelay: true, ...(from !== undefined && { localAddress: from }) })
     this.#socket = socket
     socket.on('connect', () => {
       this.isOpen = true

@@ -16,11 +16,17 @@ export type AttackWish = {
   readonly names: readonly string[]
   readonly seed: number
   readonly seconds: number
+  /** A plan whose devices are the honest ones: attackers know their names. */
+  readonly plan: string
 }
 
+/** Not the address of the honest devices, and more than one: what a gateway holds against an address meets attackers alone. */
+const addresses = ['127.0.1.1', '127.0.1.2', '127.0.1.3', '127.0.1.4']
+
 /** Resolves when they have gone, with what they counted. */
-export async function attack({ url, names, seed, seconds }: AttackWish): Promise<AttackCounts[]> {
-  const flags = ['--no-devices', '--json', '--hostile', names.join(','), '--duration', `${seconds}s`]
+export async function attack({ url, names, seed, seconds, plan }: AttackWish): Promise<AttackCounts[]> {
+  const whose = ['--plan', plan, '--hostile-from', addresses.join(',')]
+  const flags = [...whose, '--no-devices', '--json', '--hostile', names.join(','), '--duration', `${seconds}s`]
   const child = spawn(process.execPath, [program, '--url', url, '--seed', String(seed), ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -3,10 +3,12 @@
  * each phase how long honest readings took, what memory did and what the gateway counted; and at the end, whether every
  * acknowledged reading is there.
  */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { usage } from '../bench/processes.ts'
 import { eventually, freePort, type Program, pause, Site } from '../end-to-end/programs.ts'
 import type { AttackCounts } from '../../firmware-sim/hostile/counts.ts'
-import { attack } from './attackers.ts'
+import { attack, type AttackWish } from './attackers.ts'
 import { holdTo } from './held.ts'
 import { HonestDevice } from './honest.ts'
 
@@ -62,7 +64,12 @@ export async function besiege(options: BesiegedOptions): Promise<Besieged> {
     const gateway = site.program('gateway', { config: configOf(port) }, hold.on)
     await gateway.start()
     const alive = watch(gateway, hold.isHeld ? Number.POSITIVE_INFINITY : memoryBytes)
-    for (let index = 0; index < count; index++) {
+    const plan = join(site.folder, 'honest.yaml')
+    writeFileSync(
+      plan,
+      `devices: [{ name: 'honest-{n}', count: ${count}, metrics: { t: { wave: constant, value: 1 } } }]\n`,
+    )
+    for (let index = 1; index <= count; index++) {
       const device = new HonestDevice({ url, name: `honest-${index}`, everyMs }, latencyMs =>
         latenciesMs.push(latencyMs),
       )
@@ -76,7 +83,7 @@ export async function besiege(options: BesiegedOptions): Promise<Besieged> {
       const before = calmMb === 0 ? alive.memoryMb() : calmMb
       alive.forgetPeak()
       const counted = await counters(gateway)
-      const attackers = attacks.length === 0 ? [] : await attackWith(options, url, attacks, alive)
+      const attackers = attacks.length === 0 ? [] : await attackWith({ ...options, names: attacks, url, plan }, alive)
       if (attacks.length === 0) await pause(options.calmSeconds * 1_000)
       const late = devices.flatMap(device => device.waitedMs())
       const phase = { name, latenciesMs: [...latenciesMs, ...late], attackers }
@@ -116,12 +123,10 @@ function configOf(port: number): string {
 }
 
 async function attackWith(
-  { seed, attackSeconds }: BesiegedOptions,
-  url: string,
-  names: readonly string[],
+  wish: Omit<AttackWish, 'seconds'> & { readonly attackSeconds: number },
   alive: Alive,
 ): Promise<AttackCounts[]> {
-  const attacking = attack({ url, names, seed, seconds: attackSeconds })
+  const attacking = attack({ ...wish, seconds: wish.attackSeconds })
   const ended = alive.ended.then((): AttackCounts[] => [])
   return Promise.race([attacking, ended])
 }
