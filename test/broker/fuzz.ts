@@ -62,11 +62,11 @@ export async function fuzz({ seed, packets, atOnce, mqtt5, onProgress }: FuzzOpt
   const worker = async (): Promise<void> => {
     while (said.packets < packets && problems.length < problemsMost) {
       const number = said.conversations++
-      const words = conversation(randomOf(seed, number).below, `fuzz-${atOnce === 1 ? 0 : number % 997}`)
+      const words = conversation(chanceOf(seed, number), `fuzz-${atOnce === 1 ? 0 : number % 997}`)
       said.packets += words.length
       said.bytes += words.reduce((sum, { length }) => sum + length, 0)
       const before = atOnce === 1 ? refusals(broker) : 0
-      const isHungUp = await say(port, words, randomOf(seed, number, 1).below)
+      const isHungUp = await say(port, words, chanceOf(seed, number, 1))
       if (isHungUp && atOnce === 1 && !words.some(word => word.includes(0xe0)) && !(await isCounted(broker, before)))
         blame(`conversation ${number} of seed ${seed} was ended without a cause`)
       if (number % 100 === 0) onProgress?.(said.packets)
@@ -84,6 +84,11 @@ export async function fuzz({ seed, packets, atOnce, mqtt5, onProgress }: FuzzOpt
   for (const name of ['uncaughtException', 'unhandledRejection'] as const) process.off(name, thrown)
   process.off('warning', warned)
   return { ...said, honest: honest.acknowledged, counters, problems }
+}
+
+const chanceOf = (...seeds: number[]): ((end: number) => number) => {
+  const random = randomOf(...seeds)
+  return end => random.below(end)
 }
 
 function open(mqtt5: boolean, stored: Set<string>, blame: (problem: string) => void): Promise<Broker> {
@@ -152,7 +157,7 @@ function opened(socket: Socket): Promise<void> {
 }
 
 const refusals = (broker: Broker): number =>
-  Object.entries(broker.counters()).reduce((sum, [name, count]) => sum + (/^refused_/.test(name) ? count : 0), 0)
+  Object.entries(broker.counters()).reduce((sum, [name, count]) => sum + (name.startsWith('refused_') ? count : 0), 0)
 
 /** Some causes are counted a turn after the connection has closed. */
 async function isCounted(broker: Broker, before: number): Promise<boolean> {
