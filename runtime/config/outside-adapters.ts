@@ -23,7 +23,7 @@ export type OutsideAdapter =
 export type OutsideAdapters = ReadonlyMap<string, OutsideAdapter>
 
 /** A name that nobody wrote by mistake for a built-in one. */
-const outsideName = /^(?:\.{1,2}\/.+|holdfast-adapter-[a-z0-9._-]+|@[a-z0-9._~-]+\/[a-z0-9._~-]+)$/
+export const outsideName = /^(?:\.{1,2}\/.+|holdfast-adapter-[a-z0-9._-]+|@[a-z0-9._~-]+\/[a-z0-9._~-]+)$/
 
 /** The adapters that the routes of a configuration name and that are not ours, none of them loaded. */
 export function namedOutside(text: string): OutsideAdapters {

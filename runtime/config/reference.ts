@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { anyOf } from '../document.ts'
+import { outsideRoute } from './route-schema.ts'
 import { configFile } from './schema.ts'
 import { variableOf } from './environment.ts'
 import { unwrapped } from './shape.ts'
@@ -31,8 +32,14 @@ ${rows.join('\n')}
 
 /** For editors that check YAML while it is written. */
 export function configJsonSchema(): unknown {
-  return z.toJSONSchema(configFile, { io: 'input', unrepresentable: 'any', reused: 'inline' })
+  const schema = z.toJSONSchema(configFile, jsonSchemaOptions)
+  const { routes } = schema.properties as { routes: { items: { oneOf: unknown[] } } }
+  const { $schema: _, ...routeOfOthers } = z.toJSONSchema(outsideRoute, jsonSchemaOptions)
+  routes.items.oneOf.push(routeOfOthers)
+  return schema
 }
+
+const jsonSchemaOptions = { io: 'input', unrepresentable: 'any', reused: 'inline' } as const
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replace(/\s+/g, ' ')

@@ -8,7 +8,7 @@ import { metricsOption } from '../../adapters/adjusted.ts'
 import { adapterKinds, defaultAdapterName } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { routesMax } from '../limits.ts'
-import type { OutsideAdapter } from './outside-adapters.ts'
+import { type OutsideAdapter, outsideName } from './outside-adapters.ts'
 import { tableName, withWords, words } from './values.ts'
 
 /** The one route of a configuration that has none. */
@@ -43,6 +43,15 @@ function routeOf(kind: AdapterKind) {
 function routeOfUnknown(name: string) {
   return z.looseObject({ ...routeKeys, adapter: z.literal(name) })
 }
+
+/** The same for editors, which load nothing: a route of any adapter that others wrote. */
+export const outsideRoute = z.looseObject({
+  ...routeKeys,
+  adapter: z
+    .string()
+    .regex(outsideName)
+    .describe('An adapter that others wrote, by package or file: docs/adapters.md.'),
+})
 
 const [firstAdapter, ...otherAdapters] = adapterKinds
 const ownRoutes = [routeOf(firstAdapter), ...otherAdapters.map(routeOf)] as const

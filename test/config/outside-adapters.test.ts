@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test'
 import { systemDoors } from '../../runtime/config/doors.ts'
 import { loadConfig } from '../../runtime/config/load.ts'
 import { loadOutside } from '../../runtime/config/outside-adapters.ts'
+import { configJsonSchema } from '../../runtime/config/reference.ts'
 import { formatProblem } from '../../runtime/document.ts'
 import { message } from '../adapters/message.ts'
 
@@ -104,6 +105,19 @@ describe('an adapter that a route names by package or file', () => {
 
   it('is not one of ours misspelt', async () => {
     assert.match(await problems('adapter: jsn'), /must be json, .*did you mean "json"/)
+  })
+
+  it('is let through by the schema for editors, with keys that nobody here knows', () => {
+    const { properties } = configJsonSchema() as {
+      properties: {
+        routes: { items: { oneOf: { properties: { adapter: { pattern?: string } }; additionalProperties: unknown }[] } }
+      }
+    }
+    const last = properties.routes.items.oneOf.at(-1)
+    assert.deepEqual(last?.additionalProperties, {})
+    const pattern = new RegExp(last.properties.adapter.pattern ?? '$.')
+    for (const name of ['./a.mjs', '../b.js', 'holdfast-adapter-x', '@a/b']) assert.match(name, pattern)
+    for (const name of ['json', 'numbre', 'a/b', '@a']) assert.doesNotMatch(name, pattern)
   })
 
   it('is not loaded for commands that open no route', () => {
