@@ -34,6 +34,7 @@ export const errorCodes = [
   'TABLE_KIND',
   'TABLE_UNKNOWN',
   'TOO_MANY_SERIES',
+  'USERS_FILE',
 ] as const
 export type ErrorCode = (typeof errorCodes)[number]
 

@@ -9,7 +9,6 @@ import { DeviceLabels } from './alerting/device-labels.ts'
 import { owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
-import { type Access, type Visitor, anybody } from './broker/access.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
 import { defaultBrokerLimits } from './broker/limits.ts'
 import type { Listener } from './broker/wire.ts'
@@ -44,6 +43,7 @@ import { Store } from './store/store.ts'
 import { TableRollups } from './rollup/tables.ts'
 import { type TimeDoors, gatewayTime, keepTime, machineTime, replicationTime } from './time.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
+import { keepTo, openVisitors } from './visitors.ts'
 
 export type Gateway = {
   readonly store: Store
@@ -56,7 +56,12 @@ export type Gateway = {
   close(): Promise<void>
 }
 
-export type GatewayDoors = { readonly log: Log; readonly time?: TimeDoors }
+export type GatewayDoors = {
+  readonly log: Log
+  readonly time?: TimeDoors
+  /** Reads the configuration again. Of it only who may come to the broker is taken while the gateway runs. */
+  readonly reread?: () => Config
+}
 
 /** Opens everything that the configuration names. Throws, with all of it closed again, if any part cannot open. */
 export async function openGateway(config: Config, doors: GatewayDoors): Promise<Gateway> {
@@ -105,13 +110,15 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       monotonicMs,
       now: house.time.clock.now,
     }
-    await openControl(house, parts, await openParked(house, parts), labels)
+    await openControl(house, parts, await openParked(house, parts), labels, () => reload(parts, doors))
     // First of all: whoever waits for the time must not wait for a store that cannot write.
     house.closers.push(async () => keeper.stop())
     return {
       store,
-      addresses: { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker?.addresses() ?? [] },
-      reload: () => rulebook.reload(),
+      get addresses() {
+        return { broker: lan?.broker.addresses() ?? [], hub: cloud?.broker?.addresses() ?? [] }
+      },
+      reload: () => reload(parts, doors),
       settled: async () => {
         await alerting.settled()
         await notifier.settled()
@@ -121,6 +128,19 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
   } catch (error) {
     await closeAll(house)
     throw error
+  }
+}
+
+/** Rules, users and roles as their files are now. True if all of them are in force. */
+function reload({ lan, rulebook }: Parts, { log, reread }: GatewayDoors): boolean {
+  const rules = rulebook.reload()
+  if (!lan) return rules
+  try {
+    const { broker } = reread?.() ?? {}
+    return lan.visitors.reload(broker) && rules
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'the configuration is not in order: the roles from before stay in force')
+    return false
   }
 }
 
@@ -180,17 +200,19 @@ async function openDevices({ config, log, closers, time }: House, store: Store, 
   return devices
 }
 
-async function openLan({ log, closers, time }: House, options: BrokerConfig, store: Store, intake: GatewayIntake) {
+async function openLan(house: House, options: BrokerConfig, store: Store, intake: GatewayIntake) {
+  const { log, closers, time } = house
   const room = log.child({ room: 'broker' })
+  const visitors = openVisitors(house, options)
   const secure = options.tls && (await openServerTls('broker', options.tls, room, closers))
   const broker: Broker = await openBroker({
-    listen: options.listen,
+    listen: visitors.places(),
     tls: secure?.tls,
     origins: options.origins,
     mqtt5: options.mqtt5,
     limits: brokerLimits(options),
     intake: intake.door,
-    access: openAccess(),
+    access: visitors.access,
     now: time.clock.now,
     monotonicMs,
     trustedMs: () => (time.clock.isTrusted ? time.clock.now() : undefined),
@@ -199,13 +221,12 @@ async function openLan({ log, closers, time }: House, options: BrokerConfig, sto
   })
   closers.push(() => broker.close())
   intake.speakers.set(undefined, (topic, payload, qos) => broker.publish(topic, payload, { qos }))
-  return { broker, warning: () => secure?.warning() }
-}
-
-/** What the gateway says of itself nobody else may say. */
-function openAccess(): Access {
-  const visitor: Visitor = { ...anybody, mayPublish: topic => !topic.startsWith('holdfast/') }
-  return { authenticate: () => visitor, standIn: () => visitor }
+  const moving = keepTo(visitors, broker, room)
+  return {
+    broker,
+    visitors,
+    warnings: () => [secure?.warning(), moving.problem(), ...visitors.warnings()].filter(text => text !== undefined),
+  }
 }
 
 function brokerLimits({ limits }: BrokerConfig) {
@@ -319,6 +340,7 @@ async function openControl(
   parts: Parts,
   parked: ParkedRows,
   labels: DeviceLabels,
+  again: () => boolean,
 ): Promise<void> {
   const api = await openApi({
     socket: config.api.socket,
@@ -337,7 +359,7 @@ async function openControl(
     ),
     devices: parts.devices,
     backup: () => gatewayBackup(parts.store, time.clock.now(), log),
-    reload: () => ({ in_force: parts.rulebook.reload(), ...parts.rulebook.status() }),
+    reload: () => ({ in_force: again(), ...parts.rulebook.status() }),
     now: time.clock.now,
     boot: time.clock.boot,
     log: log.child({ room: 'api' }),

@@ -33,6 +33,7 @@ import type { Source } from './sources.ts'
 import type { Store } from './store/store.ts'
 import type { Timekeeper } from './timekeeping/keeper.ts'
 import { programVersion } from './version.ts'
+import type { Visitors } from './visitors.ts'
 
 export type Parts = {
   readonly config: Config
@@ -43,8 +44,9 @@ export type Parts = {
   readonly lan:
     | {
         readonly broker: Broker
-        /** What is wrong with the certificate of its listeners. */
-        readonly warning: () => string | undefined
+        readonly visitors: Visitors
+        /** What somebody who looks at its listeners should know. */
+        readonly warnings: () => readonly string[]
       }
     | undefined
   readonly ingest: Ingest
@@ -108,7 +110,7 @@ export function statusOf({
     bounds: boundsOf(retention.status()),
     broker: lan && {
       listen: lan.broker.addresses().map(urlOf),
-      warnings: [lan.warning()].filter(text => text !== undefined),
+      warnings: [...lan.warnings()],
       clients: lan.broker.connected().length,
       counters: lan.broker.counters(),
     },

@@ -13,7 +13,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { hashesAtOnce, loginsWaitingMax, passwordBytesMax } from './limits.ts'
 import { isPassword, parsePasswordHash, type PasswordHash } from './password.ts'
-import { builtInRoles, type Rights, rightsOf, type Role, type Roles } from './roles.ts'
+import { type Rights, rightsOf, type Role, type Roles } from './roles.ts'
 import { Turns } from './turns.ts'
 import type { User } from './users-file.ts'
 
@@ -60,6 +60,10 @@ export class Doorkeeper {
     return this.#users.count === 0 && this.#rules.anonymous === undefined
   }
 
+  knowsRole(name: string): boolean {
+    return this.#rules.roles.has(name)
+  }
+
   /** Other roles are in force from now on. */
   take(rules: AccessRules): void {
     this.#rules = rules
@@ -103,6 +107,8 @@ export class Doorkeeper {
     if (isRight === 'full') return 'busy'
     // It may have been removed, or given another password, while this one was checked.
     if (isRight !== true || user === undefined || this.#users.get(name)?.password !== user.password) return 'denied'
+    // More than there are users: some are of users that have gone.
+    if (this.#known.size > this.#users.count) this.#known.clear()
     this.#known.set(name, this.#markOf(user, password))
     return this.#visitor(this.#users.get(name) ?? user, client)
   }
@@ -150,15 +156,11 @@ export class Doorkeeper {
   }
 
   #formOfRoles(names: readonly string[]): string {
-    return JSON.stringify(names.map(name => [name, this.#roleOf(name)]))
+    return JSON.stringify(names.map(name => [name, this.#rules.roles.get(name)]))
   }
 
   #rolesOf(names: readonly string[]): Role[] {
-    return names.flatMap(name => this.#roleOf(name) ?? [])
-  }
-
-  #roleOf(name: string): Role | undefined {
-    return this.#rules.roles.get(name) ?? builtInRoles.get(name)
+    return names.flatMap(name => this.#rules.roles.get(name) ?? [])
   }
 }
 

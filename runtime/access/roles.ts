@@ -17,13 +17,6 @@ export type Role = {
 
 export type Roles = ReadonlyMap<string, Role>
 
-/** A role of the configuration with one of these names takes its place. */
-export const builtInRoles: Roles = new Map<string, Role>([
-  ['device', { publish: ['sensors/{user}/#'], subscribe: ['commands/{user}/#'], devices: ['{user}'] }],
-  ['reader', { publish: [], subscribe: ['#'], devices: undefined }],
-  ['admin', { publish: ['#'], subscribe: ['#', '$SYS/#'], devices: undefined }],
-])
-
 export type Rights = {
   readonly mayPublish: (topic: string) => boolean
   readonly maySubscribe: (filter: string) => boolean
@@ -86,7 +79,8 @@ function deviceFit(text: string, { user, client }: Names): ((device: string) => 
   if (last === undefined) return [device => device === first]
   return [
     device => {
-      if (device.length < first.length + last.length || !device.startsWith(first) || !device.endsWith(last)) return false
+      if (device.length < first.length + last.length || !device.startsWith(first) || !device.endsWith(last))
+        return false
       let at = first.length
       for (const part of rest) {
         const found = device.indexOf(part, at)

@@ -26,7 +26,8 @@ export type User = {
 export type Users = ReadonlyMap<string, User>
 
 const byCertificate = 'certificate'
-const heading = '# Users of the MQTT broker: name, roles, password. Written by "holdfast user"; read again when it changes.\n'
+const heading =
+  '# Users of the MQTT broker: name, roles, password. Written by "holdfast user"; read again when it changes.\n'
 
 /** As a whole level of a topic, in a line of the file, and in a certificate. */
 export function isUserName(name: string): boolean {
@@ -75,7 +76,11 @@ export function parseUsers(path: string, text: string): Users {
     if (words[0] === '' || line.trimStart().startsWith('#')) continue
     const [name = '', roles = '', password = ''] = words
     const wrong = (what: string): HoldfastError =>
-      fault(path, `has a fault in line ${index + 1}: ${what}`, 'correct it, or write the user again with "holdfast user"')
+      fault(
+        path,
+        `has a fault in line ${index + 1}: ${what}`,
+        'correct it, or write the user again with "holdfast user"',
+      )
     if (words.length !== 3) throw wrong('a line has a name, roles and a password, with spaces between')
     if (!isUserName(name)) throw wrong(`a name has ${userNameRule}`)
     if (users.has(name)) throw wrong(`there is a user "${name}" already`)

@@ -22,6 +22,7 @@ export type Refusal = { readonly cause: string; readonly returnCode: number | un
 const identifierRejected = 2
 export const serverUnavailable = 3
 const badCredentials = 4
+export const notAuthorized = 5
 
 export function connectRefusal(packet: ConnectFields, limits: BrokerLimits): Refusal | undefined {
   const { clientId, protocolVersion, clean, username, password, will } = packet

@@ -9,7 +9,7 @@ import type { EventEmitter } from 'node:events'
 import { Readable } from 'node:stream'
 import type { Aedes, AedesOptions, AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes'
 import { messageOf } from '../errors.ts'
-import { connectRefusal, serverUnavailable, subscriptionFault } from './admission.ts'
+import { connectRefusal, notAuthorized, serverUnavailable, subscriptionFault } from './admission.ts'
 import { createEngine, deliverQueued, deliveryOf, mendClient, optionsFor5 } from './aedes-engines.ts'
 import { Connection } from './connection.ts'
 import { Delivery } from './delivery.ts'
@@ -39,7 +39,10 @@ type InnerClient = Omit<Client, 'clean'> & {
   readonly sessionExpiryInterval?: number
   readonly receiveMaximum?: number
   readonly maximumPacketSize?: number
-  readonly _will?: { properties?: (Partial<Properties> & { willDelayInterval?: number | undefined }) | undefined }
+  readonly _will?: {
+    readonly topic: string
+    properties?: (Partial<Properties> & { willDelayInterval?: number | undefined }) | undefined
+  }
   readonly _keepaliveTimer: NodeJS.Timeout | null
   readonly will: unknown
   readonly broker: Aedes
@@ -147,6 +150,8 @@ function admissionHooks(
       if (isGone()) return guests.leave(client.id)
       connection.once('close', () => guests.leave(client.id))
       connection.visitor = visitor
+      const will = (client as InnerClient)._will
+      if (will && !visitor.mayPublish(will.topic)) return refuse({ cause: 'will_denied', returnCode: notAuthorized })
       const room = enter(client as InnerClient, connection, sessions)
       done(room ? null : (new RefusedError('sessions', serverUnavailable) as unknown as AuthenticateError), room)
     })
@@ -167,7 +172,7 @@ function enter(client: InnerClient, connection: Connection, sessions: Sessions):
   }
   const expiryMs = (): number | undefined => (version === 5 ? (client.sessionExpiryInterval ?? 0) * 1_000 : undefined)
   const startsClean = client._cleanStart === true
-  const session = sessions.arrive(client.id, { startsClean, expiryMs: expiryMs(), client })
+  const session = sessions.arrive(client.id, { startsClean, expiryMs: expiryMs(), client, visitor: connection.visitor })
   if (!session) return false
   delivery.begin(listener, session.nextMessageId)
   // DISCONNECT may have changed how long it is kept [MQTT-3.14.2.2.2].
@@ -205,11 +210,11 @@ function accessHooks(
     const bytes = Buffer.from(packet.topic)
     const topic = hall.topics.find(bytes, 0, bytes.length)
     if (topic.fault !== undefined) return callback(new RefusedError(topic.fault))
-    const visitor = connection ? connection.visitor : hall.guests.standIn('', id)
+    const visitor = connection ? connection.visitor : hall.guests.standIn((packet as Partial<Will>).user ?? '', id)
     if (visitor?.mayPublish(topic.name) !== true) return callback(new RefusedError('publish_denied'))
     const isOwn = isWill || !client || !connection
     if (!isOwn) toldOf(packet).properties = connection.heads?.next()
-    const publish = toPublish(id, packet, hall.now())
+    const publish = toPublish(id, packet, hall.now(), visitor.mayName)
     const { wanted } = topic
     if (!wanted) hall.tally.add('unrouted', 1)
     if (isWill || !client || !connection) {
@@ -366,7 +371,7 @@ function connectionOf(client: Client): Connection | undefined {
 
 const toldOf = (packet: PublishPacket): Told => packet as unknown as Told
 
-function toPublish(client: string, packet: PublishPacket, arrivalMs: number): Publish {
+function toPublish(client: string, packet: PublishPacket, arrivalMs: number, mayName?: Publish['mayName']): Publish {
   const { topic, payload, qos, retain } = packet
   const { properties } = toldOf(packet)
   return {
@@ -377,5 +382,7 @@ function toPublish(client: string, packet: PublishPacket, arrivalMs: number): Pu
     qos,
     retain,
     arrivalMs,
+    keep: undefined,
+    mayName,
   }
 }

@@ -61,6 +61,8 @@ export type Broker = {
   readonly disconnect: (client: string) => void
   /** Who may come in has changed: closes the connections of those who would not be let in again as they were. */
   readonly review: () => void
+  /** Listens there from now on, and nowhere else; who is connected stays. Rejects if it cannot: then it listens nowhere. */
+  readonly listenOn: (places: readonly ListenAddress[]) => Promise<void>
   /** Routes changed: `wants` is asked again about every topic. */
   readonly forgetTopics: () => void
   readonly counters: () => Record<string, number>
@@ -75,12 +77,15 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const tally = new Tally(log, now)
   const gate = new Gate(limits)
   const topics = new TopicCache(limits, intake.wants)
+  const { standIn } = options.access ?? openToAll
   const guests = new Guests(options.access ?? openToAll, tally)
   const sessions = await Sessions.open(limits, tally, {
     shelf: options.shelf,
     clock: { monotonicMs: options.monotonicMs ?? now, trustedMs: options.trustedMs ?? now },
     admits: (client, filter) => subscriptionFault(guests.visitorOf(client), filter, [], limits) === undefined,
+    userOf: client => guests.visitorOf(client)?.user,
   })
+  guests.heed((client, user) => sessions.ownership.isAnothers(client, user, standIn))
   const pending = new Pending(intake, tally)
   const turn = new Turn()
   const hall: Hall = {
@@ -102,20 +107,21 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   }
   const engine = await openAedes(hall, sessions)
   const lobby = new Lobby(hall, engine.handle)
+  const doors = {
+    tls: options.tls,
+    origins: options.origins ?? [],
+    limits,
+    tally,
+    enter: (caller: Caller): void => lobby.enter(caller),
+  }
   let listeners: Listeners
   try {
-    const enter = (caller: Caller): void => lobby.enter(caller)
-    listeners = await openListeners(options.listen, {
-      tls: options.tls,
-      origins: options.origins ?? [],
-      limits,
-      tally,
-      enter,
-    })
+    listeners = await openListeners(options.listen, doors)
   } catch (error) {
     await engine.close()
     throw error
   }
+  let isClosed = false
   const sweeping = setInterval(() => sessions.sweep(), sweepMs).unref()
   return {
     addresses: () => listeners.addresses,
@@ -124,7 +130,16 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     subscribe: engine.subscribe,
     connected: engine.connected,
     disconnect: engine.disconnect,
-    review: engine.review,
+    review: () => {
+      engine.review()
+      sessions.ownership.review(standIn)
+    },
+    listenOn: async places => {
+      listeners.stop()
+      listeners = { addresses: [], stop: () => undefined }
+      if (!isClosed) listeners = await openListeners(places, doors)
+      if (isClosed) listeners.stop()
+    },
     forgetTopics: () => topics.clear(),
     counters: () => ({
       ...tally.counts(),
@@ -137,6 +152,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       pending_bytes_peak: gate.peakBytes,
     }),
     close: async () => {
+      isClosed = true
       listeners.stop()
       lobby.shut()
       await pending.settled()

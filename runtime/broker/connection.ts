@@ -41,8 +41,7 @@ export class Connection extends Duplex {
   readonly address: string
   /** The name in the client's certificate, where the listener asks for one. */
   readonly certificateName: string | undefined
-  /** Whose it is, once that is known. */
-  visitor: Visitor | undefined
+  visitor: Visitor | undefined // once it is known whose it is
   /** Of its will, in MQTT 5. */
   willProperties: Properties | undefined
   /** In MQTT 5: what its publishes say in front of their payloads. */
@@ -310,6 +309,7 @@ export class Connection extends Duplex {
       arrivalMs: this.#hall.now(),
       properties: head?.properties,
       keep: undefined,
+      mayName: guest.visitor.mayName,
     }
     const charge = this.#share.charge(buffer, end - this.#frames.start)
     const place = this.#line.join(error => {

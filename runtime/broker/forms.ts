@@ -47,6 +47,8 @@ export type PresenceForm = {
   readonly upTo: number | undefined
   /** How long its client wants it to be kept; left out, as long as the limits say. */
   readonly expiryMs?: number | undefined
+  /** Whose session it is; left out: nobody's in particular. */
+  readonly user?: string | undefined
 }
 export type DeliveryForm = { readonly messageId?: number; readonly released?: boolean; readonly done?: boolean }
 export type MessageHead = {
@@ -57,6 +59,8 @@ export type MessageHead = {
   readonly retain?: boolean
   readonly age?: AgeNote
   readonly brokerId?: string
+  /** Of a will: whose client left it. */
+  readonly user?: string
   /** Of MQTT 5: the bytes in base64, and the seconds that it is of use. */
   readonly properties?: readonly [bytes: string, expirySeconds?: number]
 }

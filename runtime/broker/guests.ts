@@ -2,7 +2,7 @@
  * Lets clients in: asks the access door whose each login is, and binds client ids to users.
  *
  * Promises: a client id that one user's connection holds is given to no other user, from the moment the first was let in
- * until its connection has closed [A5]; an answer that comes late, or fails, lets nobody in.
+ * until its connection has closed, nor is one of whose session something is kept [A5]; an answer that comes late, or fails, lets nobody in.
  */
 import { messageOf } from '../errors.ts'
 import type { Access, Admission, Login, Visitor } from './access.ts'
@@ -26,12 +26,19 @@ const notAuthorized = 5
 export class Guests {
   readonly #access: Access
   readonly #tally: Tally
+  /** Is what is kept under this client id another user's? */
+  #isKeptForAnother: (client: string, user: string) => boolean = () => false
   /** By client id: who holds it, with how many connections (two, while one takes the other over). */
   readonly #held = new Map<string, Held>()
 
   constructor(access: Access, tally: Tally) {
     this.#access = access
     this.#tally = tally
+  }
+
+  /** Also away, a user keeps the ids of its sessions. */
+  heed(isKeptForAnother: (client: string, user: string) => boolean): void {
+    this.#isKeptForAnother = isKeptForAnother
   }
 
   /** Calls back once, with the visitor or why there is none; at once if the door answers at once. */
@@ -79,7 +86,8 @@ export class Guests {
     done: (visitor: Visitor | undefined, refusal?: LoginRefusal) => void,
   ): void {
     const held = this.#held.get(client)
-    if (held !== undefined && held.visitor.user !== visitor.user) {
+    const isHeld = held !== undefined && held.visitor.user !== visitor.user
+    if (isHeld || this.#isKeptForAnother(client, visitor.user)) {
       return done(undefined, { cause: 'client_id_taken', returnCode: notAuthorized })
     }
     if (held === undefined) this.#held.set(client, { visitor, connections: 1 })

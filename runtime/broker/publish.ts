@@ -19,6 +19,8 @@ export type Publish = {
   readonly properties?: Properties | undefined
   /** What must be written in the same commit, or not at all: queues of sessions that are away. */
   readonly keep?: readonly ShelfChange[] | undefined
+  /** May its readings be of this device? Left out: of any. */
+  readonly mayName?: ((device: string) => boolean) | undefined
 }
 
 export type Intake = {

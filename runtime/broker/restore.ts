@@ -69,6 +69,7 @@ function restoreSessions(shelved: Shelved, { limits, clock, ledger, sessions, ta
     session.away = new Age(clock, presence?.away ?? { sinceMs: clock.trustedMs(), countedMs: 0 })
     session.upTo = presence?.upTo
     session.expiryMs = presence?.expiryMs
+    session.user = presence?.user ?? ''
     session.isWritten = true
     for (const subscription of shelved.subscriptions.get(client) ?? [])
       session.filters.set(subscription.topic, subscription)

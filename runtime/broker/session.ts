@@ -47,6 +47,8 @@ const messageIdMax = 65_535
 
 export class Session {
   readonly id: string
+  /** Whose it is; empty: nobody's in particular. */
+  user = ''
   readonly filters = new Map<string, Subscription>()
   readonly incoming = new Map<number, StoredPacket>()
   /** In order, by counter. */

@@ -8,11 +8,13 @@
  * aedes asks.
  */
 import { messageOf } from '../errors.ts'
+import { anybody, type Visitor } from './access.ts'
 import { Age, type AgeClock } from './age.ts'
 import { type PresenceForm, encodeJson, keyOf } from './forms.ts'
 import { Keeping } from './keeping.ts'
 import { Ledger, type Shelf, type ShelfChange, forget, put } from './ledger.ts'
 import type { BrokerLimits } from './limits.ts'
+import { Ownership } from './ownership.ts'
 import { Queues } from './queues.ts'
 import { Retained, type StoredPacket } from './retained.ts'
 import type { SubscriptionForm as Subscription } from './forms.ts'
@@ -32,6 +34,8 @@ export type Arrival = {
   readonly expiryMs?: number | undefined
   /** Whose QoS 2 publishes are of this session, and of no later one. */
   readonly client?: object
+  /** Whose it is, and what that one may have in it. */
+  readonly visitor?: Visitor | undefined
 }
 
 export type SessionsDoors = {
@@ -40,6 +44,8 @@ export type SessionsDoors = {
   readonly clock: AgeClock
   /** May this client have this filter in its session? */
   readonly admits?: ((client: string, filter: string) => boolean) | undefined
+  /** Whose client is connected under this id? */
+  readonly userOf?: ((client: string) => string | undefined) | undefined
 }
 
 const nothing = Buffer.alloc(0)
@@ -60,6 +66,7 @@ export class Sessions {
   readonly messages: Queues
   readonly wills: Wills
   readonly keeping: Keeping
+  readonly ownership: Ownership
   /** Connected with a clean session. */
   readonly #cleanClients = new Map<string, Publisher>()
   readonly #arrived = new WeakMap<object, Session>()
@@ -85,7 +92,14 @@ export class Sessions {
     this.#starts = startsOf(shelved) + 1
     this.retained = new Retained(limits, tally)
     this.messages = new Queues(limits, tally, ledger, clock, this.#starts * startOrders)
-    this.wills = new Wills(ledger)
+    this.wills = new Wills(ledger, doors.userOf)
+    this.ownership = new Ownership({
+      sessions: this.#sessions,
+      messages: this.messages,
+      tally,
+      end: session => this.#end(session),
+      unsubscribe: (id, filters) => this.unsubscribe(id, filters),
+    })
     const { subscribers, retained, messages } = this
     this.keeping = new Keeping({ subscribers, retained, messages, ledger, clock, sessionOf: id => this.#sessionOf(id) })
     ledger.later([put(keyOf.starts, encodeJson(this.#starts))])
@@ -116,13 +130,15 @@ export class Sessions {
    * A client with a session came; undefined if there is no room for it. One that starts clean gets a new one
    * [MQTT-3.1.2-4], and so does one that was away for longer than it wanted [MQTT-4.1.0-2].
    */
-  arrive(id: string, { startsClean = false, expiryMs, client }: Arrival = {}): Session | undefined {
+  arrive(id: string, { startsClean = false, expiryMs, client, visitor = anybody }: Arrival = {}): Session | undefined {
     const known = this.#sessions.get(id)
     if (known && (startsClean || this.#isExpired(known))) this.#end(known)
     if (!this.#sessions.has(id) && this.#sessions.size >= this.#limits.sessionsMax) return undefined
     const session = this.#sessionOf(id)
     session.expiryMs = expiryMs
     if (client) this.#arrived.set(client, session)
+    session.user = visitor.user
+    this.ownership.judge(session, visitor)
     session.connections += 1
     session.readBy(undefined) // whoever it was has just been taken over
     session.away = undefined
@@ -328,13 +344,7 @@ export class Sessions {
   #notePresence(session: Session): void {
     if (!this.#ledger.isKept || session.isEmptyAway) return
     session.isWritten = true
-    const { away, upTo, expiryMs } = session
-    const form: PresenceForm = {
-      away: away?.note(),
-      upTo: away && upTo,
-      ...(expiryMs === undefined ? {} : { expiryMs }),
-    }
-    this.#ledger.later([put(keyOf.presence(session.id), encodeJson(form))])
+    this.#ledger.later([presenceOf(session)])
   }
 
   #saved(session: Session, isChanged: boolean): Promise<void> {
@@ -343,7 +353,10 @@ export class Sessions {
     session.isWritten = true
     const key = keyOf.subscriptions(session.id)
     const filters = [...session.filters.values()]
-    const saved = this.#written([filters.length > 0 ? put(key, encodeJson(filters)) : forget(key)])
+    const saving = [filters.length > 0 ? put(key, encodeJson(filters)) : forget(key)]
+    // What is kept of a user is kept with its name, or somebody else could have it.
+    if (session.user !== '' && filters.length > 0) saving.push(presenceOf(session))
+    const saved = this.#written(saving)
     session.saved = saved
     // The next to ask tries again.
     saved.catch(() => {
@@ -357,6 +370,16 @@ export class Sessions {
       this.#ledger.now(changes, error => (error === undefined ? resolve() : reject(error))),
     )
   }
+}
+
+function presenceOf({ id, away, upTo, expiryMs, user }: Session): ShelfChange {
+  const form: PresenceForm = {
+    away: away?.note(),
+    upTo: away && upTo,
+    ...(expiryMs === undefined ? {} : { expiryMs }),
+    ...(user === '' ? {} : { user }),
+  }
+  return put(keyOf.presence(id), encodeJson(form))
 }
 
 function isSame(known: Subscription | undefined, subscription: Subscription): boolean {

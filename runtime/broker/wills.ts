@@ -8,14 +8,21 @@ import type { StoredPacket } from './retained.ts'
 import type { ShelvedMessage } from './shelved.ts'
 
 /** `cmd` is missing in what a CONNECT holds. */
-export type Will = StoredPacket & { readonly clientId: string; readonly brokerId: string }
+export type Will = StoredPacket & {
+  readonly clientId: string
+  readonly brokerId: string
+  /** Whose client left it; left out: nobody's in particular. It is judged by what that one may do when it is published [A12]. */
+  readonly user?: string
+}
 
 export class Wills {
   readonly #ledger: Ledger
+  readonly #userOf: (client: string) => string | undefined
   readonly #wills = new Map<string, Will>()
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, userOf: (client: string) => string | undefined = () => undefined) {
     this.#ledger = ledger
+    this.#userOf = userOf
   }
 
   get count(): number {
@@ -24,11 +31,11 @@ export class Wills {
 
   put(clientId: string, packet: StoredPacket, brokerId: string): void {
     // The very object: aedes tells by it that a publish is a will.
-    const will: Will = Object.assign(packet, { clientId, brokerId })
+    const will: Will = Object.assign(packet, { clientId, brokerId, ...userOf(this.#userOf(clientId)) })
     this.#wills.set(clientId, will)
     if (!this.#ledger.isKept) return
-    const { topic, qos, retain, payload, properties } = will
-    const head = { topic, qos, retain, brokerId, ...propertiesForm(properties) }
+    const { topic, qos, retain, payload, properties, user } = will
+    const head = { topic, qos, retain, brokerId, ...propertiesForm(properties), ...userOf(user) }
     this.#ledger.later([put(keyOf.will(clientId), encodeMessage(head, payload))])
   }
 
@@ -45,9 +52,10 @@ export class Wills {
 
   /** One that was kept over a restart. */
   restore(clientId: string, { head, payload }: ShelvedMessage): void {
-    const { topic, qos, retain = false, brokerId = '' } = head
+    const { topic, qos, retain = false, brokerId = '', user } = head
     const properties = propertiesOf(head)
-    this.#wills.set(clientId, { cmd: 'publish', topic, qos, retain, payload, brokerId, clientId, properties })
+    const own = { brokerId, clientId, properties, ...userOf(user) }
+    this.#wills.set(clientId, { cmd: 'publish', topic, qos, retain, payload, ...own })
   }
 
   /** All, or those of brokers that are not `living`. */
@@ -58,3 +66,6 @@ export class Wills {
     }
   }
 }
+
+const userOf = (user: string | undefined): { readonly user?: string } =>
+  user === undefined || user === '' ? {} : { user }

@@ -20,12 +20,14 @@ import { metricsCommand } from './metrics.ts'
 import { parkedCommand } from './parked.ts'
 import { putCommand } from './put.ts'
 import { queryCommand } from './query.ts'
+import { reloadCommand } from './reload.ts'
 import { restoreCommand } from './restore.ts'
 import { rulesCommand } from './rules.ts'
 import { runCommand } from './run.ts'
 import { simCommand } from './sim.ts'
 import { statusCommand } from './status.ts'
 import { tailCommand } from './tail.ts'
+import { userCommand } from './user.ts'
 import { programVersion } from '../version.ts'
 import { versionCommand } from './version.ts'
 
@@ -81,6 +83,8 @@ function createProgram(): Command {
     alertsCommand(),
     parkedCommand(),
     rulesCommand(),
+    reloadCommand(),
+    userCommand(),
     backupCommand(),
     restoreCommand(),
     doctorCommand(),

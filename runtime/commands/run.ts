@@ -18,7 +18,7 @@ Examples:
   $ HOLDFAST_LOG__LEVEL=debug HOLDFAST_STORE__PATH=/mnt/data holdfast run`,
     )
     .action(async ({ config: named }: { config?: string }) => {
-      const [{ requireWholeConfig }, { openLog }, { openGateway }, { urlOf }] = await Promise.all([
+      const [{ requireConfig, requireWholeConfig }, { openLog }, { openGateway }, { urlOf }] = await Promise.all([
         import('./find-config.ts'),
         import('../log.ts'),
         import('../gateway.ts'),
@@ -27,7 +27,7 @@ Examples:
       const { file, config } = await requireWholeConfig(named)
       const log = openLog(config.log.level)
       const stop = firstSignal()
-      const gateway = await openGateway(config, { log })
+      const gateway = await openGateway(config, { log, reread: () => requireConfig(file).config })
       const { broker, hub } = gateway.addresses
       log.info(
         {

@@ -55,7 +55,9 @@ export type StoreConfig = {
 }
 
 export type BrokerConfig = {
-  readonly listen: readonly Listener[]
+  /** Undefined: on this machine, and on every network once there are users. */
+  readonly listen: readonly Listener[] | undefined
+  readonly access: AccessConfig
   /** Of the listeners that speak TLS; absolute paths. */
   readonly tls: BrokerTlsConfig | undefined
   /** Of pages that may connect over WebSocket; `*` is every page. */
@@ -84,6 +86,22 @@ export type BrokerTlsConfig = {
   readonly key: string
   readonly ca: string | undefined
   readonly clientCertificates: 'none' | 'optional' | 'required'
+}
+
+export type AccessConfig = {
+  /** An absolute path. */
+  readonly usersFile: string
+  /** All there are, the built-in ones too. */
+  readonly roles: ReadonlyMap<string, RoleConfig>
+  /** The role of clients that name no user; undefined: they are not let in, once there are users. */
+  readonly anonymous: string | undefined
+}
+
+export type RoleConfig = {
+  readonly publish: readonly string[]
+  readonly subscribe: readonly string[]
+  /** Undefined: of any. */
+  readonly devices: readonly string[] | undefined
 }
 
 export type TableConfig = {

@@ -7,8 +7,10 @@ import type { AdapterKind, NameSource } from '../../adapters/adapter.ts'
 import { defaultAdapterName, findAdapterKind } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { type Finding, nearestName, type Path } from '../document.ts'
+import { accessChecks } from './access-checks.ts'
 import { addressChecks } from './address-checks.ts'
 import { listenerChecks } from './listener-checks.ts'
+import { usualListener } from './listeners.ts'
 import type { OutsideAdapters } from './outside-adapters.ts'
 import { plainBrokerChecks } from './plain-broker-checks.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
@@ -29,6 +31,7 @@ export function crossChecks(sections: Sections, outside: OutsideAdapters): Findi
     ...idsAgree(sections),
     ...listenersDoNotOverlap(sections),
     ...listenerChecks(sections),
+    ...accessChecks(sections),
     ...bridgeNamesDiffer(sections),
     ...streamsHaveOneBridge(sections),
     ...hubKnowsItsGateways(sections),
@@ -141,7 +144,10 @@ function idsAgree({ gateway, hub }: Sections): Finding[] {
 
 function listenersDoNotOverlap({ broker, hub }: Sections): Finding[] {
   const hubListen = hub?.broker === undefined ? hub?.listen : []
-  const listeners = [...listenersOf('broker', broker?.listen), ...listenersOf('hub', hubListen)]
+  const listeners = [
+    ...listenersOf('broker', broker && (broker.listen ?? [usualListener])),
+    ...listenersOf('hub', hubListen),
+  ]
   return listeners.flatMap(({ path, address }, index) => {
     const other = listeners.slice(0, index).find(before => overlap(before.address, address))
     if (!other) return []

@@ -8,14 +8,14 @@ export function listenerChecks({ broker }: Partial<ConfigFile>): Finding[] {
   return broker ? [...certificateChecks(broker), ...originChecks(broker)] : []
 }
 
-function originChecks({ listen, websocket_origins: origins }: Broker): Finding[] {
+function originChecks({ listen = [], websocket_origins: origins }: Broker): Finding[] {
   if (origins.length === 0 || listen.some(({ kind }) => kind === 'ws' || kind === 'wss')) return []
   const message = 'no listener is a WebSocket: write ws:// or wss:// in broker.listen, or leave websocket_origins out'
   return [{ path: ['broker', 'websocket_origins'], message, onKey: true }]
 }
 
 /** Certificates that nobody is shown, and listeners that have none to show, are not what was meant. */
-function certificateChecks({ listen, tls }: Broker): Finding[] {
+function certificateChecks({ listen = [], tls }: Broker): Finding[] {
   const secure = listen.findIndex(({ kind }) => kind === 'mqtts' || kind === 'wss')
   if (tls === undefined) {
     if (secure === -1) return []

@@ -19,6 +19,9 @@ const usualPorts: Readonly<Record<ListenerKind, string>> = { mqtt: ':1883', mqtt
 const how =
   'write host:port, mqtt://host:port, mqtts://host:port, ws://host:port/path or wss://host:port/path, such as 127.0.0.1:1883'
 
+/** Where devices connect if nobody has said it; on every network once it is known who may come. */
+export const usualListener: Listener = { kind: 'mqtt', host: '127.0.0.1', port: 1883 }
+
 /** Where to listen and what is spoken there, or why it cannot be read. */
 function listenerOf(text: string): Listener | string {
   const match = /^([a-z]+):\/\/(.*)$/i.exec(text)

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { defaultAdapterName } from '../../adapters/open.ts'
 import { clientTlsOf } from './client-tls.ts'
 import type {
+  AccessConfig,
   AlertsConfig,
   BridgeConfig,
   BrokerConfig,
@@ -14,11 +15,13 @@ import type {
   DevicesConfig,
   HubConfig,
   PublishConfig,
+  RoleConfig,
   RouteConfig,
   StoreConfig,
   TableChoice,
   TableConfig,
 } from './config.ts'
+import { builtInRoles } from './access-schema.ts'
 import { allTables } from './cross-checks.ts'
 import { formatDuration } from '../units.ts'
 import { ownLimits } from './own-limits.ts'
@@ -45,7 +48,7 @@ export function configOf(
   return {
     gateway: { id, isNamed: named !== undefined },
     store: storeOf(file.store, storePath),
-    broker: file.broker && brokerOf(file.broker, folder),
+    broker: file.broker && brokerOf(file.broker, folder, storePath),
     tables: new Map([...tablesOf(file), ...summaryTablesOf(file)]),
     routes: (file.routes ?? [defaultRoute]).map(route => routeOf(route, outside)),
     rules: { folder: resolve(folder, file.rules.folder), zone: file.rules.zone },
@@ -94,12 +97,27 @@ function devicesOf({ offline_after, known }: ConfigFile['devices']): DevicesConf
   return { offlineAfterMs: offline_after, known: new Map(devices) }
 }
 
-function brokerOf(
-  { listen, tls, websocket_origins, mqtt5, limits }: NonNullable<ConfigFile['broker']>,
-  folder: string,
-): BrokerConfig {
+/** The users stand in the folder of the store, where the gateway may write. */
+function accessOf(broker: NonNullable<ConfigFile['broker']>, folder: string, storePath: string): AccessConfig {
+  const { users_file: file, roles, anonymous } = broker
+  return {
+    usersFile: file === undefined ? join(storePath, 'users') : resolve(folder, file),
+    roles: new Map([
+      ...Object.entries(builtInRoles),
+      ...Object.entries(roles).map(([name, { publish, subscribe, devices }]): [string, RoleConfig] => [
+        name,
+        { publish, subscribe, devices },
+      ]),
+    ]),
+    anonymous,
+  }
+}
+
+function brokerOf(broker: NonNullable<ConfigFile['broker']>, folder: string, storePath: string): BrokerConfig {
+  const { listen, tls, websocket_origins, mqtt5, limits } = broker
   return {
     listen,
+    access: accessOf(broker, folder, storePath),
     tls: tls && brokerTlsOf(tls, folder),
     mqtt5,
     origins: websocket_origins,

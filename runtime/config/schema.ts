@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { nameFault } from '../../adapters/names.ts'
 import { bridgesMax, devicesKnownMax, sourcesMax, tablesMax } from '../limits.ts'
 import { logLevels } from '../log.ts'
+import { accessKeys } from './access-schema.ts'
 import { bridge } from './bridge-schema.ts'
 import { hub } from './hub-schema.ts'
 import { brokerListeners, brokerTls, websocketOrigins } from './listeners.ts'
@@ -113,7 +114,9 @@ const brokerLimits = z.strictObject({
 })
 
 const broker = z.strictObject({
-  listen: withWords(brokerListeners.prefault('127.0.0.1:1883'), { fallback: '127.0.0.1:1883' }).describe(
+  listen: withWords(brokerListeners.optional(), {
+    fallback: '127.0.0.1:1883; 0.0.0.0:1883 once there are users',
+  }).describe(
     'Where devices connect, and what is spoken there: host:port or mqtt:// is MQTT, mqtts:// MQTT over TLS; ws:// and wss:// are MQTT over WebSocket, at / and /mqtt unless a path is written. 0.0.0.0 is every network of this machine.',
   ),
   tls: brokerTls
@@ -124,6 +127,7 @@ const broker = z.strictObject({
     .boolean()
     .default(false)
     .describe('true: clients may speak MQTT 5 too; false: MQTT 3.1 and 3.1.1, and who speaks only 5 is told so.'),
+  ...accessKeys,
   limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
 })
 

@@ -25,6 +25,8 @@ export type Encoded = {
   readonly payload: Buffer
   readonly retain?: boolean | undefined
   readonly arrivalMs: number
+  /** May it be of this device? Left out: of any. */
+  readonly mayName?: ((device: string) => boolean) | undefined
 }
 
 const owner = 'adapters'
@@ -58,7 +60,7 @@ export class Decoding {
   /** `boot` as ingest knows it: where it is named, the time of arrival is not to be counted from. */
   decode(
     { route, levels }: Destination,
-    { client, topic, payload, retain, arrivalMs }: Encoded,
+    { client, topic, payload, retain, arrivalMs, mayName }: Encoded,
     boot: string | undefined,
   ): Decoded {
     this.#route = route
@@ -66,6 +68,8 @@ export class Decoding {
     this.#message.retain = retain === true
     this.#message.arrivalMs = boot === undefined ? arrivalMs : undefined
     const decoded = route.adapter.decode(payload, levels, this.#message)
+    const other = mayName && otherDevice(decoded, mayName)
+    if (other !== undefined) return { ok: false, reason: `may not speak for ${JSON.stringify(other)}` }
     if (decoded.more !== undefined) this.#keep(route, decoded.more, client, arrivalMs)
     return decoded
   }
@@ -105,3 +109,10 @@ export class Decoding {
 
 /** Under another pattern or another adapter the old knowledge would mean something else. */
 const keyOf = ({ pattern, adapter }: Route, key: string): string => `${adapter.name} ${pattern.text}\n${key}`
+
+/** A device of which this message tells, though its client may not. */
+function otherDevice(decoded: Decoded, mayName: (device: string) => boolean): string | undefined {
+  if (decoded.ok) for (const { device } of decoded.readings) if (!mayName(device)) return device
+  for (const { device } of decoded.more?.presence ?? []) if (!mayName(device)) return device
+  return undefined
+}

@@ -25,6 +25,8 @@ export type Publish = {
   readonly arrivalMs: number
   /** What must be in the same commit: queues of subscribers that are away. */
   readonly keep?: readonly KeepChange[] | undefined
+  /** May its readings be of this device? Left out: of any. */
+  readonly mayName?: ((device: string) => boolean) | undefined
 }
 
 /** What ingest asks of the store. */

@@ -92,13 +92,31 @@ test('the will of a client that vanishes reaches the intake as a reading, and su
   assert.deepEqual({ id, topic, qos }, { id: 'device', topic: 'sensors/device/state', qos: 1 })
 })
 
-test('a will on a topic that the client may not publish to is not published', { timeout }, async t => {
+test('a will on a topic that the client may not publish to is refused at CONNECT [A12]', { timeout }, async t => {
   const { broker, intake, port } = await openRig(
     t,
     {},
     access(({ client }) => ({ mayPublish: topic => topic.startsWith(`sensors/${client}/`) })),
   )
-  const client = await openClient(t, port, { clientId: 'thief', will: will('sensors/device/state') })
+  const thief = await openSocket(t, port)
+  thief.send(connectPacket({ clientId: 'thief', will: will('sensors/device/state') }))
+  const connack = await thief.next('connack')
+  assert.equal(connack.cmd === 'connack' && connack.returnCode, 5)
+  await until(() => thief.closed)
+  assert.equal(broker.counters()['refused_will_denied'], 1)
+  await (await openClient(t, port)).ping()
+  assert.equal(intake.accepted.length, 0)
+})
+
+test('a will that the client may not publish any more is not published [A12]', { timeout }, async t => {
+  let isAllowed = true
+  const { broker, intake, port } = await openRig(
+    t,
+    {},
+    access(() => ({ mayPublish: () => isAllowed })),
+  )
+  const client = await openClient(t, port, { clientId: 'c', will: will('sensors/c/state') })
+  isAllowed = false
   client.socket.destroy()
   await until(() => broker.connected().length === 0)
   await (await openClient(t, port)).ping()

@@ -43,7 +43,7 @@ ${tables}
 const gatewayConfig = (network: Network, { bridge, keepalive = '5s', tables = '' }: Options): string => `
 gateway: { id: gw }
 ${storeConfig}
-broker: { listen: '${network.lanAddress}:1883' }
+broker: { listen: '${network.lanAddress}:1883', anonymous: admin }
 ${tables}
 bridges:
   - name: up

@@ -87,6 +87,7 @@ export const house = {
     'runtime/identity': { mayImport: [] },
     'runtime/config': { mayImport: ['adapters', 'rules'] },
     'runtime/broker': { mayImport: [] },
+    'runtime/access': { mayImport: [] },
     'runtime/ingest': { mayImport: ['runtime/store', 'adapters'] },
     'runtime/devices': { mayImport: ['runtime/store', 'adapters'] },
     'runtime/alerting': { mayImport: ['runtime/store', 'rules'] },
@@ -120,6 +121,7 @@ export const house = {
     'runtime/status.ts': { mayImport: ['runtime'] },
     'runtime/time.ts': { mayImport: ['runtime'] },
     'runtime/main.ts': { mayImport: ['runtime'] },
+    'runtime/visitors.ts': { mayImport: ['runtime'] },
     'firmware-sim': { noLeaves: true, mayImport: [] },
   } as Readonly<Record<string, Room>>,
 
