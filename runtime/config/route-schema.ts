@@ -63,7 +63,7 @@ export function routesOf(outside: readonly (readonly [name: string, adapter: Out
   )
   const route = z.discriminatedUnion('adapter', [...ownRoutes, ...others])
   return withWords(z.array(route).max(routesMax).optional(), { fallback: `one route for ${defaultTopic}` }).describe(
-    'What arrives and where it goes: the first route whose topic fits takes the message.',
+    'What arrives and where it goes: the first route whose topic fits takes the message. An adapter that others wrote is named by package or file (adapters.md).',
   )
 }
 
