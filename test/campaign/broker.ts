@@ -2,7 +2,7 @@
  * The broker's campaign: a gateway held to 256 MB, honest devices, and every attack there is, one after the other and then
  * all together.
  *
- *   node dist/test/campaign/broker.js [--short] [--seed N] [--only fuzz,ATTACK,…,all] [--json]
+ *   node dist/test/campaign/broker.js [--short] [--seed N] [--seconds PER-ATTACK] [--only fuzz,ATTACK,…,all] [--json]
  *
  * Promises: an exit code of 1 if an acknowledged reading is missing, the gateway died or its memory did not come back; how
  * long honest readings took is told as a distribution beside its target. `--only all` is the last phase alone.
@@ -22,25 +22,26 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '15' },
     json: { type: 'boolean', default: false },
   },
 })
 
 async function campaign(): Promise<number> {
   const names = attacks.map(({ name }) => name)
-  const seed = Number(values.seed)
+  const [seed, seconds] = [Number(values.seed), Number(values.seconds)]
   const wanted =
     values.only === '' ? (values.short ? ['fuzz', 'all'] : ['fuzz', ...names, 'all']) : values.only.split(',')
   const unknown = wanted.find(name => !['fuzz', 'all', ...names].includes(name))
-  if (unknown !== undefined || !Number.isInteger(seed)) {
-    console.error(`--only knows ${['fuzz', ...names, 'all'].join(', ')}; --seed is a whole number`)
+  if (unknown !== undefined || !Number.isInteger(seed) || !(seconds > 0)) {
+    console.error(`--only knows ${['fuzz', ...names, 'all'].join(', ')}; --seed is a whole number, --seconds a number`)
     return 1
   }
   const fuzzed = wanted.includes('fuzz')
     ? await fuzzing(seed, values.short ? 5_000 : 1_000_000, tellProgress)
     : undefined
   const phases = wanted.filter(name => name !== 'fuzz')
-  const besieged = phases.length > 0 ? await lay(phases, names, seed) : undefined
+  const besieged = phases.length > 0 ? await lay(phases, names, seed, seconds) : undefined
   if (besieged && !values.json) table(besieged)
   const figures = [...(besieged ? figuresOf(besieged) : []), ...(fuzzed?.figures ?? [])]
   const notes = [
@@ -54,7 +55,7 @@ async function campaign(): Promise<number> {
   return figures.every(({ figure: name, holds }) => holds !== false || name.startsWith('PUBACK')) ? 0 : 1
 }
 
-function lay(phases: readonly string[], names: readonly string[], seed: number): Promise<Besieged> {
+function lay(phases: readonly string[], names: readonly string[], seed: number, seconds: number): Promise<Besieged> {
   return besiege({
     phases: phases.map(name => ({ name, attacks: name === 'all' ? names : [name] })),
     seed,
@@ -63,7 +64,7 @@ function lay(phases: readonly string[], names: readonly string[], seed: number):
     everyMs: 200,
     ...(values.short
       ? { calmSeconds: 2, attackSeconds: 4, settleSeconds: 4 }
-      : { calmSeconds: 20, attackSeconds: 15, settleSeconds: 20 }),
+      : { calmSeconds: 20, attackSeconds: seconds, settleSeconds: seconds + 5 }),
     onPhase: name => {
       if (!values.json) console.error(name)
     },

@@ -3,6 +3,7 @@
  * honest client goes on. The list of causes is what docs/hostile.md promises.
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
 import type { Attack } from '../../firmware-sim/hostile/attack.ts'
 import { attacks } from '../../firmware-sim/hostile/attacks.ts'
@@ -59,8 +60,12 @@ const expected: Readonly<Record<string, readonly Expected[]>> = {
   'reconnect-storm': [{ answer: 'connack 0' }],
 }
 
-test('every attack has a test', () => {
+test('every attack has a test, and its row in docs/hostile.md', () => {
   assert.deepEqual(Object.keys(expected).toSorted(), attacks.map(({ name }) => name).toSorted())
+  const page = readFileSync('docs/hostile.md', 'utf8')
+  for (const { name, connections, perSecond } of attacks) {
+    assert.ok(page.includes(`| \`${name}\` | ${connections} | ${perSecond} |`), name)
+  }
 })
 
 for (const attack of attacks) {
