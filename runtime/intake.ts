@@ -40,6 +40,8 @@ export function openIntake({ config, log, time }: House, store: Store, devices: 
     store,
     {
       boot: time.clock.boot,
+      newest: (table, { device, metric, unit }) =>
+        store.readings.newest({ table, origin: store.origin, device, metric, unit }),
       onSeen: seen => devices.saw(seen),
       onTold: ({ client, adapter, presence = [], replies = [] }) => {
         devices.told(presence, adapter)

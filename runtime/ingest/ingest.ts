@@ -10,6 +10,7 @@
  * A payload that cannot be decoded becomes a row of `rejects` and is acknowledged all the same: one bad payload must not
  * wedge a device. What must never happen is an answer before the commit, or a publish that is in neither table.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Levels } from '../../adapters/adapter.ts'
 import type { Reading } from '../reading.ts'
 import type { Arrival, Change, KeepChange, Receipt } from '../store/types.ts'
@@ -22,6 +23,8 @@ export type Publish = {
   readonly topic: string
   readonly payload: Buffer
   readonly retain?: boolean | undefined
+  /** Somebody has kept it from before: if it says what is stored already, it is not stored again. */
+  readonly isOld?: boolean | undefined
   readonly arrivalMs: number
   /** What must be in the same commit: queues of subscribers that are away. */
   readonly keep?: readonly KeepChange[] | undefined
@@ -43,6 +46,8 @@ export type IngestCounts = {
 }
 
 export type IngestDoors = {
+  /** Left out: what is told again is stored again. */
+  readonly newest?: Newest
   /** Names the boot while its clock is not trusted: what arrives then will have to be corrected. */
   readonly boot?: () => string | undefined
   /** Hears which devices have sent readings that are stored now, each with the adapter that read them. Must not throw. */
@@ -50,6 +55,12 @@ export type IngestDoors = {
   /** Hears what messages said beside their readings, once those are stored. Must not throw. */
   readonly onTold?: (told: Told) => void
 }
+
+/** The reading of a series with the latest time that is stored. */
+type Newest = (
+  table: string,
+  series: Pick<Reading, 'device' | 'metric' | 'unit'>,
+) => Pick<Reading, 'value' | 'deviceTimeMs'> | undefined
 
 type Done = (error?: Error) => void
 
@@ -66,6 +77,7 @@ export class Ingest {
   readonly #tables: Tables
   readonly #decoding: Decoding
   readonly #boot: () => string | undefined
+  readonly #newest: Newest
   readonly #onSeen: NonNullable<IngestDoors['onSeen']>
   readonly #onTold: NonNullable<IngestDoors['onTold']>
   #seen = new Map<string, string>()
@@ -81,6 +93,7 @@ export class Ingest {
     this.#tables = tables
     this.#decoding = new Decoding(tables)
     this.#boot = doors.boot ?? (() => undefined)
+    this.#newest = doors.newest ?? (() => undefined)
     this.#onSeen = doors.onSeen ?? (() => undefined)
     this.#onTold = doors.onTold ?? (() => undefined)
   }
@@ -158,6 +171,7 @@ export class Ingest {
         `too many series: no room for ${full.device}/${full.metric}`,
       )
     }
+    if (publish.isOld === true && this.#isStored(route.table, decoded.readings)) return
     const gathered = this.#listOf(route.table)
     let joined = false
     let last: string | undefined
@@ -167,6 +181,17 @@ export class Ingest {
       joined = true
     }
     if (decoded.more?.refused !== undefined) this.#reject(publish, levels, route.adapter.name, decoded.more.refused)
+  }
+
+  /** Does a message that somebody has kept from before say nothing but what was stored last? */
+  #isStored(table: string, readings: readonly Reading[]): boolean {
+    const isStored = readings.every(reading => {
+      const newest = this.#newest(table, reading)
+      if (newest === undefined || !isDeepStrictEqual(newest.value, reading.value)) return false
+      return reading.deviceTimeMs === undefined || reading.deviceTimeMs === newest.deviceTimeMs
+    })
+    if (isStored) this.#counts.duplicates += readings.length
+    return isStored
   }
 
   /** Under the device that the topic names: a client's id may be another at each connection. */

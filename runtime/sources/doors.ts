@@ -9,6 +9,8 @@ export type Publish = {
   readonly topic: string
   readonly payload: Buffer
   readonly retain: boolean
+  /** It was kept there from before: what says the same as what is stored is not stored again. */
+  readonly isOld?: boolean
   readonly arrivalMs: number
   /** What must be written in the same commit, or not at all. */
   readonly keep?: readonly KeepChange[] | undefined

@@ -7,18 +7,20 @@ import { type Asked, ask } from './asked.ts'
 import { type ColumnBlock, columnsOf } from './columns.ts'
 import type { Database } from './database.ts'
 import { latestOf } from './latest.ts'
-import type { ReadingEntry, ReadingQuery } from './types.ts'
+import type { ReadingEntry, ReadingQuery, Series } from './types.ts'
 
 /** What of a query makes sense here: these are told whole, and in an order of their own. */
 export type SeriesQuery = Omit<ReadingQuery, 'order' | 'limit' | 'beyond'>
 
 export class Questions {
-  readonly #database: () => Promise<Database>
+  readonly #ready: () => Promise<void>
+  readonly #database: () => Database
   /** Whoever keeps buckets of tables says so here; until then all is made of readings. */
   keeper: BucketKeeper | undefined
 
-  /** `database` is the one that is open now. */
-  constructor(database: () => Promise<Database>) {
+  /** `database` is the one that is open now, if it is `ready`. */
+  constructor(database: () => Database, store: { ready(): Promise<void> }) {
+    this.#ready = () => store.ready()
     this.#database = database
   }
 
@@ -62,8 +64,15 @@ export class Questions {
     yield* latestOf(await this.#ask(table, query))
   }
 
+  /** Of one series what memory has: the reading with the latest time that was ever stored. */
+  newest(series: Omit<Series, 'id'>): ReadingEntry | undefined {
+    const { table, origin, device, metric, unit } = series
+    return this.#database().table(table).series.find(origin, device, metric, unit)?.latest
+  }
+
   async #ask(table: string, query: SeriesQuery): Promise<Asked> {
-    const database = await this.#database()
+    await this.#ready()
+    const database = this.#database()
     return ask(database, database.table(table), query)
   }
 }

@@ -55,7 +55,7 @@ export class Store {
   readonly lostEnds = new LostEnds()
   readonly health: Health
   readonly upkeep = new Upkeep(() => this.#database)
-  readonly readings = new Questions(() => this.ready().then(() => this.#database))
+  readonly readings = new Questions(() => this.#database, this)
   readonly #options: StoreOptions
   readonly #home: Home
   #works: Works

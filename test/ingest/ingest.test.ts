@@ -4,6 +4,7 @@ import { openAdapter } from '../../adapters/open.ts'
 import { compileTopic } from '../../adapters/topic.ts'
 import { Ingest, type Tables } from '../../runtime/ingest/ingest.ts'
 import { type Route, Routes } from '../../runtime/ingest/routes.ts'
+import type { Value } from '../../runtime/reading.ts'
 import type { Change, KeepChange } from '../../runtime/store/types.ts'
 
 function route(topic: string, adapter: string, table = 'readings', options = {}): Route {
@@ -68,6 +69,36 @@ describe('ingest', () => {
       changes.map(change => (change.kind === 'keep' ? change.key : change.kind)),
     )
     assert.deepEqual(keys, [['append', 'append', 'm1', 'm2'], ['append']])
+  })
+
+  it('does not store again what somebody has kept from before and is stored already', async () => {
+    const tables = heldTables()
+    const newest = new Map<string, { value: Value; deviceTimeMs: number | undefined }>([
+      ['a', { value: 1, deviceTimeMs: undefined }],
+      ['b', { value: { x: [1] }, deviceTimeMs: 5_000 }],
+    ])
+    const ingest = new Ingest(routes, tables, { newest: (_table, { device }) => newest.get(device) })
+    const answers: string[] = []
+    const accept = (device: string, payload: string, isOld = true) => {
+      const told = { ...publish(`sensors/${device}/temperature`, payload), isOld }
+      ingest.accept(told, () => answers.push(`${device} ${payload}`))
+    }
+    accept('a', '{"value":1}')
+    accept('b', '{"value":{"x":[1]},"time":5}')
+    ingest.flush()
+    accept('a', '{"value":2}')
+    accept('b', '{"value":{"x":[1]},"time":6}')
+    accept('c', '{"value":1}')
+    accept('a', '{"value":1}', false)
+    ingest.flush()
+    const stored = tables.commits.map(changes =>
+      changes.flatMap(change => (change.kind === 'append' ? change.readings.map(({ device }) => device) : [])),
+    )
+    assert.deepEqual(stored, [[], ['a', 'b', 'c', 'a']])
+    assert.equal(ingest.counts.duplicates, 2)
+    tables.answer()
+    await turn()
+    assert.equal(answers.length, 4, 'and it is answered')
   })
 
   it('answers a publish only after the commit that holds it [I1]', async () => {
