@@ -10,7 +10,7 @@ import { owner as ruleStates } from './alerting/names.ts'
 import { RulesTold, savedCounts } from './alerting/told.ts'
 import { openApi } from './api/api.ts'
 import { type Broker, openBroker } from './broker/broker.ts'
-import { defaultBrokerLimits } from './broker/limits.ts'
+import { defaultBrokerLimits, hubBrokerLimits } from './broker/limits.ts'
 import type { Listener } from './broker/wire.ts'
 import { gatewayBackup } from './backup/gateway-backup.ts'
 import { openBridges } from './bridges.ts'
@@ -210,7 +210,7 @@ async function openLan(house: House, options: BrokerConfig, store: Store, intake
     tls: secure?.tls,
     origins: options.origins,
     mqtt5: options.mqtt5,
-    limits: brokerLimits(options),
+    limits: { ...defaultBrokerLimits, ...options.limits },
     intake: intake.door,
     access: visitors.access,
     now: time.clock.now,
@@ -227,11 +227,6 @@ async function openLan(house: House, options: BrokerConfig, store: Store, intake
     visitors,
     warnings: () => [secure?.warning(), moving.problem(), ...visitors.warnings()].filter(text => text !== undefined),
   }
-}
-
-function brokerLimits({ limits }: BrokerConfig) {
-  const { queuedMessagesMax, ...same } = limits
-  return { ...defaultBrokerLimits, ...same, queuedMessagesPerSessionMax: queuedMessagesMax }
 }
 
 async function openCloud(house: House, options: HubConfig, store: Store, keeper: Timekeeper) {
@@ -269,7 +264,7 @@ async function openHubBroker({ log, closers, time }: House, options: HubConfig) 
   const broker: Broker = await openBroker({
     listen: options.listen.map(address => ({ kind: secure ? 'mqtts' : 'mqtt', ...address })),
     tls: secure?.tls,
-    limits: defaultBrokerLimits,
+    limits: hubBrokerLimits,
     // Gateways speak to the hub through topics of their own; nothing that comes here is a reading of a device.
     intake: {
       wants: () => false,

@@ -3,6 +3,7 @@
  *
  * Names are Prometheus' manner: `holdfast_`, base units (seconds, bytes), `_total` for what only grows.
  */
+import { brokerLimitKeys } from '../broker-limits.ts'
 import type { DurationCounts } from '../store/durations.ts'
 import type { BridgeSection, GatewayStatus, StreamSection, TableSection } from './status.ts'
 
@@ -27,6 +28,15 @@ const byStream = (status: GatewayStatus, of: (stream: StreamSection) => number |
   status.bridges.flatMap(({ name: bridge, streams }) =>
     streams.map((stream): Sample => [of(stream), { bridge, table: stream.table, direction: stream.direction }]),
   )
+
+/** Each limit from the start on, so that an alert on one has a 0 to rise from. */
+function limitsMet(counters: Readonly<Record<string, number>> | undefined): readonly Sample[] {
+  if (counters === undefined) return []
+  return Object.entries(brokerLimitKeys).map(([limit, { counters: names }]) => [
+    names.reduce((sum, name) => sum + (counters[name] ?? 0), 0),
+    { limit },
+  ])
+}
 
 const stream = ['bridge', 'table', 'direction']
 
@@ -166,6 +176,13 @@ export const metrics: readonly Metric[] = [
     help: 'What the broker counts, by name: messages taken, refused, dropped.',
     labels: ['event'],
     read: ({ broker }) => byName(broker?.counters, 'event'),
+  },
+  {
+    name: 'holdfast_mqtt_limits_met_total',
+    kind: 'counter',
+    help: 'How often a limit of broker.limits was met, by its key: what was refused, dropped, or made to wait.',
+    labels: ['limit'],
+    read: ({ broker }) => limitsMet(broker?.counters),
   },
   {
     name: 'holdfast_ingest_publishes_total',

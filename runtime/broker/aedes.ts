@@ -13,6 +13,7 @@ import { connectRefusal, notAuthorized, serverUnavailable, subscriptionFault } f
 import { createEngine, deliverQueued, deliveryOf, mendClient, optionsFor5 } from './aedes-engines.ts'
 import { Connection } from './connection.ts'
 import { Delivery } from './delivery.ts'
+import { shortenKeepalive } from './keepalive.ts'
 import type { Engine, Hall } from './engine.ts'
 import { onceOnly } from './once-only.ts'
 import type { Properties } from './properties.ts'
@@ -126,12 +127,15 @@ type PreConnect = NonNullable<AedesOptions['preConnect']>
 type Authenticate = NonNullable<AedesOptions['authenticate']>
 
 function admissionHooks(
-  { limits, guests, logins }: Hall,
+  { limits, guests, logins, tally }: Hall,
   sessions: Sessions,
 ): Pick<AedesOptions, 'preConnect' | 'authenticate'> {
   const preConnect: PreConnect = (client, packet, callback) => {
     const refusal = connectRefusal(packet, limits)
-    if (!refusal) return callback(null, true)
+    if (!refusal) {
+      shortenKeepalive(packet, limits, tally, connectionOf(client)?.address)
+      return callback(null, true)
+    }
     if (refusal.returnCode !== undefined) connectionOf(client)?.sendRefusal(refusal.returnCode)
     callback(new RefusedError(refusal.cause), false)
   }
@@ -140,12 +144,12 @@ function admissionHooks(
       done(new RefusedError(cause, returnCode) as unknown as AuthenticateError, false)
     const connection = connectionOf(client)
     if (!connection) return refuse({ cause: 'login', returnCode: serverUnavailable })
-    const { address, certificateName } = connection
-    const refusal = logins?.refuses(address)
+    const { address, place, certificateName } = connection
+    const refusal = logins.refuses(place, user)
     if (refusal) return refuse(refusal)
     const isGone = (): boolean => connection.destroyed
     guests.admit({ user, password, client: client.id, certificateName, address, isGone }, (visitor, reason) => {
-      if (reason?.cause !== 'login_busy') logins?.ended(address, visitor !== undefined)
+      if (reason?.cause === 'login') logins.failed(place, user)
       if (visitor === undefined) return refuse(reason ?? { cause: 'login', returnCode: serverUnavailable })
       if (isGone()) return guests.leave(client.id)
       connection.once('close', () => guests.leave(client.id))
@@ -217,6 +221,7 @@ function accessHooks(
     const publish = toPublish(id, packet, hall.now(), visitor.mayName)
     const { wanted } = topic
     if (!wanted) hall.tally.add('unrouted', 1)
+    if (!client) hall.tally.add('wills_after_start')
     if (isWill || !client || !connection) {
       // A will is a publish like any other, but its connection is gone: there is no line to wait in [A12].
       hall.acceptKept(publish, wanted, error => callback(error ?? null))
@@ -334,12 +339,17 @@ const causesByMessage: Readonly<Record<string, string>> = {
   'bad user name or password': 'login',
 }
 
+function causeOf(message: string): string {
+  // With a number behind.
+  return message.startsWith('maxInflightInbound') ? 'inflight_qos2' : (causesByMessage[message] ?? 'protocol')
+}
+
 /** aedes says 'error' for what would otherwise end the process, and these two for each client that fails. */
 function report(aedes: Aedes, { tally }: Hall): void {
   const onClient = (client: Client, error: Error) => {
     // A write that finds its connection gone is no event of its own.
     if (error.message === 'connection closed') return
-    const cause = error instanceof RefusedError ? error.reason : (causesByMessage[error.message] ?? 'protocol')
+    const cause = error instanceof RefusedError ? error.reason : causeOf(error.message)
     tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', {
       client: client.id ?? '',
       address: connectionOf(client)?.address ?? '',

@@ -9,6 +9,7 @@ import type { Log } from '../log.ts'
 import { type Access, openToAll } from './access.ts'
 import { subscriptionFault } from './admission.ts'
 import { openAedes } from './aedes.ts'
+import { Crowd } from './crowd.ts'
 import type { Hall } from './engine.ts'
 import { Gate } from './gate.ts'
 import { Guests } from './guests.ts'
@@ -18,6 +19,9 @@ import type { BrokerLimits } from './limits.ts'
 import type { BrokerTls } from './listen.ts'
 import { type ListenAddress, type Listeners, openListeners } from './listeners.ts'
 import { Lobby } from './lobby.ts'
+import { Logins } from './logins.ts'
+import { Meters } from './meters.ts'
+import { Porter } from './porter.ts'
 import type { Intake, Message, Publish, Qos } from './publish.ts'
 import { Sessions } from './sessions.ts'
 import { Tally } from './tally.ts'
@@ -73,7 +77,7 @@ export type Broker = {
 const sweepMs = 60_000
 
 export async function openBroker(options: BrokerOptions): Promise<Broker> {
-  const { limits, intake, now, log } = options
+  const { limits, intake, now, log, monotonicMs = now } = options
   const tally = new Tally(log, now)
   const gate = new Gate(limits)
   const topics = new TopicCache(limits, intake.wants)
@@ -81,19 +85,24 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const guests = new Guests(options.access ?? openToAll, tally)
   const sessions = await Sessions.open(limits, tally, {
     shelf: options.shelf,
-    clock: { monotonicMs: options.monotonicMs ?? now, trustedMs: options.trustedMs ?? now },
+    clock: { monotonicMs, trustedMs: options.trustedMs ?? now },
     admits: (client, filter) => subscriptionFault(guests.visitorOf(client), filter, [], limits) === undefined,
     userOf: client => guests.visitorOf(client)?.user,
   })
   guests.heed((client, user) => sessions.ownership.isAnothers(client, user, standIn))
   const pending = new Pending(intake, tally)
   const turn = new Turn()
+  const meters = new Meters(limits, tally, monotonicMs)
+  const logins = new Logins(limits, tally, monotonicMs)
   const hall: Hall = {
     speaks5: options.mqtt5 ?? false,
     limits,
     now,
     tally,
     gate,
+    meters,
+    logins,
+    crowd: new Crowd(limits),
     topics,
     guests,
     heard: (topic: Topic) => engine.heard(topic),
@@ -106,7 +115,8 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       acceptKept({ sessions, pending }, publish, wanted, settle, releasing),
   }
   const engine = await openAedes(hall, sessions)
-  const lobby = new Lobby(hall, engine.handle)
+  const porter = new Porter(limits, monotonicMs)
+  const lobby = new Lobby(hall, porter, engine.handle)
   const doors = {
     tls: options.tls,
     origins: options.origins ?? [],
@@ -122,7 +132,9 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     throw error
   }
   let isClosed = false
-  const sweeping = setInterval(() => sessions.sweep(), sweepMs).unref()
+  const sweeping = setInterval(() => {
+    for (const kept of [sessions, porter, meters, logins]) kept.sweep()
+  }, sweepMs).unref()
   return {
     addresses: () => listeners.addresses,
     publish: (topic, payload, { qos = 0, retain = false } = {}) =>
@@ -150,6 +162,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       pending: pending.count,
       pending_bytes: gate.bytes,
       pending_bytes_peak: gate.peakBytes,
+      waiting_bytes: hall.crowd.waitingBytes,
     }),
     close: async () => {
       isClosed = true

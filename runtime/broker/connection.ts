@@ -10,14 +10,14 @@
  * that does not read is dropped after the drain timeout [A7].
  * It must never emit an 'error': a stranger's socket cannot be allowed to end the process.
  */
-import { Duplex } from 'node:stream'
 import { messageOf } from '../errors.ts'
 import type { Visitor } from './access.ts'
 import { Acks } from './acks.ts'
 import type { Guest, Hall } from './engine.ts'
-import { Frames, frameTypes } from './frames.ts'
+import { Frames, frameTypes, isAsking } from './frames.ts'
 import { Line } from './line.ts'
-import { Outlet } from './outlet.ts'
+import { Outward, isOfSlowReader } from './outward.ts'
+import { Pace } from './pace.ts'
 import { Passage } from './passage.ts'
 import type { Publish, Qos } from './publish.ts'
 import { Share } from './share.ts'
@@ -33,14 +33,9 @@ import type { Caller, Wire } from './wire.ts'
  */
 type Stage = 'connect' | 'greeting' | 'open' | 'leaving' | 'shut'
 
-/** Towards aedes and towards the socket; one frame may go beyond it. */
-const bufferBytesMax = 64 * 1024
 const unacceptableVersion = 1
 
-export class Connection extends Duplex {
-  readonly address: string
-  /** The name in the client's certificate, where the listener asks for one. */
-  readonly certificateName: string | undefined
+export class Connection extends Outward {
   visitor: Visitor | undefined // once it is known whose it is
   /** Of its will, in MQTT 5. */
   willProperties: Properties | undefined
@@ -60,17 +55,16 @@ export class Connection extends Duplex {
   readonly #toAedes = new Passage(bytes => this.push(bytes))
   readonly #share: Share
   readonly #acks: Acks
-  readonly #outlet: Outlet
+  readonly #pace: Pace
   /** The client's side of the socket has ended. */
   #ended = false
   readonly #waiter = { resume: () => this.#scanSoon() }
   #scanning = false
   #reliefAsked = false
 
-  constructor({ wire: socket, address, certificateName }: Caller, hall: Hall) {
-    super({ readableHighWaterMark: bufferBytesMax, writableHighWaterMark: bufferBytesMax })
-    this.address = address
-    this.certificateName = certificateName
+  constructor(caller: Caller, hall: Hall) {
+    super(caller, hall)
+    const socket = caller.wire
     this.#socket = socket
     this.#hall = hall
     this.#frames = new Frames(hall.limits)
@@ -80,10 +74,9 @@ export class Connection extends Duplex {
       hall.tally.add('acknowledged', count)
       this.write(bytes)
     })
-    this.#outlet = new Outlet(socket, {
-      drainTimeoutMs: hall.limits.drainTimeoutMs,
-      onRoom: () => this.#scanSoon(),
-      onSlow: () => this.refuse('slow_reader'),
+    this.#pace = new Pace(this.#line, hall.limits, () => {
+      this.#guest?.touch() // what it has sent lies in the socket: its silence is ours
+      this.#scanSoon()
     })
     socket.on('data', (chunk: Buffer) => {
       this.#frames.add(chunk)
@@ -105,6 +98,7 @@ export class Connection extends Duplex {
   welcome(guest: Guest): void {
     if (this.#stage !== 'greeting') return
     this.#guest = guest
+    this.#pace.begin(this.#hall.meters.of(guest.id))
     this.#stage = 'open'
     this.#socket.welcomed?.()
     this.#scan()
@@ -118,11 +112,11 @@ export class Connection extends Duplex {
   /** Tells a client of MQTT 5 why it is about to be closed; others cannot be told [MQTT-3.14.0-1]. */
   tellWhy(cause: string): void {
     if (this.#version < 5 || this.#guest === undefined || this.destroyed) return
-    if (cause !== 'slow_reader') this.#outlet.write(disconnectBytes(disconnectReason(cause)), () => undefined)
+    if (!isOfSlowReader(cause)) this.outlet.write(disconnectBytes(disconnectReason(cause)), () => undefined)
   }
 
   /** Closes because of what the client did, and counts why. */
-  refuse(cause: string): void {
+  override refuse(cause: string): void {
     if (this.destroyed) return
     this.#hall.tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', {
       client: this.clientId,
@@ -167,19 +161,15 @@ export class Connection extends Duplex {
     this.#scanSoon()
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
-    this.#outlet.write(chunk, callback)
-  }
-
-  override _writev(chunks: readonly { chunk: Buffer }[], callback: () => void): void {
-    // aedes writes a packet in pieces of a few bytes: one copy is far cheaper than a write for each.
-    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'binary', callback)
+  protected override hasRoomAgain(): void {
+    this.#scanSoon()
   }
 
   override _destroy(_error: Error | null, callback: (error: null) => void): void {
     this.#stage = 'shut'
     this.#hall.gate.leave(this.#waiter)
-    this.#outlet.close()
+    this.#pace.stop()
+    this.outlet.close()
     callback(null)
   }
 
@@ -193,7 +183,7 @@ export class Connection extends Duplex {
     if (this.#scanning) return
     this.#scanning = true
     try {
-      if (!this.#mustWait()) while (this.#isListening() && this.#frames.next()) this.#dispatch()
+      if (!this.#mustWait()) while (this.#isListening() && !this.#pace.isHeld && this.#frames.next()) this.#dispatch()
       this.#toAedes.flush()
       if (this.#frames.fault !== undefined) this.refuse(this.#frames.fault)
     } catch (error) {
@@ -217,9 +207,9 @@ export class Connection extends Duplex {
     return (this.#stage === 'open' || this.#stage === 'connect') && !this.#toAedes.isFull && !this.destroyed
   }
 
-  /** Too much is pending, or the client does not read what it is sent. */
+  /** Too much is pending, the client is too fast, or it does not read what it is sent. */
   #mustWait(): boolean {
-    if (this.#share.full || this.writableNeedDrain) return true
+    if (this.#share.full || this.writableNeedDrain || this.#pace.isHeld) return true
     if (!this.#hall.gate.full) return false
     this.#hall.gate.wait(this.#waiter)
     return true
@@ -230,7 +220,7 @@ export class Connection extends Duplex {
     const wait = !this.#isListening() || this.#mustWait()
     if (wait === this.#socket.isPaused()) return
     if (wait) {
-      if (this.#stage === 'open') this.#hall.tally.add('pauses')
+      if (this.#stage === 'open') this.#pace.tellPause(this.#hall.tally, this.clientId)
       this.#socket.pause()
     } else {
       this.#socket.resume()
@@ -239,6 +229,7 @@ export class Connection extends Duplex {
 
   #dispatch(): void {
     const { type, buffer, body, end } = this.#frames
+    if (isAsking(type)) this.#pace.take(end - this.#frames.start)
     if (this.#stage === 'connect') return this.#connect()
     if (type === frameTypes.publish) return this.#publish()
     const fault = packetFault(type, buffer, body, end, this.#version)
@@ -260,9 +251,11 @@ export class Connection extends Duplex {
     const version = (buffer[body + 2 + this.#number(body)] ?? 0) & 0x7f
     if (version !== 3 && version !== 4 && !(version === 5 && this.#hall.speaks5)) {
       this.sendRefusal(unacceptableVersion) // [MQTT-3.1.2-2, A10]
-      const address = this.address
       // Whoever speaks two versions tries the newer one first, so this is how a gateway of ours begins with a hub.
-      this.#hall.tally.note('refused_protocol_version', 'A client was asked to speak MQTT 3.1.1', { address, version })
+      this.#hall.tally.note('refused_protocol_version', 'A client was asked to speak MQTT 3.1.1', {
+        address: this.address,
+        version,
+      })
       this.destroy()
       return
     }

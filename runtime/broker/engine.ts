@@ -3,10 +3,13 @@
  * behind one file and neither side imports the other.
  */
 import type { Visitor } from './access.ts'
+import type { Crowd } from './crowd.ts'
 import type { Gate } from './gate.ts'
-import type { Guests, LoginWatch } from './guests.ts'
+import type { Guests } from './guests.ts'
 import type { Releasing } from './keeping.ts'
 import type { BrokerLimits } from './limits.ts'
+import type { Logins } from './logins.ts'
+import type { Meters } from './meters.ts'
 import type { Message, Publish } from './publish.ts'
 import type { Tally } from './tally.ts'
 import type { Topic, TopicCache } from './topic-cache.ts'
@@ -31,10 +34,14 @@ export type Hall = {
   readonly now: () => number
   readonly tally: Tally
   readonly gate: Gate
+  /** How fast each client may send. */
+  readonly meters: Meters
+  /** Who must wait because of wrong passwords. */
+  readonly logins: Logins
+  /** What waits to be read by clients. */
+  readonly crowd: Crowd
   readonly topics: TopicCache
   readonly guests: Guests
-  /** Who comes again and again with the wrong password, from where; left out, nobody minds. */
-  readonly logins?: LoginWatch | undefined
   /** Does anybody subscribe to this topic? Remembered on the topic itself. */
   readonly heard: (topic: Topic) => boolean
   /** Does a session want it, that gets it also if its client is away? Remembered with `heard`. */

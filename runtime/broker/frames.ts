@@ -22,7 +22,12 @@ export const frameTypes = {
   disconnect: 14,
 } as const
 
-export type FrameFault = 'packet_bytes' | 'packet_length' | 'packet_type' | 'packet_flags' | 'qos'
+/** Is it something that a client does of its own accord, and not its answer to what it was sent? */
+export function isAsking(type: number): boolean {
+  return type === frameTypes.publish || (type >= frameTypes.subscribe && type <= frameTypes.pingreq)
+}
+
+export type FrameFault = 'packet_bytes' | 'connect_bytes' | 'packet_length' | 'packet_type' | 'packet_flags' | 'qos'
 
 const empty = Buffer.alloc(0)
 const headerBytesMax = 5
@@ -166,7 +171,7 @@ export function headerFault(
       return remaining + headerBytesMax > limits.packetBytesMax ? 'packet_bytes' : undefined
     case frameTypes.connect:
       if (flags !== 0) return 'packet_flags'
-      return remaining > limits.connectBytesMax ? 'packet_bytes' : remaining < 10 ? 'packet_length' : undefined
+      return remaining > limits.connectBytesMax ? 'connect_bytes' : remaining < 10 ? 'packet_length' : undefined
     case frameTypes.subscribe:
     case frameTypes.unsubscribe:
       if (flags !== 2) return 'packet_flags' // [MQTT-3.8.1-1, MQTT-3.10.1-1]

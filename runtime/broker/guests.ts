@@ -11,13 +11,6 @@ import type { Tally } from './tally.ts'
 /** Why a login was refused, and the CONNACK code to say it with. */
 export type LoginRefusal = { readonly cause: 'login' | 'login_busy' | 'client_id_taken'; readonly returnCode: number }
 
-/** Hears how logins end, by address, and may refuse an address before anybody is asked. */
-export type LoginWatch = {
-  /** A refusal with its cause, or undefined: it may try. */
-  readonly refuses: (address: string) => { readonly cause: string; readonly returnCode: number } | undefined
-  readonly ended: (address: string, isLetIn: boolean) => void
-}
-
 type Held = { visitor: Visitor; connections: number }
 
 const serverUnavailable = 3

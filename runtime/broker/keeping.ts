@@ -74,7 +74,7 @@ export class Keeping {
   settle({ publish, reservation, retained, judged }: Prepared): void {
     const taken = new Set(reservation?.recipients.map(({ session }) => session.id))
     this.#settled.set(publish.payload, { judged, taken })
-    if (retained?.isRefused === true) this.#parts.retained.refuse(publish.topic)
+    if (retained?.isRefused === true) this.#parts.retained.refuse(retained.packet)
     else if (retained) this.#retain(retained.packet, new Age(this.#parts.clock))
     if (reservation) this.#parts.messages.settle(reservation)
   }

@@ -5,6 +5,7 @@
 import type { Server, Socket } from 'node:net'
 import { messageOf } from '../errors.ts'
 import type { BrokerLimits } from './limits.ts'
+import { addressKey } from './addresses.ts'
 import { addressOf, type BrokerTls, certificateNameOf, listen, stopListening } from './listen.ts'
 import type { Tally } from './tally.ts'
 import { WebSocketDoor } from './websocket.ts'
@@ -54,8 +55,8 @@ function openListener({ kind, path, ...address }: Listener, doors: ListenerDoors
       tally.warn('refused_tls', 'A client was refused: no TLS with it', { address, name, error: messageOf(error) }),
   }
   const welcome = (wire: Wire, socket: Socket): void => {
-    const { remoteAddress = '' } = socket
-    enter({ wire, kind, address: remoteAddress, certificateName: certificateNameOf(socket) })
+    const { remoteAddress: address = '', localAddress } = socket
+    enter({ wire, kind, address, place: addressKey(address, localAddress), certificateName: certificateNameOf(socket) })
   }
   if (kind === 'mqtt' || kind === 'mqtts') return listen(address, options, socket => welcome(socket, socket))
   const door = new WebSocketDoor({ path, origins }, { limits, tally, enter: welcome })

@@ -1,17 +1,19 @@
-/** Lets callers in while there is room, in all and for their address. */
+/** Holds the connections: lets callers in whom the porter lets in, and sees them out. */
 import { Connection } from './connection.ts'
 import type { Hall } from './engine.ts'
+import type { Porter } from './porter.ts'
 import type { Caller } from './wire.ts'
 
 export class Lobby {
   readonly #hall: Hall
+  readonly #porter: Porter
   readonly #handle: (connection: Connection) => void
   readonly #connections = new Set<Connection>()
-  readonly #byAddress = new Map<string, number>()
   #open = true
 
-  constructor(hall: Hall, handle: (connection: Connection) => void) {
+  constructor(hall: Hall, porter: Porter, handle: (connection: Connection) => void) {
     this.#hall = hall
+    this.#porter = porter
     this.#handle = handle
   }
 
@@ -20,26 +22,21 @@ export class Lobby {
   }
 
   enter(caller: Caller): void {
-    const { wire, address } = caller
-    const fromThere = this.#byAddress.get(address) ?? 0
-    const { connectionsMax, connectionsPerAddressMax } = this.#hall.limits
-    const isFull = this.#connections.size >= connectionsMax
-    if (!this.#open || isFull || fromThere >= connectionsPerAddressMax) {
-      const cause = isFull ? 'refused_connections' : 'refused_connections_per_address'
-      if (this.#open) this.#hall.tally.warn(cause, 'A connection was refused: there are too many', { address })
+    const { wire, address, place } = caller
+    const cause = this.#open ? this.#porter.enter(place) : undefined
+    if (!this.#open || cause !== undefined) {
+      if (cause !== undefined)
+        this.#hall.tally.warn(`refused_${cause}`, 'A connection was refused: there are too many', { address })
       wire.on('error', () => wire.destroy())
       wire.destroy()
       return
     }
     const connection = new Connection(caller, this.#hall)
     this.#connections.add(connection)
-    this.#byAddress.set(address, fromThere + 1)
     // The wire's own end, not the stream's: until then it takes up a place.
     wire.once('close', () => {
       this.#connections.delete(connection)
-      const left = (this.#byAddress.get(address) ?? 1) - 1
-      if (left > 0) this.#byAddress.set(address, left)
-      else this.#byAddress.delete(address)
+      this.#porter.left(place)
     })
     this.#handle(connection)
   }

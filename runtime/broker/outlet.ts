@@ -1,26 +1,34 @@
 /**
- * The way from us to a client's socket. A client that leaves its socket full for longer than the drain timeout is dropped:
- * what waits for it waits in our memory [A7].
+ * The way from us to a client's socket. What waits for a client waits in our memory: one that leaves its socket full for
+ * longer than the drain timeout is dropped, and so is one for which too much waits [A7].
  */
 import type { Wire } from './wire.ts'
+import type { Crowd, Reader } from './crowd.ts'
+import type { BrokerLimits } from './limits.ts'
 
 const farewellMs = 1_000
+/** Less is not worth adding up. */
+const lookEveryBytes = 64 * 1024
 
-export type OutletDoors = {
-  readonly drainTimeoutMs: number
-  /** The socket has room again. */
-  readonly onRoom: () => void
-  readonly onSlow: () => void
-}
+type Hall = { readonly limits: BrokerLimits; readonly crowd: Crowd }
 
 export class Outlet {
+  readonly #reader: Reader
   readonly #socket: Wire
-  readonly #doors: OutletDoors
+  readonly #limits: BrokerLimits
+  readonly #crowd: Crowd
+  readonly #onRoom: () => void
   #drainTimer: NodeJS.Timeout | undefined
+  #lookAtBytes = lookEveryBytes
 
-  constructor(socket: Wire, doors: OutletDoors) {
+  /** `onRoom` is called when the socket was full and is not any more. */
+  constructor(reader: Reader, socket: Wire, { limits, crowd }: Hall, onRoom: () => void) {
+    this.#reader = reader
     this.#socket = socket
-    this.#doors = doors
+    this.#limits = limits
+    this.#crowd = crowd
+    this.#onRoom = onRoom
+    crowd.join(reader)
   }
 
   /** `done` is called once the socket takes more. */
@@ -28,15 +36,26 @@ export class Outlet {
     if (this.#socket.write(bytes)) return done()
     this.#socket.once('drain', () => {
       clearTimeout(this.#drainTimer)
+      this.#lookAtBytes = lookEveryBytes
       done()
-      this.#doors.onRoom()
+      this.#onRoom()
     })
-    this.#drainTimer = setTimeout(this.#doors.onSlow, this.#doors.drainTimeoutMs).unref()
+    this.#drainTimer = setTimeout(() => this.#reader.refuse('slow_reader'), this.#limits.drainTimeoutMs).unref()
+  }
+
+  /** More waits than the buffers are for: is it too much? */
+  look(): void {
+    const { waitingBytes } = this.#reader
+    if (waitingBytes > this.#limits.waitingBytesMax) return this.#reader.refuse('waiting_bytes')
+    if (waitingBytes < this.#lookAtBytes) return
+    this.#lookAtBytes = waitingBytes + lookEveryBytes
+    this.#crowd.look()
   }
 
   /** Closes the socket; what was written, a refusal perhaps, still goes out if the client takes it soon. */
   close(): void {
     clearTimeout(this.#drainTimer)
+    this.#crowd.leave(this.#reader)
     const socket = this.#socket
     if (socket.writableLength === 0) {
       socket.destroy()

@@ -167,6 +167,7 @@ export class Queues {
     this.#count(-1, entry.message.bytes)
     this.#leave(session, entry.message)
     if (session.queue.size * 2 <= this.#limits.queuedMessagesPerSessionMax) session.isFull = false
+    session.pump()
   }
 
   /** Everything that waits for a session that is over. */
@@ -198,11 +199,9 @@ export class Queues {
     const isFull = session.queue.size + session.reserved >= queuedMessagesPerSessionMax
     if (!isFull && this.bytes + bytes <= queuedBytesMax) return true
     // The newest goes, so that what was sent and waits for its acknowledgement stays. Said once per full queue.
-    if (session.isFull) this.#tally.add('queue_dropped')
-    else
-      this.#tally.warn('queue_dropped', 'The queue of a session is full: new messages are dropped', {
-        client: session.id,
-      })
+    const cause = isFull ? 'queue_dropped' : 'queue_dropped_bytes'
+    if (session.isFull) this.#tally.add(cause)
+    else this.#tally.warn(cause, 'The queue of a session is full: new messages are dropped', { client: session.id })
     session.isFull = true
     return false
   }

@@ -55,7 +55,7 @@ export class Retained {
     this.drop(topic)
     if (payload.length === 0) return false
     if (!this.fits(packet)) {
-      this.refuse(topic)
+      this.refuse(packet)
       return false
     }
     this.#bytes += sizeOf(packet)
@@ -64,9 +64,11 @@ export class Retained {
   }
 
   /** Nothing is kept of the topic, because what came did not fit. */
-  refuse(topic: string): void {
+  refuse(packet: StoredPacket): void {
+    const { topic } = packet
     this.drop(topic)
-    this.#tally.warn('retained_refused', 'A retained message was delivered but not kept: there are too many', { topic })
+    const cause = this.#isTooMany(topic) ? 'retained_refused' : 'retained_refused_bytes'
+    this.#tally.warn(cause, 'A retained message was delivered but not kept: there are too many', { topic })
   }
 
   has(topic: string): boolean {
@@ -77,10 +79,11 @@ export class Retained {
   fits(packet: StoredPacket): boolean {
     const old = this.#kept.get(packet.topic)
     const bytes = this.#bytes - (old ? sizeOf(old.packet) : 0) + sizeOf(packet)
-    const count = this.#kept.size + (old ? 0 : 1)
-    return (
-      packet.payload.length > 0 && bytes <= this.#limits.retainedBytesMax && count <= this.#limits.retainedMessagesMax
-    )
+    return packet.payload.length > 0 && bytes <= this.#limits.retainedBytesMax && !this.#isTooMany(packet.topic)
+  }
+
+  #isTooMany(topic: string): boolean {
+    return !this.#kept.has(topic) && this.#kept.size >= this.#limits.retainedMessagesMax
   }
 
   drop(topic: string): void {

@@ -33,11 +33,15 @@ export type Entry = {
   sends: number
 }
 
+export type Window = { readonly max: number; readonly onFull: () => void }
+
 /** The connection of a client that may be sent what waits for it. */
 export type Reader = {
   /** May another message of QoS 1 or 2 be under way to it? */
   readonly hasRoom: () => boolean
   readonly deliver: (entry: Entry, done: () => void) => void
+  /** Messages that may be sent and not acknowledged, and who is told when as many are. */
+  readonly window: Window
   writing: number
 }
 
@@ -64,6 +68,8 @@ export class Session {
   isOver = false
   /** Messages are being dropped, which was said. */
   isFull = false
+  /** As much as may be is sent and not acknowledged, which was said. */
+  #isWindowFull = false
   /** How long its client has been away; undefined while it is connected. */
   away: Age | undefined
   /** Messages after this one were never sent; undefined if nobody knows. */
@@ -144,7 +150,7 @@ export class Session {
     if (reader === undefined) return
     while (reader.writing < writingMax && reader.hasRoom()) {
       const [entry] = this.#waiting.values()
-      if (entry === undefined) return
+      if (entry === undefined || !this.#hasWindow(reader.window)) return
       this.#waiting.delete(entry.counter)
       reader.writing += 1
       reader.deliver(entry, () => {
@@ -152,5 +158,14 @@ export class Session {
         if (this.reader === reader) this.pump()
       })
     }
+  }
+
+  #hasWindow({ max, onFull }: Window): boolean {
+    const inflight = this.queue.size - this.#waiting.size
+    if (inflight * 2 <= max) this.#isWindowFull = false
+    if (inflight < max) return true
+    if (!this.#isWindowFull) onFull()
+    this.#isWindowFull = true
+    return false
   }
 }

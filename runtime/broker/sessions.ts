@@ -154,7 +154,12 @@ export class Sessions {
   ): void {
     const session = this.#sessions.get(id)
     if (!session || session.connections === 0) return
-    session.readBy({ deliver: (entry, done) => deliver(session, entry, done), hasRoom, writing: 0 })
+    const onFull = (): void =>
+      this.#tally.note('held_inflight_out', 'Messages wait in a queue: its client has not acknowledged those before', {
+        client: id,
+      })
+    const window = { max: this.#limits.inflightOutMax, onFull }
+    session.readBy({ deliver: (entry, done) => deliver(session, entry, done), hasRoom, window, writing: 0 })
     session.pump()
   }
 

@@ -30,6 +30,8 @@ export type Caller = {
   readonly wire: Wire
   readonly kind: ListenerKind
   readonly address: string
+  /** As what the address is counted (addresses.ts): some addresses count as one. */
+  readonly place: string
   /** The name in the certificate that the client has shown, where the listener asks for one. */
   readonly certificateName: string | undefined
 }

@@ -5,6 +5,7 @@
 import type { AdapterKind } from '../../adapters/adapter.ts'
 import type { Adjustments } from '../../adapters/adjusted.ts'
 import type { ModbusOptions } from '../../adapters/modbus-points.ts'
+import type { TunedBrokerLimits } from '../broker-limits.ts'
 import type { LogLevel } from '../log.ts'
 import type { Json } from '../reading.ts'
 import type { FreeSpace } from '../units.ts'
@@ -64,21 +65,7 @@ export type BrokerConfig = {
   readonly origins: readonly string[]
   /** May clients speak MQTT 5 too? */
   readonly mqtt5: boolean
-  readonly limits: {
-    readonly packetBytesMax: number
-    readonly connectionsMax: number
-    readonly connectionsPerAddressMax: number
-    readonly retainedMessagesMax: number
-    readonly retainedBytesMax: number
-    readonly queuedMessagesMax: number
-    readonly queuedBytesMax: number
-    readonly queuedExpiryMs: number
-    readonly sessionsMax: number
-    readonly sessionExpiryMs: number
-    readonly retainedExpiryMs: number | undefined
-    readonly willGraceMs: number
-    readonly topicLevelsMax: number
-  }
+  readonly limits: TunedBrokerLimits
 }
 
 export type BrokerTlsConfig = {

@@ -4,6 +4,7 @@
  */
 import { join, resolve } from 'node:path'
 import { defaultAdapterName } from '../../adapters/open.ts'
+import { tunedLimits } from '../broker-limits.ts'
 import { clientTlsOf } from './client-tls.ts'
 import type {
   AccessConfig,
@@ -121,21 +122,7 @@ function brokerOf(broker: NonNullable<ConfigFile['broker']>, folder: string, sto
     tls: tls && brokerTlsOf(tls, folder),
     mqtt5,
     origins: websocket_origins,
-    limits: {
-      packetBytesMax: limits.packet_bytes,
-      connectionsMax: limits.connections,
-      connectionsPerAddressMax: limits.connections_per_address,
-      retainedMessagesMax: limits.retained_messages,
-      retainedBytesMax: limits.retained_bytes,
-      queuedMessagesMax: limits.queued_messages,
-      queuedBytesMax: limits.queued_bytes,
-      queuedExpiryMs: limits.queued_expiry,
-      sessionsMax: limits.sessions,
-      sessionExpiryMs: limits.session_expiry,
-      retainedExpiryMs: limits.retained_expiry,
-      willGraceMs: limits.will_grace,
-      topicLevelsMax: limits.topic_levels,
-    },
+    limits: tunedLimits(limits),
   }
 }
 

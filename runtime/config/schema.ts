@@ -9,6 +9,7 @@ import { bridgesMax, devicesKnownMax, sourcesMax, tablesMax } from '../limits.ts
 import { logLevels } from '../log.ts'
 import { accessKeys } from './access-schema.ts'
 import { bridge } from './bridge-schema.ts'
+import { brokerLimitShape } from './broker-limits-schema.ts'
 import { hub } from './hub-schema.ts'
 import { brokerListeners, brokerTls, websocketOrigins } from './listeners.ts'
 import type { OutsideAdapters } from './outside-adapters.ts'
@@ -75,44 +76,6 @@ const store = z.strictObject({
     ),
 })
 
-const brokerLimits = z.strictObject({
-  packet_bytes: sizeBytes({ min: 1024, max: 16 * 1024 ** 2, fallback: '256KiB' }).describe(
-    'The largest MQTT packet that is taken; a client that sends a larger one is disconnected before it is read.',
-  ),
-  connections: count({ min: 1, max: 20_000, fallback: 512 }).describe('Clients connected at once.'),
-  connections_per_address: count({ min: 1, max: 20_000, fallback: 64 }).describe(
-    'Clients connected at once from one address.',
-  ),
-  retained_messages: count({ min: 0, max: 100_000, fallback: 1_000 }).describe(
-    'Retained messages kept, over restarts too; more are refused.',
-  ),
-  retained_bytes: sizeBytes({ min: 0, max: 1e9, fallback: '4MB' }).describe(
-    'Bytes of retained messages kept; more are refused.',
-  ),
-  queued_messages: count({ min: 0, max: 100_000, fallback: 1_000 }).describe(
-    'Messages kept for each session until its client acknowledges them; further ones are dropped and counted.',
-  ),
-  queued_bytes: sizeBytes({ min: 0, max: 1e9, fallback: '16MiB' }).describe(
-    'Bytes of messages kept for all sessions together; further ones are dropped and counted.',
-  ),
-  queued_expiry: durationMs({ min: 1_000, max: 3650 * dayMs, fallback: '7d' }).describe(
-    'How long a message waits for its session; older ones are dropped and counted.',
-  ),
-  sessions: count({ min: 0, max: 20_000, fallback: 256 }).describe(
-    'Sessions kept for clients that asked for one; more are refused.',
-  ),
-  session_expiry: durationMs({ min: 60_000, max: 3650 * dayMs, fallback: '7d' }).describe(
-    'How long a client may be away before its session ends, restarts of the gateway included.',
-  ),
-  retained_expiry: withWords(optionalDurationMs({ min: 60_000, max: 3650 * dayMs }), { fallback: 'never' }).describe(
-    'How long a retained message is kept.',
-  ),
-  will_grace: durationMs({ min: 1_000, max: 86_400_000, fallback: '60s' }).describe(
-    'How long after a start clients may come back before the wills are published of those that were connected at its end.',
-  ),
-  topic_levels: count({ min: 1, max: 128, fallback: 8 }).describe('Levels that a topic or subscription may have.'),
-})
-
 const broker = z.strictObject({
   listen: withWords(brokerListeners.optional(), {
     fallback: '127.0.0.1:1883; 0.0.0.0:1883 once there are users',
@@ -128,7 +91,7 @@ const broker = z.strictObject({
     .default(false)
     .describe('true: clients may speak MQTT 5 too; false: MQTT 3.1 and 3.1.1, and who speaks only 5 is told so.'),
   ...accessKeys,
-  limits: brokerLimits.prefault({}).describe('What one client or all together may use.'),
+  limits: z.strictObject(brokerLimitShape).prefault({}).describe('What one client or all together may use.'),
 })
 
 const optionalRows = z

@@ -15,7 +15,7 @@ import { silentLog } from '../../runtime/log.ts'
 import { Store } from '../../runtime/store/store.ts'
 import { testStamps } from '../store/homes.ts'
 import type { LoadResult } from './load.ts'
-import { freePort, listening, start, usage } from './processes.ts'
+import { freePort, listening, start, usage, unhurried } from './processes.ts'
 import { figure, report } from './report.ts'
 
 const { values } = parseArgs({
@@ -61,7 +61,7 @@ async function ours(rate: number, total: number): Promise<Round> {
   mkdirSync(join(folder, 'rules'))
   writeFileSync(
     join(folder, 'holdfast.yaml'),
-    `gateway: { id: bench }\nbroker: { listen: 127.0.0.1:${port} }\nlog: { level: error }\n`,
+    `gateway: { id: bench }\nbroker: { listen: 127.0.0.1:${port}, ${unhurried} }\nlog: { level: error }\n`,
   )
   writeFileSync(
     join(folder, 'rules/hot.yaml'),

@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 import type { GatewayStatus } from '../../runtime/api/status.ts'
 import { gatewayClient } from '../../runtime/commands/gateway-client.ts'
 import type { LoadResult } from './load.ts'
-import { freePort, listening, type Program, start, usage } from './processes.ts'
+import { freePort, listening, type Program, start, usage, unhurried } from './processes.ts'
 import { progress } from './progress.ts'
 import { figure, report } from './report.ts'
 
@@ -41,7 +41,7 @@ async function open(port: number, isTrimmed: boolean): Promise<Side> {
   const tables = isTrimmed ? `tables: { readings: { kind: series, max_rows: ${rowsMax} } }\n` : ''
   writeFileSync(
     config,
-    `gateway: { id: bench }\nbroker: { listen: 127.0.0.1:${port} }\nlog: { level: error }\n${store}${tables}`,
+    `gateway: { id: bench }\nbroker: { listen: 127.0.0.1:${port}, ${unhurried} }\nlog: { level: error }\n${store}${tables}`,
   )
   const gateway = start(process.execPath, [join(root, 'dist/runtime/main.js'), 'run', '--config', config])
   await listening(port)

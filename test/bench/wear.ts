@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machineDisk } from '../../runtime/store/machine-disk.ts'
 import { mountSmallDisk, type SmallDisk } from '../rigs/disk-full.ts'
-import { freePort, listening, type Program, start } from './processes.ts'
+import { freePort, listening, type Program, start, unhurried } from './processes.ts'
 import { progress } from './progress.ts'
 import { type Figure, figure, report } from './report.ts'
 import { upkeep } from './wear-upkeep.ts'
@@ -40,7 +40,7 @@ async function ours(folder: string, port: number, intervalMs: number): Promise<S
   const config = join(folder, 'holdfast.yaml')
   writeFileSync(
     config,
-    `gateway: { id: bench }\nbroker: { listen: 127.0.0.1:${port} }\nstore: { path: ${join(folder, 'store')}, commit_interval: ${intervalMs}ms }\nlog: { level: error }\n`,
+    `gateway: { id: bench }\nbroker: { listen: 127.0.0.1:${port}, ${unhurried} }\nstore: { path: ${join(folder, 'store')}, commit_interval: ${intervalMs}ms }\nlog: { level: error }\n`,
   )
   const gateway = start(process.execPath, [join(root, 'dist/runtime/main.js'), 'run', '--config', config])
   await listening(port)

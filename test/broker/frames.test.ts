@@ -99,7 +99,7 @@ test('an announced frame costs memory only as it arrives', () => {
 
 const refused: readonly { what: string; bytes: number[]; cause: string }[] = [
   { what: 'a PUBLISH of 200 MB', bytes: [0x30, 0x80, 0x84, 0xaf, 0x5f], cause: 'packet_bytes' },
-  { what: 'a CONNECT of 5 kB', bytes: [0x10, 0x88, 0x27], cause: 'packet_bytes' },
+  { what: 'a CONNECT of 5 kB', bytes: [0x10, 0x88, 0x27], cause: 'connect_bytes' },
   { what: 'a remaining length of five bytes', bytes: [0x30, 0x80, 0x80, 0x80, 0x80], cause: 'packet_length' },
   { what: 'QoS 3 [MQTT-3.3.1-4]', bytes: [0x36, 0x02], cause: 'qos' },
   { what: 'a PINGREQ with a body', bytes: [0xc0, 0x01], cause: 'packet_length' },

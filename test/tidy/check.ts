@@ -56,6 +56,7 @@ export const house = {
     'errors',
     'log',
     'limits',
+    'broker-limits',
     'document',
     'version',
     'schedule',
