@@ -39,7 +39,7 @@ async function run(name: string, text = ''): Promise<Ready> {
     const { msg, broker } = JSON.parse(line) as { msg: string; broker: string[] }
     if (msg !== 'ready') continue
     child.stdout.resume()
-    return { child, port: broker[0]?.split(':')[1] ?? '', config }
+    return { child, port: new URL(broker[0] ?? '').port, config }
   }
   throw new Error(`the gateway ended before it was ready: ${heard.join('\n')}`)
 }
