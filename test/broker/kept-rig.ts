@@ -1,6 +1,7 @@
 /** A broker over a real store, stopped and started again as often as a test wants, with the clock that it gives. */
 import type { TestContext } from 'node:test'
 import type { Packet } from 'mqtt-packet'
+import type { Access } from '../../runtime/broker/access.ts'
 import { type Broker, openBroker } from '../../runtime/broker/broker.ts'
 import type { Shelf, ShelfChange } from '../../runtime/broker/ledger.ts'
 import { type BrokerLimits, defaultBrokerLimits } from '../../runtime/broker/limits.ts'
@@ -26,7 +27,7 @@ export type KeptRig = {
   clock: { nowMs: number; monotonicMs: number; isTrusted: boolean }
 }
 
-export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {}): Promise<KeptRig> {
+export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {}, access?: Access): Promise<KeptRig> {
   const place = diskPlace()
   let store: Store | undefined
   let broker: Broker | undefined
@@ -64,6 +65,7 @@ export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {
         listen: [{ host: '127.0.0.1', port: 0 }],
         limits: { ...defaultBrokerLimits, ...limits },
         mqtt5: engineFromEnvironment,
+        access,
         intake: {
           wants: topic => topic.startsWith('sensors/'),
           accept: ({ keep = [] }: Publish, done) => {

@@ -49,6 +49,30 @@ const publish = (topic: string, payload: string) => ({
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 describe('ingest', () => {
+  it('puts a message of a device that its client may not speak for among the rejects, whole', async () => {
+    const tables = heldTables()
+    const ingest = new Ingest(
+      new Routes([route('up/{gateway}', 'json', 'readings', { fields: { device: 'who' }, values: { t: 't' } })]),
+      tables,
+    )
+    const mayName = (device: string): boolean => device === 'mine'
+    const answers: unknown[] = []
+    for (const who of ['mine', 'other'])
+      ingest.accept({ ...publish('up/g', JSON.stringify({ who, t: 1 })), mayName }, error => answers.push(error))
+    ingest.flush()
+    tables.answer()
+    await turn()
+    assert.deepEqual(answers, [undefined, undefined], 'both are acknowledged')
+    const stored = (tables.commits[0] ?? []).flatMap(change =>
+      change.kind === 'append'
+        ? change.readings.map(({ device, value }) => [change.table, device, value] as const)
+        : [],
+    )
+    assert.deepEqual(stored[0], ['readings', 'mine', 1])
+    assert.equal(stored.length, 2)
+    assert.match(JSON.stringify(stored[1]), /^\["rejects",.*may not speak for \\"other\\"/)
+  })
+
   it('writes what sessions keep of a publish in the commit of its reading, a reject too, and once', async () => {
     const tables = heldTables()
     const ingest = new Ingest(routes, tables)
