@@ -20,6 +20,7 @@ import { BrokerTransport } from './cloud/broker-transport.ts'
 import { Hub, type Transport } from './cloud/hub.ts'
 import type { BrokerConfig, Config, HubBrokerConfig, HubConfig, TableChoice } from './config/config.ts'
 import { Devices } from './devices/devices.ts'
+import { openDiscovery } from './discovered.ts'
 import { messageOf } from './errors.ts'
 import {
   keepOrigin,
@@ -110,6 +111,7 @@ export async function openGateway(config: Config, doors: GatewayDoors): Promise<
       monotonicMs,
       now: house.time.clock.now,
     }
+    await openDiscovery(house, parts, intake)
     await openControl(house, parts, await openParked(house, parts), labels, () => reload(parts, doors))
     // First of all: whoever waits for the time must not wait for a store that cannot write.
     house.closers.push(async () => keeper.stop())
@@ -220,7 +222,7 @@ async function openLan(house: House, options: BrokerConfig, store: Store, intake
     log: room,
   })
   closers.push(() => broker.close())
-  intake.speakers.set(undefined, (topic, payload, qos) => broker.publish(topic, payload, { qos }))
+  intake.speakers.set(undefined, (topic, payload, qos, options) => broker.publish(topic, payload, { qos, ...options }))
   const moving = keepTo(visitors, broker, room)
   return {
     broker,

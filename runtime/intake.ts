@@ -15,7 +15,12 @@ import { type Route, Routes } from './ingest/routes.ts'
 import type { Store } from './store/store.ts'
 
 /** Says something where the messages of a client come from. Rejects if it cannot. */
-export type Speak = (topic: string, payload: Buffer, qos: 0 | 1) => Promise<void>
+export type Speak = (
+  topic: string,
+  payload: Buffer,
+  qos: 0 | 1,
+  options?: { readonly retain: boolean },
+) => Promise<void>
 
 export type GatewayIntake = {
   readonly ingest: Ingest

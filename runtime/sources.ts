@@ -62,7 +62,9 @@ async function openMqtt(house: House, store: Store, intake: GatewayIntake, sourc
     random: Math.random,
     log,
   })
-  intake.speakers.set(`source:${source.name}`, (topic, payload, qos) => opened.publish(topic, payload, qos))
+  intake.speakers.set(`source:${source.name}`, (topic, payload, qos, { retain } = { retain: false }) =>
+    opened.publish(topic, payload, qos, retain),
+  )
   return opened
 }
 

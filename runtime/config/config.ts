@@ -27,6 +27,7 @@ export type Config = {
   readonly rules: RulesConfig
   readonly alerts: AlertsConfig
   readonly devices: DevicesConfig
+  readonly homeAssistant: HomeAssistantConfig
   readonly clock: ClockConfig
   readonly bridges: readonly BridgeConfig[]
   readonly sources: readonly SourceConfig[]
@@ -39,6 +40,13 @@ export type DevicesConfig = {
   readonly offlineAfterMs: number
   /** By name. */
   readonly known: ReadonlyMap<string, DeviceConfig>
+}
+
+export type HomeAssistantConfig = {
+  readonly discovery: 'auto' | 'on' | 'off'
+  readonly prefix: string
+  /** Names of sources; undefined is the own broker. */
+  readonly via: readonly string[] | undefined
 }
 
 export type DeviceConfig = {

@@ -14,7 +14,7 @@ import { usualListener } from './listeners.ts'
 import type { OutsideAdapters } from './outside-adapters.ts'
 import { plainBrokerChecks } from './plain-broker-checks.ts'
 import { builtInTables, type ConfigFile, type TableKind } from './schema.ts'
-import { sourceChecks } from './source-checks.ts'
+import { sourceChecks, viaChecks } from './source-checks.ts'
 import { selections } from './selection-checks.ts'
 import type { Address } from './values.ts'
 
@@ -39,6 +39,7 @@ export function crossChecks(sections: Sections, outside: OutsideAdapters): Findi
     ...parkedRowsStay(sections),
     ...plainBrokerChecks(sections, tables),
     ...sourceChecks(sections),
+    ...viaChecks(sections),
     ...(tables
       ? [
           ...routeTables(sections, tables),

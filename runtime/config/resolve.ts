@@ -55,6 +55,7 @@ export function configOf(
     rules: { folder: resolve(folder, file.rules.folder), zone: file.rules.zone },
     alerts: alertsOf(file.alerts),
     devices: devicesOf(file.devices),
+    homeAssistant: { via: undefined, ...file.home_assistant },
     clock: { trust: file.clock.trust, maxAheadMs: file.clock.max_ahead },
     bridges: file.bridges.map((bridge, index) => bridgeOf(bridge, id, passwords.get(`bridges.${index}`), folder)),
     sources: sourcesOf(file, passwords, folder),

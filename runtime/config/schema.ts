@@ -183,6 +183,21 @@ const devices = z.strictObject({
     .describe('Devices of which there is more to say, by name; one that was never heard is listed as such.'),
 })
 
+const homeAssistant = z.strictObject({
+  discovery: z
+    .enum(['auto', 'on', 'off'])
+    .default('auto')
+    .describe('auto: from the first time on that Home Assistant says at the broker that it is here.'),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is one level of a topic')
+    .default('homeassistant')
+    .describe('Its discovery prefix.'),
+  via: withWords(z.array(z.string()).max(sourcesMax).optional(), { fallback: 'the own broker' }).describe(
+    'Sources of the kind mqtt, at whose brokers Home Assistant listens instead: with discovery: on.',
+  ),
+})
+
 export const configFile = z.strictObject({
   gateway: gateway.prefault({}).describe('This gateway.'),
   store: store.prefault({}).describe('The database.'),
@@ -209,6 +224,9 @@ export const configFile = z.strictObject({
   alerts: alerts.prefault({}).describe('What becomes of alerts once rules have raised them.'),
   clock: clock.prefault({}).describe('What time it is, on boards that may not know.'),
   devices: devices.prefault({}).describe('Who is here, and what is known of them: the table devices.'),
+  home_assistant: homeAssistant
+    .prefault({})
+    .describe('The gateway, its alerts and its devices as entities of Home Assistant.'),
   bridges: z
     .array(bridge)
     .max(bridgesMax)

@@ -113,3 +113,13 @@ function overlaps(one: Filter, other: Filter): boolean {
   if (a === undefined || b === undefined) return false
   return (a === b || a === '+' || b === '+') && overlaps(one.slice(1), other.slice(1))
 }
+
+/** Home Assistant is told at the brokers of sources, and those are of kind mqtt. */
+export function viaChecks({ sources = {}, home_assistant: homeAssistant }: Partial<ConfigFile>): Finding[] {
+  const known = Object.entries(sources).flatMap(([name, { kind }]) => (kind === 'mqtt' ? [name] : []))
+  return (homeAssistant?.via ?? []).flatMap((name, index) => {
+    if (known.includes(name)) return []
+    const hint = known.length === 0 ? 'there are none' : `there are: ${known.join(', ')}`
+    return [{ path: ['home_assistant', 'via', index], message: `"${name}" is no source of kind mqtt; ${hint}` }]
+  })
+}

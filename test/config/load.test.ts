@@ -109,6 +109,12 @@ describe('a configuration', () => {
     )
   })
 
+  test('tells Home Assistant at sources that are there', () => {
+    assert.equal(config('').homeAssistant.discovery, 'auto')
+    const found = problems('home_assistant: {via: [house]}').join()
+    assert.match(found, /"house" is no source of kind mqtt; there are none/)
+  })
+
   test('takes one address or a list, and IPv6', () => {
     const listen = (text: string): unknown => config(`broker: {listen: ${text}}`).broker?.listen
     assert.deepEqual(listen('0.0.0.0:0'), [{ kind: 'mqtt', host: '0.0.0.0', port: 0 }])

@@ -134,10 +134,10 @@ export class MqttSource {
   }
 
   /** Says something to devices there: what their format wants answered. Not kept while we are not connected. */
-  async publish(topic: string, payload: Buffer, qos: 0 | 1): Promise<void> {
+  async publish(topic: string, payload: Buffer, qos: 0 | 1, retain = false): Promise<void> {
     const client = this.#client
     if (client === undefined || this.#state !== 'connected') throw new Error('the source is not connected')
-    await client.publishAsync(topic, payload, { qos })
+    await client.publishAsync(topic, payload, { qos, retain })
   }
 
   status(): SourceStatus {
