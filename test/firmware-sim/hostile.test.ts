@@ -50,7 +50,7 @@ const expected: Readonly<Record<string, readonly Expected[]>> = {
   'retained-flood': [{ counter: 'retained_refused', limits: { retainedMessagesMax: 5 } }], // A4
   'offline-sessions': [
     { counter: 'refused_sessions', limits: { sessionsMax: 5 } }, // A4
-    { counter: 'queue_dropped', limits: { queuedBytesMax: 4_096 } },
+    { counter: 'queue_dropped_bytes', limits: { queuedBytesMax: 4_096 } },
   ],
   'unfinished-qos2': [{ answer: 'pubrec' }], // A6, A13
   'slow-readers': [{ counter: 'refused_slow_reader', limits: { drainTimeoutMs: 100 } }], // A7
