@@ -10,7 +10,12 @@ type ConnectionEvents = {
   onOpen: () => void
   /** Once, however it ended; `reason` is empty for an end that was asked for. */
   onClosed: (reason: string) => void
+  /** Something on a topic that was subscribed to. */
+  onMessage?: (topic: string, payload: Buffer) => void
 }
+
+/** What the broker shall say when the connection is torn. */
+type Will = { readonly topic: string; readonly payload: string | Buffer; readonly retain: boolean }
 
 const connectTimeoutMs = 5_000
 /** How long the broker may take to hang up after our DISCONNECT. */
@@ -25,7 +30,7 @@ export class Connection {
   #reason = ''
   #leaving: NodeJS.Timeout | undefined
 
-  constructor(url: string, clientId: string, events: ConnectionEvents) {
+  constructor(url: string, clientId: string, events: ConnectionEvents, will?: Will) {
     this.#events = events
     this.#client = connect(url, {
       clientId,
@@ -38,9 +43,13 @@ export class Connection {
       reschedulePings: false,
       queueQoSZero: false,
       resubscribe: false,
+      ...(will && { will: { ...will, payload: Buffer.from(will.payload), qos: 1 } }),
     })
     this.#client.on('connect', () => {
       if (!this.#closed) events.onOpen()
+    })
+    this.#client.on('message', (topic, payload) => {
+      if (!this.#closed) events.onMessage?.(topic, payload)
     })
     this.#client.on('error', error => {
       // `close` follows most errors; where it would not (a refused CONNECT), hang up ourselves. The first error is the cause.
@@ -50,9 +59,14 @@ export class Connection {
     this.#client.on('close', () => this.#ended())
   }
 
+  /** A broker that refuses says so in its own log: a device goes on without. */
+  subscribe(filters: readonly string[]): void {
+    if (filters.length > 0) this.#client.subscribe([...filters], { qos: 1 }, () => undefined)
+  }
+
   /** `onDelivered` on PUBACK or PUBCOMP; for QoS 0 when the bytes were handed over. */
-  publish(topic: string, payload: string | Buffer, qos: Qos, onDelivered: () => void): void {
-    this.#client.publish(topic, payload, { qos }, error => {
+  publish(topic: string, payload: string | Buffer, qos: Qos, onDelivered: () => void, retain = false): void {
+    this.#client.publish(topic, payload, { qos, retain }, error => {
       if (!error && !this.#closed) onDelivered()
     })
   }

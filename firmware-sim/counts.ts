@@ -7,7 +7,7 @@
 export type Counts = {
   /** Readings measured. */
   readings: number
-  /** PUBLISH packets handed to a connection: readings, copies, garbage, and everything that had to go again. */
+  /** PUBLISH packets handed to a connection: readings, copies, garbage, announcements, and all that had to go again. */
   published: number
   /** PUBACK and PUBCOMP that came in: QoS 1 and 2. */
   acknowledged: number
@@ -19,6 +19,8 @@ export type Counts = {
   readingsSent: number
   garbageSent: number
   garbageAcknowledged: number
+  /** Packets that a format wants beside readings: births, presence, chatter. */
+  announced: number
   /** Packets that carried a message again: `resentCopies` after its ack on purpose, `resentUnacknowledged` for want of one. */
   resent: number
   resentCopies: number
@@ -54,6 +56,7 @@ export function noCounts(): Counts {
     readingsSent: 0,
     garbageSent: 0,
     garbageAcknowledged: 0,
+    announced: 0,
     resent: 0,
     resentCopies: 0,
     resentUnacknowledged: 0,

@@ -11,7 +11,9 @@ import { fraction, hashNumber, hashText } from './chance.ts'
 import { Connection } from './connection.ts'
 import type { Counts } from './counts.ts'
 import type { Ledger } from './ledger.ts'
-import { copyOf, garbageAfter, readingMessage, type Message } from './message.ts'
+import type { Payload, Said, Voice } from './formats/format.ts'
+import { formatNamed } from './formats/formats.ts'
+import { copyOf, messagesBeside, readingMessage, type Message } from './message.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { DevicePlan } from './plan.ts'
 import { createSampler, type Sample, type Sampler } from './sampler.ts'
@@ -40,18 +42,25 @@ const retryFirstMs = 200
 const retryLastMs = 5_000
 /** A device that wants to leave cleanly waits this long for what is on its way. */
 const leavePatienceMs = 2_000
+/** And at the end of the fleet, which does not wait for long, this long for its farewell. */
+const farewellMs = 500
 
 type State = 'away' | 'connecting' | 'up' | 'leaving'
 
 export class Device {
   readonly #plan: DevicePlan
   readonly #with: Surroundings
+  readonly #voice: Voice
   readonly #outbox: Outbox<Message>
   readonly #sampler: Sampler
   readonly #dice: number
   #connection: Connection | undefined
   #state: State = 'away'
   #producing = true
+  /** What was said beside readings on this connection, and is not acknowledged. */
+  #announcing = 0
+  /** What is still to be said before the connection ends as planned. */
+  #farewell: readonly Said[] = []
   #connections = 0
   #failures = 0
   #awayUntilMs: number
@@ -64,6 +73,7 @@ export class Device {
   constructor(plan: DevicePlan, surroundings: Surroundings, firstConnectMs: number) {
     this.#plan = plan
     this.#with = surroundings
+    this.#voice = formatNamed(plan.payload).open({ ...plan, boot: surroundings.boot })
     this.#outbox = createOutbox(plan)
     this.#sampler = createSampler(plan, surroundings.seed, surroundings.startMs)
     this.#dice = hashText(surroundings.seed, `${plan.name}/connection`)
@@ -97,6 +107,7 @@ export class Device {
   tick(nowMs: number): void {
     this.#nowMs = nowMs
     if (this.#producing) for (const sample of this.#sampler.due(nowMs)) this.#take(sample)
+    if (this.#state === 'up') this.#announce(this.#voice.manners?.tick?.(nowMs))
     this.#moveOn(nowMs)
     this.#pump()
   }
@@ -110,7 +121,8 @@ export class Device {
   leave(): void {
     this.#awayUntilMs = Number.POSITIVE_INFINITY
     this.#awayMs = Number.POSITIVE_INFINITY
-    if (this.#connection && this.#state !== 'connecting') this.#connection.leave()
+    if (this.#state === 'up') this.#takeLeave(farewellMs)
+    else if (this.#state === 'leaving') this.#leaveByMs = Math.min(this.#leaveByMs, this.#nowMs + farewellMs)
     else this.#connection?.cut()
   }
 
@@ -119,15 +131,16 @@ export class Device {
   }
 
   #take(sample: Sample): void {
-    const { counts, boot, seed, onEvent } = this.#with
-    const message = readingMessage(this.#plan, seed, boot, sample)
+    const { counts, seed, onEvent } = this.#with
+    const message = readingMessage(this.#plan, this.#voice, seed, sample)
     counts.readings += 1
     if (!this.#outbox.put(message)) {
       counts.dropped += 1
       onEvent?.({ kind: 'dropped', device: this.#plan.name, message })
     }
-    const garbage = garbageAfter(this.#plan, seed, sample, message)
-    if (garbage && !this.#outbox.put(garbage)) counts.faultsSkipped += 1
+    for (const beside of messagesBeside(this.#plan, this.#voice, seed, sample, message)) {
+      if (!this.#outbox.put(beside)) counts.faultsSkipped += 1
+    }
   }
 
   #moveOn(nowMs: number): void {
@@ -147,13 +160,46 @@ export class Device {
         } else if (reconnect && nowMs >= this.#reconnectAtMs) {
           this.#reconnectAtMs = nowMs + reconnect.everyMs
           this.#awayMs = reconnect.awayMs
-          this.#state = 'leaving'
-          this.#leaveByMs = nowMs + leavePatienceMs
+          this.#takeLeave(leavePatienceMs)
         }
         return
       case 'leaving':
-        if (this.#outbox.onTheirWay() === 0 || nowMs >= this.#leaveByMs) this.#connection?.leave()
+        this.#goOnLeaving(nowMs >= this.#leaveByMs)
         return
+    }
+  }
+
+  #takeLeave(patienceMs: number): void {
+    this.#state = 'leaving'
+    this.#leaveByMs = this.#nowMs + patienceMs
+    this.#farewell = this.#voice.manners?.farewell() ?? []
+  }
+
+  /** What is on its way arrives first, then the farewell; then the connection ends. */
+  #goOnLeaving(isLate: boolean): void {
+    if (!isLate && (this.#outbox.onTheirWay() > 0 || this.#announcing > 0)) return
+    const farewell = isLate ? [] : this.#farewell
+    this.#farewell = []
+    if (farewell.length === 0) this.#connection?.leave()
+    else this.#announce(farewell)
+  }
+
+  /** Said once, on this connection: what is lost with it is said anew on the next. */
+  #announce(said: readonly Said[] = []): void {
+    const connection = this.#connection
+    if (!connection || said.length === 0) return
+    const { counts } = this.#with
+    const { qos } = this.#plan
+    for (const { topic, payload, retain } of said) {
+      counts.published += 1
+      counts.announced += 1
+      if (qos === 0) counts.sent += 1
+      this.#announcing += 1
+      const onDelivered = (): void => {
+        this.#announcing -= 1
+        if (qos > 0) counts.acknowledged += 1
+      }
+      connection.publish(topic, payload, qos, onDelivered, retain)
     }
   }
 
@@ -162,7 +208,9 @@ export class Device {
     const device = this.#plan.name
     let opened = false
     this.#state = 'connecting'
-    this.#connection = new Connection(url, device, {
+    this.#announcing = 0
+    const { manners } = this.#voice
+    const events = {
       onOpen: () => {
         opened = true
         counts.connections += 1
@@ -171,9 +219,15 @@ export class Device {
         this.#failures = 0
         this.#state = 'up'
         onEvent?.({ kind: 'connected', device })
+        this.#connection?.subscribe(manners?.listensTo ?? [])
+        this.#announce(manners?.greeting())
         this.#pump()
       },
-      onClosed: reason => {
+      onMessage: (topic: string, payload: Buffer) => {
+        if (this.#state === 'up') this.#announce(manners?.answer?.(topic, payload))
+        this.#pump()
+      },
+      onClosed: (reason: string) => {
         this.#connection = undefined
         this.#state = 'away'
         this.#outbox.connectionLost(message => message.qos > 0)
@@ -182,7 +236,8 @@ export class Device {
         if (this.#awayMs !== Number.POSITIVE_INFINITY) this.#awayMs = 0
         onEvent?.({ kind: opened ? 'disconnected' : 'connect-failed', device, reason })
       },
-    })
+    }
+    this.#connection = new Connection(url, device, events, manners?.will())
   }
 
   #retryMs(): number {
@@ -195,7 +250,7 @@ export class Device {
     const connection = this.#connection
     const { counts } = this.#with
     if (!connection) return
-    while (this.#state === 'up') {
+    while (this.#state === 'up' && this.#voice.manners?.isSilent?.() !== true) {
       const message = this.#outbox.take()
       if (!message) return
       counts.published += 1
@@ -203,17 +258,19 @@ export class Device {
       if (message.sends > 0) counts.resentUnacknowledged += 1
       if (message.copy || message.sends > 0) counts.resent += 1
       if (message.kind === 'garbage') counts.garbageSent += 1
+      if (message.kind === 'chatter') counts.announced += 1
       message.sends += 1
-      if (message.qos === 0) this.#handOver(connection, message)
-      else connection.publish(message.topic, message.payload, message.qos, () => this.#acknowledged(message))
+      const payload = message.anew?.() ?? message.payload
+      if (message.qos === 0) this.#handOver(connection, message, payload)
+      else connection.publish(message.topic, payload, message.qos, () => this.#acknowledged(message))
     }
   }
 
   /** QoS 0 is at most once: counted when handed over, never sent again, yet in the window until the socket takes it. */
-  #handOver(connection: Connection, message: Message): void {
+  #handOver(connection: Connection, message: Message, payload: Payload): void {
     this.#with.counts.sent += 1
     if (message.kind === 'reading') this.#with.counts.readingsSent += 1
-    connection.publish(message.topic, message.payload, 0, () => {
+    connection.publish(message.topic, payload, 0, () => {
       this.#outbox.delivered(message)
       this.#copy(message)
     })

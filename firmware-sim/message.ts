@@ -1,17 +1,21 @@
 /**
- * The bytes a device publishes, good and bad. A reading is encoded once: sent again, it is the same bytes with the same
- * id and time, which is what lets a receiver store it once. Pure.
+ * The messages of a device, good and bad. A reading is encoded once: sent again, it is the same bytes with the same id and
+ * time, which is what lets a receiver store it once. Where a format counts its messages, the count alone is another. Pure.
  */
 import { fraction, hashNumber, hashText } from './chance.ts'
-import type { DevicePlan, GarbageKind, Qos } from './plan.ts'
+import type { Payload, Voice } from './formats/format.ts'
+import type { DevicePlan, Qos } from './plan.ts'
 import type { Sample } from './sampler.ts'
 import type { SensorValue } from './waves.ts'
 
 export type Message = {
-  kind: 'reading' | 'garbage'
+  /** `chatter` is what a format says beside readings, in order. */
+  kind: 'reading' | 'garbage' | 'chatter'
   metric: string
   topic: string
-  payload: string | Buffer
+  payload: Payload
+  /** Where the bytes count what is sent: gives them anew each time that the message goes. */
+  anew: (() => Payload) | undefined
   qos: Qos
   value: SensorValue | undefined
   /** As sent; undefined where the plan sends none. */
@@ -25,46 +29,59 @@ export type Message = {
   copy: boolean
 }
 
-/** `boot` makes the ids of one run differ from those of the next, as a device's boot counter does. */
-export function readingMessage(plan: DevicePlan, seed: number, boot: string, sample: Sample): Message {
+/** What a device says of a sample, in its own format, with the format's own faults if its dice say so. */
+export function readingMessage(plan: DevicePlan, voice: Voice, seed: number, sample: Sample): Message {
   const { metric, value } = sample
-  const id = plan.withId ? `${plan.name}-${boot}-${sample.number}` : undefined
-  const timeMs = plan.withTime ? sample.deviceTimeMs : undefined
-  const payload =
-    plan.payload === 'json' ? JSON.stringify({ value, time: timeMs, id, unit: metric.unit }) : numberText(value)
-  const topic = plan.topic.replaceAll('{metric}', metric.name)
-  // A bare number carries neither id nor time, so none was sent.
-  const sent = plan.payload === 'json' ? { id, timeMs } : { id: undefined, timeMs: undefined }
-  const goesAgain = isResent(plan, seed, sample.number)
-  const name = metric.name
+  const spoken = voice.reading(sample, formatFault(plan, seed, sample))
   return {
     kind: 'reading',
-    metric: name,
-    topic,
-    payload,
+    metric: metric.name,
+    topic: spoken.topic,
+    payload: spoken.payload,
+    anew: spoken.anew,
     qos: plan.qos,
     value,
-    ...sent,
+    id: spoken.id,
+    timeMs: spoken.timeMs,
     sends: 0,
-    goesAgain,
+    goesAgain: isResent(plan, seed, sample.number),
     copy: false,
   }
 }
 
-function numberText(value: SensorValue): string {
-  return typeof value === 'boolean' ? (value ? '1' : '0') : String(value)
+/** What follows a reading if its dice say so: a payload that nobody can decode, and what a fault of the format brings. */
+export function messagesBeside(
+  plan: DevicePlan,
+  voice: Voice,
+  seed: number,
+  sample: Sample,
+  reading: Message,
+): Message[] {
+  const fault = formatFault(plan, seed, sample)
+  const beside = fault === undefined ? undefined : voice.beside?.(sample, fault)
+  const payload = garbageAfter(plan, voice, seed, sample)
+  const nothing = { value: undefined, id: undefined, timeMs: undefined, goesAgain: false }
+  return [
+    ...(beside ? [{ ...reading, ...nothing, anew: undefined, ...beside }] : []),
+    ...(payload === undefined ? [] : [{ ...reading, ...nothing, anew: undefined, kind: 'garbage' as const, payload }]),
+  ]
 }
 
-/** What follows a reading if its dice say so: a payload that nobody can decode, on the reading's topic. */
-export function garbageAfter(plan: DevicePlan, seed: number, sample: Sample, reading: Message): Message | undefined {
+function garbageAfter(plan: DevicePlan, voice: Voice, seed: number, sample: Sample): Payload | undefined {
   const { garbage } = plan.faults
-  if (!garbage) return undefined
-  const dice = hashNumber(hashText(seed, `${plan.name}/garbage`), sample.number)
-  if (fraction(dice) >= garbage.chance) return undefined
-  const kind = garbage.kinds[Math.floor(fraction(hashNumber(dice, 1)) * garbage.kinds.length)]
-  if (kind === undefined) return undefined
-  const payload = garbagePayload(kind, sample)
-  return { ...reading, kind: 'garbage', payload, value: undefined, id: undefined, timeMs: undefined, goesAgain: false }
+  const kind = garbage && oneOf(garbage.kinds, garbage.chance, hashText(seed, `${plan.name}/garbage`), sample)
+  return kind && voice.garbage(kind, sample)
+}
+
+function formatFault({ name, faults }: DevicePlan, seed: number, sample: Sample): string | undefined {
+  return faults.format && oneOf(faults.format.kinds, faults.format.chance, hashText(seed, `${name}/format`), sample)
+}
+
+/** With this chance, one of the kinds. */
+function oneOf<Kind>(kinds: readonly Kind[], chance: number, hash: number, { number }: Sample): Kind | undefined {
+  const dice = hashNumber(hash, number)
+  if (fraction(dice) >= chance) return undefined
+  return kinds[Math.floor(fraction(hashNumber(dice, 1)) * kinds.length)]
 }
 
 /** The same message once more: same bytes, same id, same time. */
@@ -75,21 +92,4 @@ export function copyOf(message: Message): Message {
 function isResent(plan: DevicePlan, seed: number, number: number): boolean {
   if (plan.faults.resendChance === 0) return false
   return fraction(hashNumber(hashText(seed, `${plan.name}/resend`), number)) < plan.faults.resendChance
-}
-
-/** None of these is a number, and none is JSON with a usable `value`, whatever the group's own format. */
-export function garbagePayload(kind: GarbageKind, sample: Sample): string | Buffer {
-  const { value, deviceTimeMs } = sample
-  switch (kind) {
-    case 'not-json':
-      return 'ERR sensor not ready'
-    case 'truncated':
-      return JSON.stringify({ value, time: deviceTimeMs }).slice(0, 9)
-    case 'wrong-type':
-      return JSON.stringify({ value: null, time: 'yesterday', id: {} })
-    case 'empty':
-      return ''
-    case 'binary':
-      return Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xc0, sample.number & 0xff, 0x1b, 0x00])
-  }
 }

@@ -3,6 +3,8 @@
  * runs. The schema knows nothing of files and lines; every refusal is a sentence that says what would be right.
  */
 import { z } from 'zod'
+import { formats } from './formats/formats.ts'
+import { garbageKinds } from './formats/format.ts'
 import { attacks } from './hostile/attacks.ts'
 
 const durationUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7 }
@@ -92,8 +94,6 @@ const metric = z.discriminatedUnion('wave', [
   z.strictObject({ wave: z.literal('constant'), value: sensorValue, ...sensor }),
 ])
 
-export const garbageKinds = ['not-json', 'truncated', 'wrong-type', 'empty', 'binary'] as const
-
 const faults = z.strictObject({
   /** A planned DISCONNECT, some time away, and back. */
   reconnect: z.strictObject({ every: duration(100), away: duration(0).default(1_000) }).optional(),
@@ -110,6 +110,10 @@ const faults = z.strictObject({
         .min(1, 'must name at least one kind')
         .default([...garbageKinds]),
     })
+    .optional(),
+  /** What goes wrong with the group's own format and no other; without `kinds`, all of it. */
+  format: z
+    .strictObject({ chance, kinds: z.array(z.string()).min(1, 'must name at least one kind').optional() })
     .optional(),
   clock: z
     .strictObject({
@@ -132,13 +136,14 @@ const topic = z
   .max(1_024, 'must be at most 1024 characters')
   .refine(text => !/[+#\0]/.test(text), 'must not contain + or #')
 
-const group = z.strictObject({
+export const groupSchema = z.strictObject({
   name: level,
   count: wholeUpTo(10_000).default(1),
   qos: qos.default(1),
   every: duration(1).default(1_000),
   topic: topic.optional(),
-  payload: z.enum(['json', 'number']).default('json'),
+  /** The format that it speaks. */
+  payload: z.enum(formats.map(({ name }) => name)).default('json'),
   with_id: z.boolean().default(true),
   with_time: z.boolean().default(true),
   /** What it measured while it was away, and sends first when it comes. */
@@ -164,7 +169,7 @@ const assault = z.strictObject({
 export const planSchema = z
   .strictObject({
     topic: topic.default('sensors/{device}/{metric}'),
-    devices: z.array(group).default([]),
+    devices: z.array(groupSchema).default([]),
     hostile: z.array(assault).default([]),
   })
   .refine(({ devices, hostile }) => devices.length + hostile.length > 0, {
@@ -173,6 +178,6 @@ export const planSchema = z
   })
 
 export type WrittenAssault = z.output<typeof assault>
-export type WrittenGroup = z.output<typeof group>
+export type WrittenGroup = z.output<typeof groupSchema>
 export type WrittenMetric = z.output<typeof metric>
 export type WrittenFaults = z.output<typeof faults>

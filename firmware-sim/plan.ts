@@ -3,21 +3,22 @@
  * problem of a file at once, and that a plan it returns can be run: names are unique, templates have only known parts.
  */
 import { z } from 'zod'
+import { formatNamed } from './formats/formats.ts'
+import type { GarbageKind } from './formats/format.ts'
 import type { Attack } from './hostile/attack.ts'
 import { attacks } from './hostile/attacks.ts'
 import {
   planSchema,
-  type garbageKinds,
   type WrittenAssault,
   type WrittenFaults,
   type WrittenGroup,
   type WrittenMetric,
 } from './plan-schema.ts'
+import { formatComplaints } from './plan-formats.ts'
 import { checkText, nameHint, type Checked, type Complaint } from './plan-text.ts'
 import type { Metric, Wave } from './waves.ts'
 
 export type Qos = 0 | 1 | 2
-export type GarbageKind = (typeof garbageKinds)[number]
 
 export type Faults = {
   reconnect: { everyMs: number; awayMs: number } | undefined
@@ -25,6 +26,8 @@ export type Faults = {
   resendChance: number
   burst: { everyMs: number; count: number } | undefined
   garbage: { chance: number; kinds: readonly GarbageKind[] } | undefined
+  /** Those of the format itself, by the names that it gives them. */
+  format: { chance: number; kinds: readonly string[] } | undefined
   clock: { driftPpm: number; offsetMs: number }
 }
 
@@ -33,7 +36,8 @@ export type DevicePlan = {
   qos: Qos
   /** With `{device}` filled in and `{metric}` still open. */
   topic: string
-  payload: 'json' | 'number'
+  /** The name of the format that it speaks. */
+  payload: string
   withId: boolean
   withTime: boolean
   historyMs: number
@@ -46,7 +50,11 @@ export type DevicePlan = {
 export type Plan = { devices: readonly DevicePlan[]; hostile: readonly Attack[] }
 
 export function parsePlan(file: string, text: string): Checked<Plan> {
-  const checked = checkText(file, text, planSchema, plain => [...nameComplaints(plain), ...topicComplaints(plain)])
+  const checked = checkText(file, text, planSchema, plain => [
+    ...nameComplaints(plain),
+    ...topicComplaints(plain),
+    ...formatComplaints(plain, group => devicesOf(group, '')[0]),
+  ])
   if (!checked.ok) return checked
   return { ok: true, value: planOf(checked.value) }
 }
@@ -129,7 +137,7 @@ function unknownParts(template: string, known: readonly string[]): string[] {
 
 function planOf(written: z.output<typeof planSchema>): Plan {
   return {
-    devices: written.devices.flatMap(group => devicesOf(group, group.topic ?? written.topic)),
+    devices: written.devices.flatMap(group => devicesOf(group, written.topic)),
     hostile: written.hostile.flatMap(attackOf),
   }
 }
@@ -145,9 +153,12 @@ function attackOf({ attack: name, connections, per_second: perSecond }: WrittenA
     }))
 }
 
-function devicesOf(group: WrittenGroup, topic: string): DevicePlan[] {
+/** A format is found under topics of its own; `planTopic` is for those that leave it to their makers. */
+function devicesOf(group: WrittenGroup, planTopic: string): DevicePlan[] {
+  const format = formatNamed(group.payload)
+  const topic = group.topic ?? format.topic ?? planTopic
   const metrics = Object.entries(group.metrics).map(([name, metric]) => metricOf(name, metric, group.every))
-  const faults = faultsOf(group.faults)
+  const faults = faultsOf(group.faults, format.faults)
   return namesOf(group.name, group.count).map(name => ({
     name,
     qos: group.qos,
@@ -196,7 +207,7 @@ function waveOf(written: WrittenMetric): Wave {
   }
 }
 
-function faultsOf(written: WrittenFaults): Faults {
+function faultsOf(written: WrittenFaults, formatFaults: readonly string[]): Faults {
   const pause = (fault: { every: number; away: number } | undefined) =>
     fault && { everyMs: fault.every, awayMs: fault.away }
   return {
@@ -205,6 +216,7 @@ function faultsOf(written: WrittenFaults): Faults {
     resendChance: written.resend?.chance ?? 0,
     burst: written.burst && { everyMs: written.burst.every, count: written.burst.count },
     garbage: written.garbage,
+    format: written.format && { chance: written.format.chance, kinds: written.format.kinds ?? formatFaults },
     clock: { driftPpm: written.clock?.drift_ppm ?? 0, offsetMs: written.clock?.offset ?? 0 },
   }
 }

@@ -74,6 +74,7 @@ export function closingWords(summary: Summary, rates: Rates | undefined): string
       `packets: ${summary.resentCopies} copies, ${summary.resentUnacknowledged} for want of an ack`,
     ],
     ['garbage', summary.garbageSent, `packets, ${summary.garbageAcknowledged} of them acknowledged`],
+    ['announced', summary.announced, 'packets beside readings: births, presence, chatter'],
     ['skipped', summary.faultsSkipped, 'faults left out because the outbox was full'],
     ['reconnects', summary.reconnects, `after ${summary.connections - summary.reconnects} first connections`],
     ['refused', summary.connectFailures, 'attempts to connect'],

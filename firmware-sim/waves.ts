@@ -36,6 +36,12 @@ export type Metric = {
 /** A moment, twice: since 1970 (days have hours) and since the fleet started (scripts, noise). */
 export type Moment = { atMs: number; sinceStartMs: number }
 
+/** The texts that a metric may have as its value. */
+export function textsOf({ wave, script }: Metric): string[] {
+  const values = [...(wave.kind === 'constant' ? [wave.value] : []), ...script.map(({ value }) => value)]
+  return values.filter(value => typeof value === 'string')
+}
+
 export function measure(seed: number, device: string, metric: Metric, moment: Moment): SensorValue {
   const sensor = hashText(seed, `${device}/${metric.name}`)
   const scripted = scriptedValue(metric.script, moment.sinceStartMs)

@@ -96,8 +96,27 @@ test('a plan gives one device for each of its groups’ counts, with defaults wh
   assert.deepEqual(first?.faults.clock, { driftPpm: 0, offsetMs: -90_000 })
 })
 
+test('what a format cannot say, and faults that it does not have, are refused with the plan', () => {
+  const constant = (unit: string): string => `metrics: { m: { wave: constant, value: 1, unit: "${unit}" } }`
+  assert.deepEqual(
+    problems(`devices:
+  - { name: a, payload: text, ${constant('a,b')} }
+  - { name: b, payload: json, ${constant('%')}, faults: { format: { chance: 0.1 } } }
+  - { name: c, payload: cbor, ${constant('%')}, faults: { format: { chance: 0.1, kinds: [bignum, bigmun] } } }
+  - { name: d, payload: cobr, ${constant('%')} }
+`).map(problem => problem.replace(/; known: .*/, '')),
+    [
+      'plan.yaml:2:25: "payload": text: a text has no comma, no line break and no space around it',
+      'plan.yaml:3:106: "format": json has no faults of its own',
+      'plan.yaml:4:137: item 2: unknown name "bigmun"; did you mean "bignum"?',
+      'plan.yaml:5:25: "payload": unknown name "cobr"; did you mean "cbor"?',
+    ],
+  )
+})
+
 test('the example plans and the default plan are good', () => {
   assert.equal(planOf(readFileSync('firmware-sim/plans/cold-store.yaml', 'utf8')).devices.length, 7)
   assert.equal(planOf(readFileSync('firmware-sim/plans/faulty.yaml', 'utf8')).devices.length, 11)
+  assert.equal(planOf(readFileSync('firmware-sim/plans/formats.yaml', 'utf8')).devices.length, 7)
   assert.equal(defaultPlan.devices.length, 5)
 })

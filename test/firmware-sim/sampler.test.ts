@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { copyOf, garbagePayload, readingMessage } from '../../firmware-sim/message.ts'
+import { garbageKinds, type Voice } from '../../firmware-sim/formats/format.ts'
+import { formatNamed } from '../../firmware-sim/formats/formats.ts'
+import { garbagePayload } from '../../firmware-sim/formats/garbage.ts'
+import { copyOf, readingMessage } from '../../firmware-sim/message.ts'
 import { parsePlan, type DevicePlan } from '../../firmware-sim/plan.ts'
 import { catchUpMax, createSampler, deviceClock, type Sample } from '../../firmware-sim/sampler.ts'
-import { garbageKinds } from '../../firmware-sim/plan-schema.ts'
 
 const startMs = 1_700_000_000_000
 
@@ -14,6 +16,8 @@ function deviceOf(text: string): DevicePlan {
   assert.ok(device, JSON.stringify(checked))
   return device
 }
+
+const voiceOf = (device: DevicePlan): Voice => formatNamed(device.payload).open({ ...device, boot: 'boot' })
 
 const busy = deviceOf(`
   {
@@ -71,7 +75,7 @@ test('a reading carries value, time, id and unit, or a bare number, as its group
   }
   const text = (options: string, value = '4.5'): string | Buffer => {
     const device = deviceOf(`{ name: d, ${options} metrics: { m: { wave: constant, value: ${value}, unit: °C } } }`)
-    return readingMessage(device, 1, 'boot', { ...sample(device), deviceTimeMs: 77 }).payload
+    return readingMessage(device, voiceOf(device), 1, { ...sample(device), deviceTimeMs: 77 }).payload
   }
   assert.equal(text(''), '{"value":4.5,"time":77,"id":"d-boot-1","unit":"°C"}')
   assert.equal(text('with_id: false, with_time: false,'), '{"value":4.5,"unit":"°C"}')
@@ -85,7 +89,7 @@ test('a copy is the same bytes on the same topic and is not copied again', () =>
   )
   const sample = createSampler(device, 1, startMs).due(startMs + 1_000)[0]
   assert.ok(sample)
-  const message = readingMessage(device, 1, 'boot', sample)
+  const message = readingMessage(device, voiceOf(device), 1, sample)
   const copy = copyOf({ ...message, sends: 1 })
   assert.equal(message.goesAgain, true)
   assert.deepEqual(copy, { ...message, sends: 0, goesAgain: false, copy: true })

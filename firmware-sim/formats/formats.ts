@@ -1,0 +1,13 @@
+/** The formats that pretend devices speak. A new one is its own file and one line here. */
+import { cbor } from './cbor.ts'
+import type { Format } from './format.ts'
+import { influxLine } from './influx-line.ts'
+import { json, number } from './json.ts'
+import { senml, senmlCbor } from './senml.ts'
+import { text } from './text.ts'
+
+export const formats: readonly Format[] = [json, number, text, cbor, senml, senmlCbor, influxLine]
+
+export function formatNamed(name: string): Format {
+  return formats.find(format => format.name === name) ?? json
+}
