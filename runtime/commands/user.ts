@@ -81,7 +81,7 @@ function addCommand(): Command {
       })
       const first =
         users.size === 1
-          ? '\nIt is the first: from now on clients need a user, and the broker listens beyond this machine.'
+          ? '\nIt is the first: from now on clients need a user, and the broker listens where broker.listen says, else on every network.'
           : ''
       process.stdout.write(`added ${name} (${role.join(', ')}) to ${shownPath(file)}${first}\n`)
     })
