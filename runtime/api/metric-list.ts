@@ -4,6 +4,7 @@
  * Names are Prometheus' manner: `holdfast_`, base units (seconds, bytes), `_total` for what only grows.
  */
 import { brokerLimitKeys } from '../broker-limits.ts'
+import type { SourceSection } from './sources.ts'
 import type { DurationCounts } from '../store/durations.ts'
 import type { BridgeSection, GatewayStatus, StreamSection, TableSection } from './status.ts'
 
@@ -37,6 +38,12 @@ function limitsMet(counters: Readonly<Record<string, number>> | undefined): read
     { limit },
   ])
 }
+
+/** `of` gives samples without the name of the source. */
+const bySource = (status: GatewayStatus, of: (source: SourceSection) => readonly Sample[]): readonly Sample[] =>
+  (status.sources ?? []).flatMap(source =>
+    of(source).map(([value, labels]): Sample => [value, { source: source.name, ...labels }]),
+  )
 
 const stream = ['bridge', 'table', 'direction']
 
@@ -232,6 +239,27 @@ export const metrics: readonly Metric[] = [
     kind: 'counter',
     help: 'Alerts that began.',
     read: ({ rules }) => one(rules?.raised),
+  },
+  {
+    name: 'holdfast_source_connected',
+    kind: 'gauge',
+    help: '1 while a source is connected, or its device answers.',
+    labels: ['source'],
+    read: status => bySource(status, source => [[flag(source.state === 'connected'), {}]]),
+  },
+  {
+    name: 'holdfast_source_unanswered',
+    kind: 'gauge',
+    help: 'Messages of a source that are not stored and acknowledged yet.',
+    labels: ['source'],
+    read: status => bySource(status, source => [[source.unanswered, {}]]),
+  },
+  {
+    name: 'holdfast_source_events_total',
+    kind: 'counter',
+    help: 'What happened at a source, by what it was.',
+    labels: ['source', 'event'],
+    read: status => bySource(status, source => byName(source.counters, 'event')),
   },
   {
     name: 'holdfast_bridge_connected',

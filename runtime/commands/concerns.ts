@@ -3,6 +3,7 @@
  * person who is tired. Pure. What is not here is well, or was not told.
  */
 import type { BridgeSection, GatewayStatus, HubSection, StreamSection } from '../api/status.ts'
+import type { SourceSection } from '../api/sources.ts'
 import { age, grouped } from './terminal.ts'
 
 /** Anything of it may be missing. */
@@ -25,6 +26,7 @@ export function concernsOf(status: Told<GatewayStatus>): readonly Concern[] {
     ...clockConcerns(status),
     ...rulesConcerns(status),
     ...actionConcerns(status),
+    ...(status.sources ?? []).flatMap(sourceConcerns),
     ...(status.bridges ?? []).flatMap(bridge => bridgeConcerns(bridge, nowMs)),
     ...(status.hub ? hubConcerns(status.hub, nowMs) : []),
   ]
@@ -110,6 +112,13 @@ function actionConcerns({ notifications }: Told<GatewayStatus>): Concern[] {
   if (givenUp === 0) return []
   const about = last?.alert === undefined ? '' : ` (${last.alert})`
   return [yellow(`${counted(givenUp, 'action')} of rules could not be done${because(last?.reason)}${about}`)]
+}
+
+function sourceConcerns({ name = '?', state, reason, warnings = [] }: Told<SourceSection>): Concern[] {
+  return [
+    ...(state === 'offline' ? [red(`source ${name} brings nothing${because(reason)}`)] : []),
+    ...warnings.map(warning => yellow(`source ${name}: ${warning}`)),
+  ]
 }
 
 function bridgeConcerns(bridge: Told<BridgeSection>, nowMs: number | undefined): Concern[] {

@@ -10,8 +10,10 @@ import type {
   StreamSection,
   TableSection,
 } from '../api/status.ts'
+import type { SourceSection } from '../api/sources.ts'
 import { formatSize } from '../units.ts'
 import { concernsOf, nowOf, type Told } from './concerns.ts'
+import { sourceTexts } from './status-sources.ts'
 import { boundsTexts, diskTexts } from './status-disk.ts'
 import { age, type Cell, grouped, printable, table, type Terminal } from './terminal.ts'
 
@@ -24,6 +26,7 @@ export function statusPage(status: Told<GatewayStatus>, terminal: Terminal): str
     verdict(status, terminal),
     overview(status, terminal),
     tables(store?.tables ?? [], terminal),
+    (status.sources ?? []).map(source => sourcePart(source, nowMs, terminal)).join(''),
     ...bridges.map(bridge => bridgePart(bridge, nowMs, terminal)),
     hub ? hubPart(hub, nowMs, terminal) : '',
   ]
@@ -231,6 +234,18 @@ function tableNotes(
 
 const rollupText = ({ period_ms: ms = 0, behind = 0 }: Told<RollupSection>): string =>
   `${wholeAge(ms)}${behind > 0 ? ` (${counted(behind, 'reading')} behind)` : ''}`
+
+function sourcePart(source: Told<SourceSection>, now: number | undefined, terminal: Terminal): string {
+  const { name, kind, from, state, reason, warnings = [] } = source
+  const head = line(
+    'source',
+    terminal.paint('bold', shown(name)),
+    `${shown(kind)} ${shown(from)}`,
+    paintState(state, terminal),
+    ...sourceTexts(source, now).map(printable),
+  )
+  return [head, ...faults([reason, ...warnings], terminal)].map(text => `${text}\n`).join('')
+}
 
 function bridgePart(bridge: Told<BridgeSection>, now: number | undefined, terminal: Terminal): string {
   const { name, url, state, mqtt_version: mqtt, reason, warnings = [], streams = [] } = bridge

@@ -6,6 +6,9 @@ import { statusPage } from '../../runtime/commands/status-page.ts'
 import type { Terminal } from '../../runtime/commands/terminal.ts'
 
 const pipe: Terminal = { paint: (_, text) => text, cellMax: Number.POSITIVE_INFINITY, isTerminal: false }
+/** How the page tells of one source. */
+const sourced = (source: NonNullable<GatewayStatus['sources']>[number]) => ({ ...status, sources: [source] })
+
 const marked: Terminal = { ...pipe, paint: (style, text) => (style === 'dim' ? text : `<${style} ${text}>`) }
 
 const startedMs = 1_700_000_000_000
@@ -343,4 +346,29 @@ test('what limits and a short disk have taken is told, and what must stay free',
   assert.match(page, / {9}readings: 40,000 dropped, 12,000 thinned out, 2 too old and kept: .* since the start\n/)
   const spent = concernsOf({ ...status, bounds: { ...bounds, pressure: 'refuse' } })
   assert.ok(spent.some(({ level, text }) => level === 'red' && text.includes('nothing is left to be dropped')))
+})
+
+test('a source is told with where it is from, since when, and what it brought; one that brings nothing stands on top', () => {
+  const source = {
+    name: 'plant',
+    kind: 'mqtt',
+    from: 'mqtt://10.0.0.5:1883',
+    state: 'connected',
+    since_ms: startedMs + 3_663_000,
+    next_attempt_ms: null,
+    mqtt_version: '5',
+    unanswered: 3,
+    warnings: [],
+    counters: { messages: 1_200, repeats: 0, unrouted: 7 },
+  } as const
+  const page = statusPage(sourced(source), pipe)
+  assert.match(
+    page,
+    /^source {3}plant, mqtt mqtt:\/\/10\.0\.0\.5:1883, connected, for 1m0s, MQTT 5, 3 under way, 1,200 messages, 7 that no route takes$/m,
+  )
+  const lost = { ...source, state: 'offline', reason: 'nothing listens there', since_ms: null } as const
+  assert.deepEqual(
+    concernsOf(sourced(lost)).filter(({ text }) => text.startsWith('source')),
+    [{ level: 'red', text: 'source plant brings nothing: nothing listens there' }],
+  )
 })
