@@ -212,6 +212,7 @@ async function openLan(house: House, options: BrokerConfig, store: Store, intake
     tls: secure?.tls,
     origins: options.origins,
     mqtt5: options.mqtt5,
+    systemIntervalMs: options.systemIntervalMs,
     limits: { ...defaultBrokerLimits, ...options.limits },
     intake: intake.door,
     access: visitors.access,

@@ -20,6 +20,7 @@ import type { Properties } from './properties.ts'
 import type { Message, Publish } from './publish.ts'
 import { Persistence } from './persistence.ts'
 import type { Sessions } from './sessions.ts'
+import { systemPrefix, type SystemTopics } from './system-topics.ts'
 import type { Topic } from './topic-cache.ts'
 import type { Will } from './wills.ts'
 
@@ -54,12 +55,16 @@ const noBytes = Buffer.alloc(0)
 
 export type OpenedEngine = Engine & { readonly handle: (connection: Connection) => void }
 
-export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedEngine> {
+export async function openAedes(
+  hall: Hall,
+  sessions: Sessions,
+  system: SystemTopics | undefined,
+): Promise<OpenedEngine> {
   const { limits } = hall
   const options: AedesOptions = {
     id: sessions.brokerId,
     // What waits for a session is handed to its client by `deliverQueued`, not by aedes.
-    persistence: Object.assign(new Persistence(sessions), { outgoingStream: () => Readable.from([]) }),
+    persistence: Object.assign(new Persistence(sessions, system), { outgoingStream: () => Readable.from([]) }),
     // aedes publishes the wills of dead brokers after four of these: of our clients before the last restart.
     heartbeatInterval: limits.willGraceMs / 4,
     concurrency: limits.deliveriesMax,
@@ -101,6 +106,10 @@ export async function openAedes(hall: Hall, sessions: Sessions): Promise<OpenedE
       mendClient(aedes, aedes.handle(connection), new Delivery(connection, limits, hall.tally))
     },
     connected: () => Object.keys(inner.clients),
+    subscriptions: () => {
+      const clients = Object.values(inner.clients) as (InnerClient | undefined)[]
+      return clients.reduce((sum, client) => sum + Object.keys(client?.subscriptions ?? {}).length, 0)
+    },
     disconnect: client => inner.clients[client]?.close(),
     review: () => {
       for (const client of Object.values(inner.clients))
@@ -249,6 +258,8 @@ function accessHooks(
     if (wanted) hall.flushSoon()
   }
   const authorizeForward: AuthorizeForward = (client, packet) => {
+    // What aedes tells itself names every client that comes and goes.
+    if (packet.topic.startsWith('$SYS/') && !packet.topic.startsWith(systemPrefix)) return null
     if (connectionOf(client)?.visitor?.mayReceive(packet.topic) !== true) return null
     if (client.clean || packet.qos === 0) return packet
     return sessions.keeping.isQueued(client.id, packet.payload) ? null : packet

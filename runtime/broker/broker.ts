@@ -6,11 +6,12 @@
  */
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { programVersion } from '../version.ts'
 import { type Access, openToAll } from './access.ts'
 import { subscriptionFault } from './admission.ts'
 import { openAedes } from './aedes.ts'
 import { Crowd } from './crowd.ts'
-import type { Hall } from './engine.ts'
+import type { Engine, Hall } from './engine.ts'
 import { Gate } from './gate.ts'
 import { Guests } from './guests.ts'
 import type { Releasing } from './keeping.ts'
@@ -24,8 +25,10 @@ import { Meters } from './meters.ts'
 import { Porter } from './porter.ts'
 import type { Intake, Message, Publish, Qos } from './publish.ts'
 import { Sessions } from './sessions.ts'
+import { type SystemFacts, SystemTopics } from './system-topics.ts'
 import { Tally } from './tally.ts'
 import { type Topic, TopicCache } from './topic-cache.ts'
+import { Traffic } from './traffic.ts'
 import type { Caller, Listener } from './wire.ts'
 
 export type BrokerOptions = {
@@ -40,6 +43,8 @@ export type BrokerOptions = {
   /** Which engine: with true clients may speak MQTT 5 too, with false (or left out) 3.1 and 3.1.1. */
   readonly mqtt5?: boolean | undefined
   readonly intake: Intake
+  /** How often the topics below `$SYS` are told again; 0 or left out: there are none. */
+  readonly systemIntervalMs?: number | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly log: Log
@@ -103,6 +108,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     meters,
     logins,
     crowd: new Crowd(limits),
+    traffic: new Traffic(),
     topics,
     guests,
     heard: (topic: Topic) => engine.heard(topic),
@@ -114,7 +120,23 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     acceptKept: (publish, wanted, settle, releasing) =>
       acceptKept({ sessions, pending }, publish, wanted, settle, releasing),
   }
-  const engine = await openAedes(hall, sessions)
+  const { systemIntervalMs = 0 } = options
+  const system =
+    systemIntervalMs > 0
+      ? new SystemTopics({
+          version: programVersion(),
+          monotonicMs: monotonicMs,
+          facts: () => factsOf(hall, engine, sessions),
+          publish: (topic, payload) => {
+            const message = { topic, payload: Buffer.from(payload), qos: 0 as const, retain: false }
+            engine.publish(message).catch((error: unknown) => {
+              tally.warn('broker_error', 'The broker could not tell of itself', { topic, error: messageOf(error) })
+            })
+          },
+        })
+      : undefined
+  const engine = await openAedes(hall, sessions, system)
+  system?.tell()
   const porter = new Porter(limits, monotonicMs)
   const lobby = new Lobby(hall, porter, engine.handle)
   const doors = {
@@ -132,6 +154,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     throw error
   }
   let isClosed = false
+  const telling = system && setInterval(() => system.tell(), systemIntervalMs).unref()
   const sweeping = setInterval(() => {
     for (const kept of [sessions, porter, meters, logins]) kept.sweep()
   }, sweepMs).unref()
@@ -166,6 +189,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     }),
     close: async () => {
       isClosed = true
+      clearInterval(telling)
       listeners.stop()
       lobby.shut()
       await pending.settled()
@@ -175,6 +199,25 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       await sessions.close()
       lobby.clear()
     },
+  }
+}
+
+/** What the topics below `$SYS` tell of. */
+function factsOf({ traffic, tally }: Hall, engine: Engine, sessions: Sessions): SystemFacts {
+  const connected = engine.connected()
+  const away = sessions.subscribers.away(new Set(connected))
+  const { retained, messages } = sessions
+  const counts = tally.counts()
+  return {
+    traffic,
+    clientsConnected: connected.length,
+    clientsAway: away.clients,
+    clientsExpired: counts['sessions_expired'] ?? 0,
+    subscriptions: engine.subscriptions() + away.subscriptions,
+    retainedMessages: retained.count,
+    storedMessages: retained.count + messages.count,
+    storedBytes: retained.bytes + messages.bytes,
+    publishesDropped: (counts['queue_dropped'] ?? 0) + (counts['queue_expired'] ?? 0),
   }
 }
 

@@ -79,6 +79,7 @@ export class Connection extends Outward {
       this.#scanSoon()
     })
     socket.on('data', (chunk: Buffer) => {
+      hall.traffic.bytesReceived += chunk.length
       this.#frames.add(chunk)
       this.#scan()
     })
@@ -229,6 +230,7 @@ export class Connection extends Outward {
 
   #dispatch(): void {
     const { type, buffer, body, end } = this.#frames
+    this.#hall.traffic.received(type)
     if (isAsking(type)) this.#pace.take(end - this.#frames.start)
     if (this.#stage === 'connect') return this.#connect()
     if (type === frameTypes.publish) return this.#publish()

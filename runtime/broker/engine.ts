@@ -13,6 +13,7 @@ import type { Meters } from './meters.ts'
 import type { Message, Publish } from './publish.ts'
 import type { Tally } from './tally.ts'
 import type { Topic, TopicCache } from './topic-cache.ts'
+import type { Traffic } from './traffic.ts'
 
 /** A client that has been welcomed. */
 export type Guest = {
@@ -40,6 +41,7 @@ export type Hall = {
   readonly logins: Logins
   /** What waits to be read by clients. */
   readonly crowd: Crowd
+  readonly traffic: Traffic
   readonly topics: TopicCache
   readonly guests: Guests
   /** Does anybody subscribe to this topic? Remembered on the topic itself. */
@@ -67,6 +69,8 @@ export type Hall = {
 
 export type Engine = {
   readonly connected: () => string[]
+  /** How many, of the clients that are connected. */
+  readonly subscriptions: () => number
   readonly disconnect: (client: string) => void
   readonly publish: (message: Message) => Promise<void>
   readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>

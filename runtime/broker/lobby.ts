@@ -33,6 +33,7 @@ export class Lobby {
     }
     const connection = new Connection(caller, this.#hall)
     this.#connections.add(connection)
+    this.#hall.traffic.sockets += 1
     // The wire's own end, not the stream's: until then it takes up a place.
     wire.once('close', () => {
       this.#connections.delete(connection)

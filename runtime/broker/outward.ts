@@ -6,9 +6,10 @@ import { Duplex } from 'node:stream'
 import type { Crowd } from './crowd.ts'
 import type { BrokerLimits } from './limits.ts'
 import { Outlet } from './outlet.ts'
+import { SentPackets, type Traffic } from './traffic.ts'
 import type { Caller, Wire } from './wire.ts'
 
-type Hall = { readonly limits: BrokerLimits; readonly crowd: Crowd }
+type Hall = { readonly limits: BrokerLimits; readonly crowd: Crowd; readonly traffic: Traffic }
 type Written = (error: Error | null | undefined) => void
 
 /** Towards aedes and towards the socket; one frame may go beyond it. */
@@ -24,6 +25,7 @@ export abstract class Outward extends Duplex {
   /** The name in the client's certificate, where the listener asks for one. */
   readonly certificateName: string | undefined
   readonly #wire: Wire
+  readonly #sent: SentPackets
   protected readonly outlet: Outlet
 
   protected constructor({ wire, address, place, certificateName }: Caller, hall: Hall) {
@@ -32,6 +34,7 @@ export abstract class Outward extends Duplex {
     this.place = place
     this.certificateName = certificateName
     this.#wire = wire
+    this.#sent = new SentPackets(hall.traffic)
     this.outlet = new Outlet(this, wire, hall, () => this.hasRoomAgain())
   }
 
@@ -54,6 +57,7 @@ export abstract class Outward extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#sent.add(chunk)
     this.outlet.write(chunk, callback)
   }
 

@@ -8,6 +8,7 @@ import type { StoredPacket } from './retained.ts'
 import type { SubscriptionForm as Subscription } from './forms.ts'
 import type { Publisher, Sessions } from './sessions.ts'
 import type { SessionSubscription } from './subscribers.ts'
+import type { SystemTopics } from './system-topics.ts'
 import type { Will } from './wills.ts'
 
 type ClientName = { readonly id: string }
@@ -18,10 +19,13 @@ type Outgoing = StoredPacket
 
 export class Persistence {
   readonly #sessions: Sessions
+  readonly #system: SystemTopics | undefined
   #broker: { id: string } | undefined
 
-  constructor(sessions: Sessions) {
+  /** `system`: what the broker tells of itself, retained though it is nowhere kept. */
+  constructor(sessions: Sessions, system?: SystemTopics) {
     this.#sessions = sessions
+    this.#system = system
   }
 
   get broker(): { id: string } | undefined {
@@ -42,7 +46,9 @@ export class Persistence {
   }
 
   createRetainedStreamCombi(filters: readonly string[]): Readable {
-    return Readable.from(this.#sessions.retained.matching(filters))
+    const kept = this.#sessions.retained.matching(filters)
+    const ours = this.#system?.matching(filters) ?? []
+    return Readable.from(concatenated(kept, ours))
   }
 
   async addSubscriptions({ id }: ClientName, subscriptions: readonly Subscription[]): Promise<void> {
@@ -151,6 +157,10 @@ export class Persistence {
   async destroy(): Promise<void> {
     this.#sessions.forgetAll()
   }
+}
+
+function* concatenated<Item>(...lists: readonly Iterable<Item>[]): Generator<Item> {
+  for (const list of lists) yield* list
 }
 
 /** A promise that is kept at once if what it waits for is. */

@@ -49,6 +49,12 @@ export class Subscribers {
     return { subsCount: all.filter(({ qos }) => qos > 0).length, clientsCount: subscribed.length }
   }
 
+  /** Sessions whose clients are not among those present, and what those subscribe to. */
+  away(present: ReadonlySet<string>): { readonly clients: number; readonly subscriptions: number } {
+    const away = [...this.#sessions.values()].filter(({ id }) => !present.has(id))
+    return { clients: away.length, subscriptions: away.reduce((sum, { filters }) => sum + filters.size, 0) }
+  }
+
   /** Clients that have this very filter. */
   clientsOf(filter: string): readonly string[] {
     return [...this.#sessions.values()].filter(({ filters }) => filters.has(filter)).map(({ id }) => id)

@@ -73,6 +73,8 @@ export type BrokerConfig = {
   readonly origins: readonly string[]
   /** May clients speak MQTT 5 too? */
   readonly mqtt5: boolean
+  /** How often the broker tells of itself below `$SYS`; 0 is never. */
+  readonly systemIntervalMs: number
   readonly limits: TunedBrokerLimits
 }
 

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { listenersMax } from '../limits.ts'
-import { type Address, address, filePath, withWords, words } from './values.ts'
+import { type Address, address, durationMs, filePath, withWords, words } from './values.ts'
 
 export const listenerKinds = ['mqtt', 'mqtts', 'ws', 'wss'] as const
 export type ListenerKind = (typeof listenerKinds)[number]
@@ -81,3 +81,11 @@ export const websocketOrigins = withWords(z.array(origin).max(listenersMax).defa
 }).describe(
   'Pages whose scripts may connect over WebSocket, as browsers name them: https://panel.lan; * is every page. Pages from this very address always may, and so may whoever is no browser.',
 )
+
+export const systemInterval = withWords(
+  durationMs({ min: 0, max: 3_600_000, fallback: '10s' }).refine(
+    ms => ms === 0 || ms >= 1_000,
+    'must be at least 1s, or 0 for no such topics',
+  ),
+  { type: 'duration, 1s to 1h, or 0 for never', fallback: '10s' },
+).describe('How often the broker tells of itself below $SYS, by the names that mosquitto uses.')

@@ -116,13 +116,14 @@ function accessOf(broker: NonNullable<ConfigFile['broker']>, folder: string, sto
 }
 
 function brokerOf(broker: NonNullable<ConfigFile['broker']>, folder: string, storePath: string): BrokerConfig {
-  const { listen, tls, websocket_origins, mqtt5, limits } = broker
+  const { listen, tls, websocket_origins, sys_interval, mqtt5, limits } = broker
   return {
     listen,
     access: accessOf(broker, folder, storePath),
     tls: tls && brokerTlsOf(tls, folder),
     mqtt5,
     origins: websocket_origins,
+    systemIntervalMs: sys_interval,
     limits: tunedLimits(limits),
   }
 }

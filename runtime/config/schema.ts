@@ -11,7 +11,7 @@ import { accessKeys } from './access-schema.ts'
 import { bridge } from './bridge-schema.ts'
 import { brokerLimitShape } from './broker-limits-schema.ts'
 import { hub } from './hub-schema.ts'
-import { brokerListeners, brokerTls, websocketOrigins } from './listeners.ts'
+import { brokerListeners, brokerTls, systemInterval, websocketOrigins } from './listeners.ts'
 import type { OutsideAdapters } from './outside-adapters.ts'
 import { ownLimitsText } from './own-limits.ts'
 import { routesOf } from './route-schema.ts'
@@ -91,6 +91,7 @@ const broker = z.strictObject({
     .default(false)
     .describe('true: clients may speak MQTT 5 too; false: MQTT 3.1 and 3.1.1, and who speaks only 5 is told so.'),
   ...accessKeys,
+  sys_interval: systemInterval,
   limits: z.strictObject(brokerLimitShape).prefault({}).describe('What one client or all together may use.'),
 })
 

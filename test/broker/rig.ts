@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { generate, type Packet, parser } from 'mqtt-packet'
 import { type Access, type Login, type Visitor, anybody } from '../../runtime/broker/access.ts'
 import { type Broker, openBroker } from '../../runtime/broker/broker.ts'
+import type { Shelf } from '../../runtime/broker/ledger.ts'
 import { type BrokerLimits, defaultBrokerLimits } from '../../runtime/broker/limits.ts'
 import type { BrokerTls } from '../../runtime/broker/listen.ts'
 import type { ListenAddress } from '../../runtime/broker/listeners.ts'
@@ -53,13 +54,22 @@ export type RigListeners = {
   readonly tls?: BrokerTls | undefined
   readonly mqtt5?: boolean
   readonly origins?: readonly string[]
+  readonly systemIntervalMs?: number
+  readonly shelf?: Shelf
 }
 
 export async function openRig(
   t: TestContext,
   limits: Partial<BrokerLimits> = {},
   access?: Access,
-  { listen = [{ host: '127.0.0.1', port: 0 }], tls, origins, mqtt5 = engineFromEnvironment }: RigListeners = {},
+  {
+    listen = [{ host: '127.0.0.1', port: 0 }],
+    tls,
+    origins,
+    systemIntervalMs,
+    shelf,
+    mqtt5 = engineFromEnvironment,
+  }: RigListeners = {},
 ): Promise<Rig> {
   const intake = new HeldIntake()
   const broker = await openBroker({
@@ -67,6 +77,8 @@ export async function openRig(
     listen,
     tls,
     origins,
+    systemIntervalMs,
+    shelf,
     limits: { ...defaultBrokerLimits, ...limits },
     mqtt5,
     intake,
