@@ -110,6 +110,7 @@ export function statusOf({
     bounds: boundsOf(retention.status()),
     broker: lan && {
       listen: lan.broker.addresses().map(urlOf),
+      connections: lan.broker.connections(),
       warnings: [...lan.warnings()],
       clients: lan.broker.connected().length,
       counters: lan.broker.counters(),

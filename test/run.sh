@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What the tests need from Debian: real MQTT clients and brokers, a compiler for the fault recorder, and networks of their own.
-needed=(mosquitto-clients mosquitto nats-server openssl gcc libc6-dev iproute2 nftables python3-pymodbus python3-serial-asyncio)
+needed=(mosquitto-clients mosquitto python3-paho-mqtt nats-server openssl gcc libc6-dev iproute2 nftables python3-pymodbus python3-serial-asyncio)
 missing=()
 for package in "${needed[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")

@@ -178,6 +178,13 @@ export const metrics: readonly Metric[] = [
     read: ({ broker }) => one(broker?.clients),
   },
   {
+    name: 'holdfast_mqtt_connections',
+    kind: 'gauge',
+    help: 'Connections to the broker, by what they came over: mqtt, mqtts, ws or wss, those that it listens for.',
+    labels: ['listener'],
+    read: ({ broker }) => byName(broker?.connections, 'listener'),
+  },
+  {
     name: 'holdfast_mqtt_events_total',
     kind: 'counter',
     help: 'What the broker counts, by name: messages taken, refused, dropped.',

@@ -113,6 +113,8 @@ export type SummariesSection = {
 export type BrokerSection = {
   /** Each listener as a URL, such as `mqtt://127.0.0.1:1883`. */
   readonly listen: readonly string[]
+  /** Connections by the kind of listener that they came to: mqtt, mqtts, ws, wss. */
+  readonly connections?: Readonly<Record<string, number>> | undefined
   /** What is wrong although it listens, each in a sentence: its certificate. */
   readonly warnings?: readonly string[] | undefined
   /** Clients connected now. */

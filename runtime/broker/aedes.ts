@@ -11,6 +11,7 @@ import type { Aedes, AedesOptions, AedesPublishPacket, AuthenticateError, Client
 import { messageOf } from '../errors.ts'
 import { connectRefusal, notAuthorized, serverUnavailable, subscriptionFault } from './admission.ts'
 import { createEngine, deliverQueued, deliveryOf, mendClient, optionsFor5 } from './aedes-engines.ts'
+import { causeOf } from './causes.ts'
 import { Connection } from './connection.ts'
 import { Delivery } from './delivery.ts'
 import { shortenKeepalive } from './keepalive.ts'
@@ -340,19 +341,6 @@ function subscribe(aedes: Aedes, hall: Hall, filter: string, handler: (message: 
     callback()
   }
   return new Promise(resolve => aedes.subscribe(filter, deliver, resolve))
-}
-
-const causesByMessage: Readonly<Record<string, string>> = {
-  'connect did not arrive in time': 'connect_timeout',
-  'keep alive timeout': 'keepalive',
-  'drain timeout': 'slow_reader',
-  'Client queue limit reached': 'queue_limit',
-  'bad user name or password': 'login',
-}
-
-function causeOf(message: string): string {
-  // With a number behind.
-  return message.startsWith('maxInflightInbound') ? 'inflight_qos2' : (causesByMessage[message] ?? 'protocol')
 }
 
 /** aedes says 'error' for what would otherwise end the process, and these two for each client that fails. */

@@ -29,7 +29,7 @@ import { type SystemFacts, SystemTopics } from './system-topics.ts'
 import { Tally } from './tally.ts'
 import { type Topic, TopicCache } from './topic-cache.ts'
 import { Traffic } from './traffic.ts'
-import type { Caller, Listener } from './wire.ts'
+import type { Caller, Listener, ListenerKind } from './wire.ts'
 
 export type BrokerOptions = {
   /** Who may come in and do what; left out, everybody. */
@@ -65,6 +65,8 @@ export type Broker = {
   ) => Promise<void>
   /** Hears messages inside the process. It hears no retained messages of before, and must not throw. */
   readonly subscribe: (filter: string, handler: (message: Message) => void) => Promise<void>
+  /** Connections that are there, by what they came over, for each kind of listener that there is. */
+  readonly connections: () => Readonly<Partial<Record<ListenerKind, number>>>
   /** Ids of the clients that are connected. */
   readonly connected: () => readonly string[]
   readonly disconnect: (client: string) => void
@@ -163,6 +165,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     publish: (topic, payload, { qos = 0, retain = false } = {}) =>
       engine.publish({ topic, payload: Buffer.isBuffer(payload) ? payload : Buffer.from(payload), qos, retain }),
     subscribe: engine.subscribe,
+    connections: () => Object.fromEntries(listeners.addresses.map(({ kind }) => [kind, hall.traffic.present[kind]])),
     connected: engine.connected,
     disconnect: engine.disconnect,
     review: () => {

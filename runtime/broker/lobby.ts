@@ -22,7 +22,7 @@ export class Lobby {
   }
 
   enter(caller: Caller): void {
-    const { wire, address, place } = caller
+    const { wire, address, place, kind } = caller
     const cause = this.#open ? this.#porter.enter(place) : undefined
     if (!this.#open || cause !== undefined) {
       if (cause !== undefined)
@@ -33,10 +33,11 @@ export class Lobby {
     }
     const connection = new Connection(caller, this.#hall)
     this.#connections.add(connection)
-    this.#hall.traffic.sockets += 1
+    this.#hall.traffic.came(kind)
     // The wire's own end, not the stream's: until then it takes up a place.
     wire.once('close', () => {
       this.#connections.delete(connection)
+      this.#hall.traffic.left(kind)
       this.#porter.left(place)
     })
     this.#handle(connection)

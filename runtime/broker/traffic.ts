@@ -1,7 +1,10 @@
 /** What all connections of a broker have carried since it was opened: MQTT's own bytes, without those of TCP, TLS or WebSocket. */
 import { frameTypes } from './frames.ts'
+import type { ListenerKind } from './wire.ts'
 
 export class Traffic {
+  /** Connections that are there, by what they came over. */
+  readonly present: Record<ListenerKind, number> = { mqtt: 0, mqtts: 0, ws: 0, wss: 0 }
   /** Connections that were let in, and those that said CONNECT. */
   sockets = 0
   connects = 0
@@ -11,6 +14,15 @@ export class Traffic {
   messagesSent = 0
   publishesReceived = 0
   publishesSent = 0
+
+  came(kind: ListenerKind): void {
+    this.sockets += 1
+    this.present[kind] += 1
+  }
+
+  left(kind: ListenerKind): void {
+    this.present[kind] -= 1
+  }
 
   /** A packet of this type has come. */
   received(type: number): void {
