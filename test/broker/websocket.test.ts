@@ -262,7 +262,8 @@ describe('back-pressure over WebSocket', { timeout }, () => {
     const sender = await openClient(t, port, 'sender')
     const payload = 'x'.repeat(100_000)
     for (let id = 1; id <= 200; id++) sender.send(publishPacket('big/x', payload, 1, id))
-    await until(() => broker.counters()['refused_slow_reader'] === 1)
+    // Whichever bound it meets first: how long it does not read, or how much waits for it.
+    await until(() => ['slow_reader', 'waiting_bytes'].some(cause => broker.counters()[`refused_${cause}`] === 1))
     await until(() => good.count('publish') === 200 && sender.count('puback') === 200)
     await until(() => broker.connected().join() === 'good,sender')
     await until(() => broker.counters()['connections'] === 2)
