@@ -1,7 +1,7 @@
 /** A Homie payload by the datatype that its property was given. A payload that does not fit it is refused, as the convention says. */
 import type { Value } from '../runtime/reading.ts'
 import type { HomieProperty } from './homie-memory.ts'
-import { plainValue } from './plain-value.ts'
+import { plainValue } from './scalar.ts'
 import { valueFault } from './value.ts'
 
 type Read = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly reason: string }

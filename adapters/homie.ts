@@ -17,8 +17,8 @@ import { recallProperty, rememberAttribute, rememberDescription } from './homie-
 import { readHomieValue } from './homie-value.ts'
 import { nameFault } from './names.ts'
 import { payloadText } from './payload.ts'
-import { plainValue } from './plain-value.ts'
-import { presence, saysNothing } from './presence.ts'
+import { plainValue } from './scalar.ts'
+import { presence, saysNothing } from './presence-words.ts'
 import { reject } from './reason.ts'
 import { topicBase } from './topic-base.ts'
 

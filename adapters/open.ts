@@ -10,7 +10,7 @@ import { shellyKind } from './shelly.ts'
 import { sparkplugKind } from './sparkplug-b.ts'
 import { tasmotaKind } from './tasmota.ts'
 import { senmlKind } from './senml.ts'
-import { presenceKind } from './alive.ts'
+import { presenceKind } from './presence.ts'
 import { textKind } from './text.ts'
 import { zigbee2mqttKind } from './zigbee2mqtt.ts'
 

@@ -1,31 +1,52 @@
 /**
- * "Here" and "gone" as device formats write them: one word, or {"state": word}. What is neither is refused, for a device
- * that is told of wrongly is worse than a row in `rejects`.
+ * The `presence` adapter: the payload says that a device is here, or that it is gone: what devices publish, retained, when
+ * they connect, and leave to the broker as their will. No reading comes of it.
  */
-import type { Decoded } from './adapter.ts'
-import { payloadText } from './payload.ts'
+import { z } from 'zod'
+import { numberTextBytesMax } from '../runtime/limits.ts'
+import { adapterKind, type Decoded } from './adapter.ts'
+import { nameFault } from './names.ts'
+import { asBuffer } from './payload.ts'
+import { presence, saysNothing } from './presence-words.ts'
 import { reject } from './reason.ts'
 
-/** Of a message that is understood and has no reading. */
-export const saysNothing: Decoded = { ok: true, readings: [], more: {} }
+const words = (usual: readonly string[]) =>
+  z
+    .array(z.string().min(1).max(numberTextBytesMax))
+    .min(1)
+    .max(16)
+    .default([...usual])
 
-/** Longer than any word of presence in its JSON. */
-const wordBytesMax = 64
+const options = z.strictObject({
+  online: words(['online', 'true', '1']).describe(
+    'Payloads that mean that it is here; small and capital letters are the same.',
+  ),
+  offline: words(['offline', 'false', '0', 'lost']).describe('Payloads that mean that it is gone.'),
+})
 
-export function presence(device: string, isOnline: boolean): Decoded {
-  return { ok: true, readings: [], more: { presence: [{ device, isOnline }] } }
-}
+export const presenceKind = adapterKind({
+  name: 'presence',
+  sentence: 'the payload says that a device is here or gone; its will may say so too',
+  options,
+  nameOptions: { device: [], metric: 'always' },
+  decoder: ({ online, offline }) => {
+    const meanings = new Map([
+      ...offline.map(word => [word.toLowerCase(), false] as const),
+      ...online.map(word => [word.toLowerCase(), true] as const),
+    ])
+    return (payload, levels) => decode(payload, levels.get('device') ?? '', meanings)
+  },
+})
 
-export function presenceIn(
-  payload: Uint8Array,
-  device: string,
-  words: { readonly online: string; readonly offline: string },
-): Decoded {
-  if (payload.length === 0) return saysNothing
-  const read = payload.length > wordBytesMax ? undefined : payloadText(payload)
-  const text = read?.ok === true ? read.text : ''
-  const word = /^\s*\{\s*"state"\s*:\s*"(\w+)"\s*\}\s*$/.exec(text)?.[1] ?? text
-  if (word === words.online) return presence(device, true)
-  if (word === words.offline) return presence(device, false)
-  return reject(`neither ${words.online} nor ${words.offline}`)
+function decode(payload: Uint8Array, device: string, meanings: ReadonlyMap<string, boolean>): Decoded {
+  const fault = nameFault('the device', device)
+  if (fault) return reject(fault)
+  // A retained message is taken away with an empty one: it says nothing of the device.
+  if (payload.byteLength === 0) return saysNothing
+  if (payload.byteLength > numberTextBytesMax) {
+    return reject(`no word of presence: longer than ${numberTextBytesMax} bytes`)
+  }
+  const isOnline = meanings.get(asBuffer(payload).toString('utf8').trim().toLowerCase())
+  if (isOnline === undefined) return reject(`no word of presence: none of ${[...meanings.keys()].join(', ')}`)
+  return presence(device, isOnline)
 }

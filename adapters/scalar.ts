@@ -14,3 +14,11 @@ const switches: ReadonlyMap<string, boolean> = new Map([
 export function scalarOf(text: string): number | boolean | undefined {
   return switches.get(text) ?? (decimal.test(text) ? Number(text) : undefined)
 }
+
+/** Of at most so many digits as a number holds: a longer one is the name of something, and stays a text. */
+const short = /^[-+]?\d{1,16}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?$/
+
+/** A text of which nothing says the type: what looks like a number or a switch is one. */
+export function plainValue(text: string): number | boolean | string {
+  return switches.get(text) ?? (short.test(text) ? Number(text) : text)
+}

@@ -15,7 +15,7 @@ import { readingsPerMessageMax, reasonCharactersMax } from '../runtime/limits.ts
 import type { Reading } from '../runtime/reading.ts'
 import { type Adapter, adapterKind, type Decoded, type Message, type Presence, type Reply } from './adapter.ts'
 import { nameFault } from './names.ts'
-import { saysNothing } from './presence.ts'
+import { saysNothing } from './presence-words.ts'
 import { printable, reject } from './reason.ts'
 import { awaitsBirth, type Known, SparkplugMemory } from './sparkplug-memory.ts'
 import { readMetrics } from './sparkplug-metrics.ts'
