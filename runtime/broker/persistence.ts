@@ -130,7 +130,9 @@ export class Persistence {
   }
 
   async incomingDelPacket(client: Publisher, { messageId }: Ack): Promise<void> {
-    if (!(await this.#sessions.releaseIncoming(client, messageId ?? 0))) throw new Error('No such packet')
+    // Of two PUBRELs at once the later finds nothing. That is no failure, and aedes 2 lets a rejection escape from here,
+    // which ends the process.
+    await this.#sessions.releaseIncoming(client, messageId ?? 0)
   }
 
   async cleanIncoming(client: Publisher): Promise<void> {

@@ -41,3 +41,22 @@ test('QoS 2 readings that become durable after their connections closed leave no
   await new Promise(resolve => setTimeout(resolve, 20))
   assert.ok((broker.counters()['sessions'] ?? 0) <= 4, `${broker.counters()['sessions']} sessions are kept`)
 })
+
+test('the same PUBREL many times at once is answered, and throws nothing past the broker', { timeout }, async t => {
+  const { intake, port } = await openRig(t)
+  const thrown: unknown[] = []
+  const hear = (error: unknown): void => void thrown.push(error)
+  process.on('unhandledRejection', hear)
+  t.after(() => process.off('unhandledRejection', hear))
+  const client = await openClient(t, port, { clean: false })
+  for (let messageId = 1; messageId <= 20; messageId++) {
+    client.send(publishPacket('sensors/a/t', '1', 2, messageId))
+    await until(() => client.messageIds('pubrec').includes(messageId))
+    const released = { cmd: 'pubrel', messageId } as const
+    client.send(released, released, released)
+    await until(() => client.messageIds('pubcomp').filter(id => id === messageId).length === 3)
+  }
+  await new Promise(resolve => setTimeout(resolve, 20))
+  assert.deepEqual(thrown, [])
+  assert.equal(intake.payloads.length, 20)
+})
