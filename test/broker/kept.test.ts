@@ -169,7 +169,8 @@ test('a message for many sessions is written once, and who is done with it does 
 })
 
 test('a session that comes back while others publish gets all of it in order', { timeout }, async t => {
-  const rig = await openKept(t)
+  // It acknowledges nothing.
+  const rig = await openKept(t, { inflightOutMax: 1_000 })
   await rig.away('sleeper', 'sensors/#', '+/a')
   const publisher = await rig.client({ clientId: 'publisher' })
   const total = 900

@@ -8,7 +8,7 @@ import { WebSocket } from 'ws'
 import type { BrokerLimits } from '../../runtime/broker/limits.ts'
 import { connectPacket, openRig, publishPacket, type Rig, until } from './rig.ts'
 
-const timeout = 20_000
+const timeout = 60_000
 const place = { kind: 'ws' as const, host: '127.0.0.1', port: 0 }
 
 type Options = { readonly path?: string; readonly origins?: readonly string[] }
@@ -251,7 +251,8 @@ async function eventually<Value>(run: () => Promise<Value & { readonly code: num
 
 describe('back-pressure over WebSocket', { timeout }, () => {
   test('drops a reader that does not read, and delivers to the others', async t => {
-    const { broker, port } = await open(t, { drainTimeoutMs: 300 })
+    const plenty = { waitingBytesMax: 1e9, waitingBytesTotalMax: 1e9, publishBurstBytesMax: 1e9 }
+    const { broker, port } = await open(t, { drainTimeoutMs: 300, ...plenty })
     const slow = await openClient(t, port, 'slow')
     const good = await openClient(t, port, 'good')
     for (const client of [slow, good]) {
