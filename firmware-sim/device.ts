@@ -172,7 +172,7 @@ export class Device {
   #takeLeave(patienceMs: number): void {
     this.#state = 'leaving'
     this.#leaveByMs = this.#nowMs + patienceMs
-    this.#farewell = this.#voice.manners?.farewell() ?? []
+    this.#farewell = this.#voice.manners?.farewell(this.#nowMs) ?? []
   }
 
   /** What is on its way arrives first, then the farewell; then the connection ends. */
@@ -220,11 +220,11 @@ export class Device {
         this.#state = 'up'
         onEvent?.({ kind: 'connected', device })
         this.#connection?.subscribe(manners?.listensTo ?? [])
-        this.#announce(manners?.greeting())
+        this.#announce(manners?.greeting(this.#nowMs))
         this.#pump()
       },
       onMessage: (topic: string, payload: Buffer) => {
-        if (this.#state === 'up') this.#announce(manners?.answer?.(topic, payload))
+        if (this.#state === 'up') this.#announce(manners?.answer?.(topic, payload, this.#nowMs))
         this.#pump()
       },
       onClosed: (reason: string) => {
@@ -237,7 +237,7 @@ export class Device {
         onEvent?.({ kind: opened ? 'disconnected' : 'connect-failed', device, reason })
       },
     }
-    this.#connection = new Connection(url, device, events, manners?.will())
+    this.#connection = new Connection(url, device, events, manners?.will(this.#nowMs))
   }
 
   #retryMs(): number {

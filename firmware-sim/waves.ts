@@ -37,9 +37,20 @@ export type Metric = {
 export type Moment = { atMs: number; sinceStartMs: number }
 
 /** The texts that a metric may have as its value. */
-export function textsOf({ wave, script }: Metric): string[] {
-  const values = [...(wave.kind === 'constant' ? [wave.value] : []), ...script.map(({ value }) => value)]
-  return values.filter(value => typeof value === 'string')
+export function textsOf(metric: Metric): string[] {
+  return examplesOf(metric).filter(value => typeof value === 'string')
+}
+
+/** What its values are, where all are of one kind. */
+export function kindOf(metric: Metric): 'number' | 'boolean' | 'string' | undefined {
+  const kinds = new Set(examplesOf(metric).map(value => typeof value as 'number' | 'boolean' | 'string'))
+  return kinds.size === 1 ? [...kinds][0] : undefined
+}
+
+/** One value of the wave, and all of the script. */
+function examplesOf({ wave, script }: Metric): SensorValue[] {
+  const ofWave = wave.kind === 'constant' ? wave.value : wave.kind === 'switch' ? false : 0
+  return [ofWave, ...script.flatMap(({ value }) => value ?? [])]
 }
 
 export function measure(seed: number, device: string, metric: Metric, moment: Moment): SensorValue {

@@ -68,14 +68,14 @@ export type Voice = {
 /** What is said about the connection itself, by formats that do. */
 export type Manners = {
   /** What the broker says when the connection is torn. Called before each connection. */
-  will(): Said
+  will(nowMs: number): Said
   /** Said first on each connection. */
-  greeting(): readonly Said[]
+  greeting(nowMs: number): readonly Said[]
   /** Said before a planned end. */
-  farewell(): readonly Said[]
+  farewell(nowMs: number): readonly Said[]
   /** What is asked of the device, and what it answers. */
   readonly listensTo?: readonly string[]
-  answer?(topic: string, payload: Buffer): readonly Said[]
+  answer?(topic: string, payload: Buffer, nowMs: number): readonly Said[]
   /** True while a reading would not be understood. */
   isSilent?(): boolean
   /** What is said as time goes by; asked many times a second. */

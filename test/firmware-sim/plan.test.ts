@@ -117,6 +117,6 @@ test('what a format cannot say, and faults that it does not have, are refused wi
 test('the example plans and the default plan are good', () => {
   assert.equal(planOf(readFileSync('firmware-sim/plans/cold-store.yaml', 'utf8')).devices.length, 7)
   assert.equal(planOf(readFileSync('firmware-sim/plans/faulty.yaml', 'utf8')).devices.length, 11)
-  assert.equal(planOf(readFileSync('firmware-sim/plans/formats.yaml', 'utf8')).devices.length, 7)
+  assert.equal(planOf(readFileSync('firmware-sim/plans/formats.yaml', 'utf8')).devices.length, 12)
   assert.equal(defaultPlan.devices.length, 5)
 })
