@@ -249,10 +249,13 @@ async function eventually<Value>(run: () => Promise<Value & { readonly code: num
   }
 }
 
+/** What is tested is not how fast one may send. */
+const unhurried = { publishBytesPerSecondMax: 1e12, publishesPerSecondMax: 1e12 }
+
 describe('back-pressure over WebSocket', { timeout }, () => {
   test('drops a reader that does not read, and delivers to the others', async t => {
     const plenty = { waitingBytesMax: 1e9, waitingBytesTotalMax: 1e9, publishBurstBytesMax: 1e9 }
-    const { broker, port } = await open(t, { drainTimeoutMs: 300, ...plenty })
+    const { broker, port } = await open(t, { drainTimeoutMs: 300, ...plenty, ...unhurried })
     const slow = await openClient(t, port, 'slow')
     const good = await openClient(t, port, 'good')
     for (const client of [slow, good]) {
@@ -262,7 +265,11 @@ describe('back-pressure over WebSocket', { timeout }, () => {
     slow.socket.pause()
     const sender = await openClient(t, port, 'sender')
     const payload = 'x'.repeat(100_000)
-    for (let id = 1; id <= 200; id++) sender.send(publishPacket('big/x', payload, 1, id))
+    // Step by step, so that the good one is never slow, however busy the machine is.
+    for (let id = 1; id <= 200; id++) {
+      sender.send(publishPacket('big/x', payload, 1, id))
+      await until(() => good.count('publish') === id)
+    }
     // Whichever bound it meets first: how long it does not read, or how much waits for it.
     await until(() => ['slow_reader', 'waiting_bytes'].some(cause => broker.counters()[`refused_${cause}`] === 1))
     await until(() => good.count('publish') === 200 && sender.count('puback') === 200)
@@ -271,19 +278,23 @@ describe('back-pressure over WebSocket', { timeout }, () => {
   })
 
   test('does not read a flood that it cannot store yet, and loses none of it', async t => {
-    const { broker, intake, port } = await open(t, { pendingBytesPerConnectionMax: 100_000 })
+    const { broker, intake, port } = await open(t, { ...unhurried, pendingBytesPerConnectionMax: 100_000 })
     intake.held = true
     const client = await openClient(t, port)
-    const count = 3_000
+    const count = 1_600
     for (let i = 0; i < count; i++) client.send(publishPacket('sensors/a/t', `${i} ${'x'.repeat(10_000)}`))
     await until(() => (broker.counters()['pauses'] ?? 0) > 0)
-    await new Promise(resolve => setTimeout(resolve, 50))
+    // Until nothing moves any more.
+    for (let before = -1; before !== client.socket.bufferedAmount; ) {
+      before = client.socket.bufferedAmount
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
     const { pending_bytes_peak: peak = 0, pending = 0 } = broker.counters()
     // Its share, and the chunk of the socket in which that was passed.
     assert.ok(peak < 100_000 + 2 * 65_536 + 400 * 70, `${peak} bytes`)
     assert.ok(pending < count / 10)
-    // The rest of 30 MB is still with the client: what the sockets between us hold is a few.
-    assert.ok(client.socket.bufferedAmount > 15e6, `${client.socket.bufferedAmount} bytes are with the client`)
+    // The rest of 16 MB is still with the client: what the sockets between us hold is a few.
+    assert.ok(client.socket.bufferedAmount > 4e6, `${client.socket.bufferedAmount} bytes are with the client`)
     intake.held = false
     intake.release()
     await until(() => intake.payloads.length === count)
