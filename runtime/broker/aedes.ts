@@ -23,6 +23,7 @@ import { Persistence } from './persistence.ts'
 import type { Sessions } from './sessions.ts'
 import { systemPrefix, type SystemTopics } from './system-topics.ts'
 import type { Topic } from './topic-cache.ts'
+import { takeWill } from './will-door.ts'
 import type { Will } from './wills.ts'
 
 type Matcher = { match(topic: string): readonly unknown[] }
@@ -47,7 +48,6 @@ type InnerClient = Omit<Client, 'clean'> & {
     properties?: (Partial<Properties> & { willDelayInterval?: number | undefined }) | undefined
   }
   readonly _keepaliveTimer: NodeJS.Timeout | null
-  readonly will: unknown
   readonly broker: Aedes
   readonly subscriptions: Readonly<Record<string, unknown>>
 }
@@ -88,6 +88,8 @@ export async function openAedes(
   aedes.on('connackSent', (packet, client) => {
     const connection = connectionOf(client)
     if (!connection?.visitor || (packet.returnCode ?? packet.reasonCode) !== 0) return
+    // What it may do has changed since its login: `review` did not see it yet.
+    if (!connection.visitor.isCurrent()) return client.close()
     deliveryOf(client).open()
     connection.welcome({
       id: client.id,
@@ -218,25 +220,21 @@ function accessHooks(
     hall.speaks5 && sessions.incomingCount(id) >= hall.limits.inflightQos2Max && !sessions.hasIncoming(id, messageId)
   const authorizePublish: AuthorizePublish = (client, packet, callback) => {
     const connection = client && connectionOf(client)
-    const isWill = client ? packet === (client as InnerClient).will : true
-    const id = client?.id ?? (packet as Partial<Will>).clientId
-    if (id === undefined || (client && !connection)) return callback(new RefusedError('publish_denied'))
+    // Only wills name their client; `client.will` is not any more the one of a client that has gone.
+    if ((packet as Partial<Will>).clientId !== undefined) {
+      const answer = (cause?: string): void => callback(cause === undefined ? null : new RefusedError(cause))
+      return takeWill(hall, sessions.wills, packet as Will, connection?.visitor, answer)
+    }
+    if (!client || !connection) return callback(new RefusedError('publish_denied'))
     const bytes = Buffer.from(packet.topic)
     const topic = hall.topics.find(bytes, 0, bytes.length)
     if (topic.fault !== undefined) return callback(new RefusedError(topic.fault))
-    const visitor = connection ? connection.visitor : hall.guests.standIn((packet as Partial<Will>).user ?? '', id)
+    const { visitor } = connection
     if (visitor?.mayPublish(topic.name) !== true) return callback(new RefusedError('publish_denied'))
-    const isOwn = isWill || !client || !connection
-    if (!isOwn) toldOf(packet).properties = connection.heads?.next()
-    const publish = toPublish(id, packet, hall.now(), visitor.mayName)
+    toldOf(packet).properties = connection.heads?.next()
+    const publish = toPublish(client.id, packet, hall.now(), visitor.mayName)
     const { wanted } = topic
     if (!wanted) hall.tally.add('unrouted', 1)
-    if (!client) hall.tally.add('wills_after_start')
-    if (isWill || !client || !connection) {
-      // A will is a publish like any other, but its connection is gone: there is no line to wait in [A12].
-      hall.acceptKept(publish, wanted, error => callback(error ?? null))
-      return wanted ? hall.flushSoon() : undefined
-    }
     const { qos, retain } = publish
     const { messageId = 0 } = packet
     if (qos === 2 && isTooMuch(client, messageId)) {

@@ -170,7 +170,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     disconnect: engine.disconnect,
     review: () => {
       engine.review()
-      sessions.ownership.review(standIn)
+      sessions.ownership.review(standIn, id => guests.visitorOf(id)?.isCurrent() === true)
     },
     listenOn: async places => {
       listeners.stop()

@@ -37,10 +37,10 @@ export class Ownership {
     return false
   }
 
-  /** Who may come in and do what has changed: what is kept of clients that are away is judged again. */
-  review(standIn: StandIn): void {
+  /** Who may come in and do what has changed: what is kept of clients is judged again, but of those who stay. */
+  review(standIn: StandIn, stays: (id: string) => boolean): void {
     for (const session of this.#parts.sessions.values()) {
-      if (session.connections > 0) continue
+      if (session.connections > 0 && stays(session.id)) continue
       const visitor = standIn(session.user, session.id)
       if (visitor) this.judge(session, visitor)
       else this.#parts.end(session)

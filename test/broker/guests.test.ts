@@ -145,3 +145,25 @@ test('a broker closes while a login is still judged', { timeout }, async t => {
   await broker.close()
   await until(() => client.closed)
 })
+
+for (const mqtt5 of [false, true]) {
+  test(`whoever may do something else by the time it is let in is sent away, mqtt5 ${mqtt5}`, { timeout }, async t => {
+    let isCurrent = true
+    const changing: Access = {
+      authenticate: () => {
+        // After the answer, and before the client is known to the engine.
+        process.nextTick(() => {
+          isCurrent = false
+          broker.review()
+        })
+        return { ...anybody, isCurrent: () => isCurrent }
+      },
+      standIn: () => undefined,
+    }
+    const { broker, intake, port } = await openRig(t, {}, changing, { mqtt5 })
+    const client = await openSocket(t, port)
+    client.send(connectPacket(), publishPacket('sensors/a', 'x', 1, 1))
+    await until(() => client.closed)
+    assert.deepEqual([broker.connected(), intake.payloads], [[], []])
+  })
+}

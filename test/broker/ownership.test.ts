@@ -16,7 +16,7 @@ class Door implements Access {
 
   readonly standIn = (user: string): Visitor | undefined => {
     const rights = this.users.get(user)
-    return rights && { ...anybody, user, ...rights }
+    return rights && { ...anybody, user, isCurrent: () => this.users.get(user) === rights, ...rights }
   }
 }
 
@@ -59,6 +59,43 @@ test('the session of a user who has gone ends, and its id is free', { timeout },
   const other = await rig.client({ clientId: 'p', username: 'other', clean: false })
   await other.ping()
   assert.deepEqual(other.payloads(), [])
+})
+
+test('the session of a user who goes ends also if its client is here', { timeout }, async t => {
+  const door = new Door()
+  door.users.set('pump', {}).set('other', {})
+  const rig = await openKept(t, {}, door)
+  for (const username of ['pump', 'other'])
+    await subscribe(await rig.client({ clientId: username, username, clean: false }), 1, 'orders')
+  door.users.delete('pump')
+  rig.broker.review()
+  assert.equal(rig.broker.counters()['sessions'], 1)
+  await until(() => rig.broker.connected().length === 1)
+  door.users.set('pump', {})
+  await publish(await rig.client({ clientId: 'w', username: 'other' }), 'orders', 'x')
+  const back = await rig.client({ clientId: 'pump', username: 'pump', clean: false })
+  await back.ping()
+  assert.deepEqual(back.payloads(), [], 'who has the name now gets nothing of who had it before')
+})
+
+test('the will of a client whose user has gone is judged as if it came now [A12]', { timeout }, async t => {
+  const door = new Door()
+  door.users.set('pump', {}).set('gone', {})
+  const rig = await openKept(t, {}, door)
+  const reader = await rig.client({ clientId: 'r', username: 'pump' })
+  await subscribe(reader, 1, 'wills/#')
+  const will = (topic: string) => ({ topic, payload: Buffer.from('x'), qos: 1 as const, retain: false })
+  await rig.client({ clientId: 'b', username: 'gone', will: will('wills/gone') })
+  const stays = await rig.client({ clientId: 'a', username: 'pump', will: will('wills/pump') })
+  door.users.delete('gone')
+  rig.broker.review()
+  await until(() => rig.broker.counters()['refused_publish_denied'] === 1)
+  stays.socket.destroy()
+  await until(() => reader.count('publish') > 0)
+  assert.deepEqual(
+    reader.received.flatMap(packet => (packet.cmd === 'publish' ? [packet.topic] : [])),
+    ['wills/pump'],
+  )
 })
 
 test('what a user may not have any more is taken from its session, while it is away and when it comes', {
