@@ -18,8 +18,7 @@ export async function openDiscovery(house: House, parts: Parts, { speakers }: Ga
     {
       facts: () => factsOf(house, parts),
       publish: async (topic, payload) => {
-        for (const name of names)
-          await speakers.get(name && `source:${name}`)?.(topic, Buffer.from(payload), 1, { retain: true })
+        for (const name of names) await speakers.get(name)?.(topic, Buffer.from(payload), 1, { retain: true })
       },
       store: parts.store,
       after: house.time.board.after,

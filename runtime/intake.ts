@@ -30,7 +30,7 @@ export type GatewayIntake = {
     readonly accept: Ingest['accept']
     readonly flush: () => void
   }
-  /** Where replies go to a client of this name; without a name, to all that have none. */
+  /** Where replies go to what came from this source; without a name, to what came by our own broker or from a poller. */
   readonly speakers: Map<string | undefined, Speak>
 }
 
@@ -48,9 +48,9 @@ export function openIntake({ config, log, time }: House, store: Store, devices: 
       newest: (table, { device, metric, unit }) =>
         store.readings.newest({ table, origin: store.origin, device, metric, unit }),
       onSeen: seen => devices.saw(seen),
-      onTold: ({ client, adapter, presence = [], replies = [] }) => {
+      onTold: ({ source, adapter, presence = [], replies = [] }) => {
         devices.told(presence, adapter)
-        const speak = speakers.get(client) ?? speakers.get(undefined)
+        const speak = speakers.get(source) ?? speakers.get(undefined)
         for (const { topic, payload, qos } of speak ? replies : []) {
           speak?.(topic, Buffer.from(payload), qos).catch((error: unknown) =>
             room.warn({ topic, reason: messageOf(error) }, 'a reply was not sent'),

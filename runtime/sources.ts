@@ -62,7 +62,7 @@ async function openMqtt(house: House, store: Store, intake: GatewayIntake, sourc
     random: Math.random,
     log,
   })
-  intake.speakers.set(`source:${source.name}`, (topic, payload, qos, { retain } = { retain: false }) =>
+  intake.speakers.set(source.name, (topic, payload, qos, { retain } = { retain: false }) =>
     opened.publish(topic, payload, qos, retain),
   )
   return opened

@@ -78,10 +78,9 @@ export class Doorkeeper {
     if (named === undefined && certificateName === undefined) return this.#anonymous(client) ?? 'denied'
     const name = named ?? certificateName ?? ''
     const user = this.#users.get(name)
-    if (user !== undefined && user.password === undefined) {
-      // Its certificate is all it has; one that names somebody else is none of its own.
-      return certificateName === name ? this.#visitor(user, client) : 'denied'
-    }
+    // Its certificate is all it has. Who shows none, or another's, is checked as one whom nobody knows.
+    if (user !== undefined && user.password === undefined && certificateName === name)
+      return this.#visitor(user, client)
     if (password === undefined || password.length === 0 || password.length > passwordBytesMax) return 'denied'
     if (user !== undefined && this.#isKnown(user, password)) return this.#visitor(user, client)
     return this.#check(name, password, client, address, isGone)

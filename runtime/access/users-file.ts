@@ -10,7 +10,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Stats, closeSync, fchownSync, fsyncSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { mkdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { HoldfastError, messageOf, systemCode } from '../errors.ts'
 import { usersFileBytesMax } from './limits.ts'
@@ -111,7 +111,8 @@ export function writeUsers(path: string, users: Users): void {
         const { uid, gid } = ownerOf(path)
         fchownSync(file, uid, gid)
       }
-      writeSync(file, usersText(users))
+      // All of it: one write may take only a part where the disk is nearly full.
+      writeFileSync(file, usersText(users))
       fsyncSync(file)
     } finally {
       closeSync(file)

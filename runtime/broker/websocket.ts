@@ -146,7 +146,8 @@ export class WebSocketDoor {
   }
 
   #refuse(socket: Socket, { cause, status, headers = '' }: Refusal, error?: Error): void {
-    if (socket.destroyed) return
+    // Once: more requests may lie behind the first.
+    if (socket.destroyed || socket.writableEnded) return
     const { remoteAddress: address } = socket
     const why = error === undefined ? {} : { error: messageOf(error) }
     this.#doors.tally.warn(`refused_${cause}`, 'A request was refused: MQTT is not spoken so here', { address, ...why })

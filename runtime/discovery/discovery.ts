@@ -41,6 +41,8 @@ export class Discovery {
   #stopLook: () => void = () => undefined
   #turn: Promise<void> = Promise.resolve()
   #isClosed = false
+  /** Home Assistant has said that it is here, and that was not looked at yet. */
+  #isHeard = false
   #trouble: string | undefined
 
   constructor(options: { readonly mode: DiscoveryMode; readonly prefix: string }, doors: DiscoveryDoors) {
@@ -52,9 +54,16 @@ export class Discovery {
 
   /** A message on <prefix>/status. It comes anew whenever Home Assistant has started: then it is told again. */
   heard(payload: string): void {
-    if (payload !== 'online' || this.#mode === 'off') return
-    this.#told.clear()
-    this.#turn = this.#turn.then(() => this.#guarded(() => this.#remember('seen', true)))
+    // Told often, it is told again once: who sends it may be a stranger.
+    if (payload !== 'online' || this.#mode === 'off' || this.#isHeard) return
+    this.#isHeard = true
+    this.#turn = this.#turn.then(() => {
+      this.#isHeard = false
+      this.#told.clear()
+      return this.#guarded(async () => {
+        if (this.#states.get('seen') !== true) await this.#remember('seen', true)
+      })
+    })
     void this.look()
   }
 

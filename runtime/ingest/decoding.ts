@@ -12,15 +12,15 @@ import type { Destination, Route } from './routes.ts'
 /** What a message said beside its readings. */
 export type Told = Pick<More, 'presence' | 'replies'> & {
   readonly adapter: string
-  /** Whose message it was. */
-  readonly client: string
+  /** Which source has fetched the message; undefined: it was published at our own broker. */
+  readonly source: string | undefined
   readonly arrivalMs: number
 }
 
 export type States = { states(owner: string): ReadonlyMap<string, Json> }
 
 export type Encoded = {
-  readonly client: string
+  readonly source?: string | undefined
   readonly topic: string
   readonly payload: Buffer
   readonly retain?: boolean | undefined
@@ -32,12 +32,15 @@ export type Encoded = {
 const owner = 'adapters'
 /** Sparkplug names each metric once: 10,000 devices with ten each. A device that invents names must not fill the memory. */
 const rememberedMax = 100_000
+/** What all of it may take together, keys and values as JSON: names and values are what strangers send. */
+const rememberedCharactersMax = 16 * 1024 * 1024
 /** A schema of one message, not a store of documents. */
 const valueCharactersMax = 16 * 1024
 
 export class Decoding {
   readonly #store: States
   #known: Map<string, Json>
+  #characters: number
   #changes: Change[] = []
   #told: Told[] = []
   #route: Route | undefined
@@ -49,6 +52,7 @@ export class Decoding {
   constructor(store: States) {
     this.#store = store
     this.#known = new Map(store.states(owner))
+    this.#characters = charactersOf(this.#known)
     this.#message = {
       topic: '',
       retain: false,
@@ -60,7 +64,7 @@ export class Decoding {
   /** `boot` as ingest knows it: where it is named, the time of arrival is not to be counted from. */
   decode(
     { route, levels }: Destination,
-    { client, topic, payload, retain, arrivalMs, mayName }: Encoded,
+    { source, topic, payload, retain, arrivalMs, mayName }: Encoded,
     boot: string | undefined,
   ): Decoded {
     this.#route = route
@@ -70,7 +74,7 @@ export class Decoding {
     const decoded = route.adapter.decode(payload, levels, this.#message)
     const other = mayName && otherDevice(decoded, mayName)
     if (other !== undefined) return { ok: false, reason: `may not speak for ${JSON.stringify(other)}` }
-    if (decoded.more !== undefined) this.#keep(route, decoded.more, client, arrivalMs)
+    if (decoded.more !== undefined) this.#keep(route, decoded.more, source, arrivalMs)
     return decoded
   }
 
@@ -85,26 +89,44 @@ export class Decoding {
   /** A commit failed: what was remembered with it is not. */
   reset(): void {
     this.#known = new Map(this.#store.states(owner))
+    this.#characters = charactersOf(this.#known)
   }
 
-  #keep(route: Route, { remember = [], presence, replies }: More, client: string, arrivalMs: number): void {
+  #keep(route: Route, { remember = [], presence, replies }: More, source: string | undefined, arrivalMs: number): void {
     for (const { key, value } of remember) this.#remember(keyOf(route, key), value)
-    if (presence ?? replies) this.#told.push({ presence, replies, adapter: route.adapter.name, client, arrivalMs })
+    if (presence ?? replies) this.#told.push({ presence, replies, adapter: route.adapter.name, source, arrivalMs })
   }
 
   #remember(key: string, value: Json | undefined): void {
+    const before = this.#known.get(key)
+    const grows = sizeOf(key, value) - sizeOf(key, before)
     if (value === undefined) {
       if (!this.#known.delete(key)) return
     } else {
-      const hasRoom = this.#known.has(key) || this.#known.size < rememberedMax
-      if (!hasRoom || JSON.stringify(value).length > valueCharactersMax) {
+      if (!this.#hasRoom(key, value, before, grows)) {
         this.forgotten += 1
         return
       }
       this.#known.set(key, value)
     }
+    this.#characters += grows
     this.#changes.push({ kind: 'state', owner, key, value })
   }
+
+  #hasRoom(key: string, value: Json, before: Json | undefined, grows: number): boolean {
+    if (sizeOf(key, value) - key.length > valueCharactersMax) return false
+    if (before === undefined && this.#known.size >= rememberedMax) return false
+    return grows <= 0 || this.#characters + grows <= rememberedCharactersMax
+  }
+}
+
+const sizeOf = (key: string, value: Json | undefined): number =>
+  value === undefined ? 0 : key.length + JSON.stringify(value).length
+
+function charactersOf(known: ReadonlyMap<string, Json>): number {
+  let characters = 0
+  for (const [key, value] of known) characters += sizeOf(key, value)
+  return characters
 }
 
 /** Under another pattern or another adapter the old knowledge would mean something else. */

@@ -20,6 +20,8 @@ import type { Destination, Routes } from './routes.ts'
 /** What the broker hands over; see the broker's own door for the promises on either side. */
 export type Publish = {
   readonly client: string
+  /** Which source has fetched it; left out: it was published at our own broker. */
+  readonly source?: string | undefined
   readonly topic: string
   readonly payload: Buffer
   readonly retain?: boolean | undefined

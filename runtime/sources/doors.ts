@@ -6,6 +6,8 @@ import type { Change, KeepChange, Receipt } from '../store/types.ts'
 /** What arrived: never changed afterwards, and the payload's bytes are never written again. */
 export type Publish = {
   readonly client: string
+  /** The name of the source: a client of our own broker may call itself as it likes. */
+  readonly source: string
   readonly topic: string
   readonly payload: Buffer
   readonly retain: boolean

@@ -78,6 +78,15 @@ describe('the doorkeeper', () => {
     assert.deepEqual(names, ['in as "pump"', ...Array.from({ length: 9 }, () => 'denied')])
   })
 
+  it('takes as long over a name that has no password as over one that nobody has', async () => {
+    const door = new Doorkeeper(new Book(pump, boiler), closed)
+    for (const user of ['pump', 'boiler', 'nobody']) {
+      const admission = door.authenticate(login({ user, word: 'wrong' }))
+      assert.ok(admission instanceof Promise, `${user} is told at once`)
+      assert.equal(await admission, 'denied')
+    }
+  })
+
   it('lets in by a certificate whom it names, unless a password is asked for', async () => {
     const door = new Doorkeeper(new Book(pump, boiler), closed)
     const names = []

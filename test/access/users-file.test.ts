@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +39,22 @@ describe('the users file', () => {
     assert.deepEqual(readUsers(path), users)
     assert.equal(statSync(path).mode & 0o777, 0o600)
     assert.equal(readFileSync(path, 'utf8').includes('secret'), false)
+    assert.deepEqual(readdirSync(join(path, '..')), ['users'], 'nothing lies aside')
+  })
+
+  it('stays as it was if the disk takes only a part of the new one', t => {
+    const path = join(folder(t), 'users')
+    writeUsers(path, new Map([['boiler', boiler]]))
+    const write = `
+      const { writeUsers } = await import(${JSON.stringify(new URL('../../runtime/access/users-file.js', import.meta.url))})
+      const user = index => [String(index), { name: String(index), roles: ['device'], password: undefined }]
+      writeUsers(${JSON.stringify(path)}, new Map(Array.from({ length: 1_000 }, (_, index) => user(index))))`
+    // No file may be larger than a few blocks: a write beyond takes what still fits and says how much that was.
+    const limited = 'ulimit -f 8; exec "$0" --input-type=module --eval "$1"'
+    const { status, stderr } = spawnSync('sh', ['-c', limited, process.execPath, write], { encoding: 'utf8' })
+    assert.equal(status, 1)
+    assert.match(stderr, /cannot be written/)
+    assert.deepEqual([...(readUsers(path)?.keys() ?? [])], ['boiler'])
     assert.deepEqual(readdirSync(join(path, '..')), ['users'], 'nothing lies aside')
   })
 

@@ -84,6 +84,12 @@ const upgrade = (path: string, ...headers: string[]): string =>
   ].join('\r\n')
 
 describe('a WebSocket listener', { timeout }, () => {
+  test('refuses once whoever asks many things at once', async t => {
+    const { broker, port } = await open(t)
+    assert.equal(await ask(t, port, 'GET /x HTTP/1.1\r\nHost: gw\r\n\r\n'.repeat(1_000)), 404)
+    assert.equal(broker.counters()['refused_websocket_path'], 1)
+  })
+
   test('speaks MQTT with mqtt.js as any other does: every QoS, both ways, at each usual path', async t => {
     const { broker, intake, port } = await open(t)
     for (const path of ['/', '/mqtt']) {

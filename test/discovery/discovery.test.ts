@@ -107,6 +107,9 @@ describe('Home Assistant', () => {
     discovery.heard('online')
     await discovery.look()
     assert.equal(published.length, 7, 'all of it again once it has started anew')
+    for (let times = 0; times < 100; times++) discovery.heard('online')
+    await discovery.look()
+    assert.equal(published.length, 10, 'and once, however often it says so')
   })
 
   test('is told of a rule that is gone, so that it takes the entity away', async () => {

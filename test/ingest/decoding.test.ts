@@ -87,12 +87,35 @@ describe('what an adapter wants remembered', () => {
   it('is bounded: a value that is too large is counted and not kept', () => {
     const decoding = new Decoding({ states: () => new Map() })
     const payload = Buffer.from(JSON.stringify({ remember: [{ key: 'k', value: 'x'.repeat(20_000) }] }))
-    decoding.decode(
-      { route: route('one/#'), levels: new Map() },
-      { client: 'c', topic: 'one/a', payload, arrivalMs: 1 },
-      undefined,
-    )
+    decoding.decode({ route: route('one/#'), levels: new Map() }, { topic: 'one/a', payload, arrivalMs: 1 }, undefined)
     assert.deepEqual([decoding.forgotten, decoding.take().changes], [1, []])
+  })
+
+  it('is bounded in all, so that a device that invents names does not fill the memory', () => {
+    const stored = new Map<string, Json>()
+    const decoding = new Decoding({ states: () => stored })
+    const say = (more: More): void => {
+      const payload = Buffer.from(JSON.stringify(more))
+      decoding.decode(
+        { route: route('one/#'), levels: new Map() },
+        { topic: 'one/a', payload, arrivalMs: 1 },
+        undefined,
+      )
+    }
+    const value = 'x'.repeat(16_000)
+    const remember = (from: number, to: number, what: Json): void => {
+      for (let key = from; key < to; key++) say({ remember: [{ key: `k${key}`, value: what }] })
+    }
+    remember(0, 1_100, value)
+    const taken = decoding.take().changes.length
+    assert.ok(taken > 1_000 && taken < 1_100, `${taken} of 16,000 characters`)
+    assert.equal(decoding.forgotten, 1_100 - taken)
+    remember(0, taken, 1)
+    remember(2_000, 2_010, value)
+    assert.equal(decoding.forgotten, 1_100 - taken, 'what was given back is there for others')
+    decoding.reset()
+    remember(0, 1_100, value)
+    assert.equal(decoding.forgotten, 2 * (1_100 - taken), 'a commit that failed took nothing')
   })
 })
 
@@ -101,5 +124,21 @@ describe('what an adapter wants answered', () => {
     const { say, heard } = pipe(stateTables())
     assert.equal(await say('one/a', { replies: [{ topic: 'rebirth', payload: 'x', qos: 0 }] }), 'taken')
     assert.deepEqual(heard, ['rebirth'])
+  })
+
+  it('is told with its source, which no client of our own broker can pretend to be', async () => {
+    const told: unknown[] = []
+    const ingest = new Ingest(new Routes([route('one/#')]), stateTables(), {
+      onTold: ({ source, replies = [] }) => told.push([source, replies.length]),
+    })
+    const payload = Buffer.from(JSON.stringify({ replies: [{ topic: 'rebirth', payload: 'x', qos: 0 }] }))
+    const say = (from: { readonly client: string; readonly source?: string }): Promise<void> =>
+      new Promise(resolve => ingest.accept({ ...from, topic: 'one/a', payload, arrivalMs: 1 }, () => resolve()))
+    await say({ client: 'source:plant' })
+    await say({ client: 'source:plant', source: 'plant' })
+    assert.deepEqual(told, [
+      [undefined, 1],
+      ['plant', 1],
+    ])
   })
 })

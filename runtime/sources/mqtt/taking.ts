@@ -198,10 +198,8 @@ export class Taking {
     const arrivalMs = Math.round(wallMs() - (monotonicMs() - atMs))
     const { topic, payload, isRetained: retain, qos, id } = item
     const keep = qos === 2 ? [this.#kept(id, Buffer.from([1]))] : undefined
-    intake.accept(
-      { client: `source:${this.#options.name}`, topic, payload, retain, isOld: retain, arrivalMs, keep },
-      done,
-    )
+    const source = this.#options.name
+    intake.accept({ client: `source:${source}`, source, topic, payload, retain, isOld: retain, arrivalMs, keep }, done)
   }
 
   #isKnown({ qos, id, isRepeat }: Item & { kind: 'message' }): boolean {

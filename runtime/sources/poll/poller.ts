@@ -166,11 +166,14 @@ export class Poller {
     const { intake, time } = this.#doors
     if (!intake.wants(topic)) return Promise.resolve()
     return new Promise(resolve => {
-      const client = `source:${this.#options.name}`
-      intake.accept({ client, topic, payload, retain: false, arrivalMs: time.wallMs() }, error => {
-        if (error !== undefined) this.#counts.lost++
-        resolve()
-      })
+      const source = this.#options.name
+      intake.accept(
+        { client: `source:${source}`, source, topic, payload, retain: false, arrivalMs: time.wallMs() },
+        error => {
+          if (error !== undefined) this.#counts.lost++
+          resolve()
+        },
+      )
     })
   }
 }
