@@ -172,7 +172,7 @@ function watch(gateway: Program, bytesMax: number): Alive {
   const look = (): void => {
     if (problem !== undefined) return
     const mb = memoryOf(pid)
-    if (mb === undefined) problem = 'the gateway died'
+    if (mb === undefined) problem = `the gateway died: ${gateway.end}`
     else if (mb * 2 ** 20 > bytesMax) problem = `the gateway took ${Math.round(mb)} MB`
     lastMb = mb ?? lastMb
     peakMb = Math.max(peakMb, lastMb)

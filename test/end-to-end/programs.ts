@@ -85,6 +85,12 @@ export class Program {
     writeFileSync(join(this.folder, 'rules', 'rules.yaml'), text)
   }
 
+  /** How it ended, if it did so by itself: by what code or signal, and what it said on standard error. */
+  get end(): string {
+    const { exitCode = null, signalCode = null } = this.#child ?? {}
+    return `code ${exitCode}, signal ${signalCode}: ${this.#errors.slice(-2_000)}`
+  }
+
   get pid(): number {
     return this.#child?.pid ?? assert.fail('it does not run')
   }
