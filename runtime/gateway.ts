@@ -224,7 +224,7 @@ async function openLan(house: House, options: BrokerConfig, store: Store, intake
   })
   closers.push(() => broker.close())
   intake.speakers.set(undefined, (topic, payload, qos, options) => broker.publish(topic, payload, { qos, ...options }))
-  const moving = keepTo(visitors, broker, room)
+  const moving = keepTo(visitors, broker, house, room)
   return {
     broker,
     visitors,

@@ -75,12 +75,26 @@ export function openVisitors({ log, closers, time }: House, options: BrokerConfi
 
 const formOf = ({ access }: BrokerConfig): string => JSON.stringify([[...access.roles], access.anonymous])
 
-/** Has the broker follow each change: who may not come any more goes, and it listens where it should. */
-export function keepTo(visitors: Visitors, broker: Broker, log: Log): { readonly problem: () => string | undefined } {
+/** An address that cannot be had may be free a moment later: another program ends, a network comes up. */
+const listenAgainMs = 2_000
+
+/**
+ * Has the broker follow each change: who may not come any more goes, and it listens where it should, also if it could not
+ * at once.
+ */
+export function keepTo(
+  visitors: Visitors,
+  broker: Broker,
+  { closers, time }: Pick<House, 'closers' | 'time'>,
+  log: Log,
+): { readonly problem: () => string | undefined } {
   let problem: string | undefined
+  let stopWaiting = (): void => undefined
+  closers.push(async () => stopWaiting())
   let places = JSON.stringify(visitors.places())
   let turn = Promise.resolve()
   const move = async (): Promise<void> => {
+    stopWaiting()
     const wanted = visitors.places()
     if (JSON.stringify(wanted) === places) return
     places = JSON.stringify(wanted)
@@ -89,8 +103,13 @@ export function keepTo(visitors: Visitors, broker: Broker, log: Log): { readonly
       problem = undefined
       log.info({ broker: broker.addresses().map(urlOf) }, 'the broker listens elsewhere now: who may come has changed')
     } catch (error) {
-      problem = messageOf(error)
-      log.error({ reason: problem }, 'the broker does not listen where it should')
+      const reason = messageOf(error)
+      if (reason !== problem) log.error({ reason }, 'the broker does not listen where it should: it is tried again')
+      problem = reason
+      places = 'nowhere'
+      stopWaiting = time.board.after(listenAgainMs, () => {
+        turn = turn.then(move)
+      })
     }
   }
   if (visitors.isFirstRun()) log.warn(firstRun)

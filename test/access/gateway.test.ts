@@ -1,6 +1,7 @@
 /** A gateway from its first run on: its first user, changes while it runs, files that are not in order. */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -47,6 +48,24 @@ async function connect(gateway: Gateway, username?: string, password?: string) {
   const url = `mqtt://127.0.0.1:${gateway.addresses.broker[0]?.port}`
   return await connectAsync(url, { ...login, reconnectPeriod: 0 }, false)
 }
+
+test('the broker listens where it should as soon as the address can be had', { timeout }, async t => {
+  const place = new Place()
+  t.after(() => rmSync(place.folder, { recursive: true, force: true }))
+  // Another program has the port at one address of this machine, and so at "every address".
+  const other = createServer()
+  await new Promise<void>(resolve => other.listen({ host: '127.0.0.2', port: 0 }, resolve))
+  t.after(() => other.close())
+  const { port } = other.address() as AddressInfo
+  place.broker = `{ listen: "0.0.0.0:${port}" }`
+  const gateway = await place.open(t)
+  assert.equal(gateway.addresses.broker[0]?.host, '127.0.0.1')
+  place.write({ name: 'pump', roles: ['device'], password: await hashPassword(Buffer.from('right')) })
+  await until(() => gateway.addresses.broker.length === 0)
+  other.close()
+  await until(() => gateway.addresses.broker[0]?.host === '0.0.0.0')
+  await (await connect(gateway, 'pump', 'right')).endAsync()
+})
 
 test('the first run is for this machine alone; the first user opens the network, and is asked for', {
   timeout,
