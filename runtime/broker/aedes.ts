@@ -157,11 +157,13 @@ function admissionHooks(
     const connection = connectionOf(client)
     if (!connection) return refuse({ cause: 'login', returnCode: serverUnavailable })
     const { address, place, certificateName } = connection
-    const refusal = logins.refuses(place, user)
+    // Strangers without a name must not make those wait who are named by their certificate.
+    const name = user === undefined || user === '' ? certificateName : user
+    const refusal = logins.refuses(place, name)
     if (refusal) return refuse(refusal)
     const isGone = (): boolean => connection.destroyed
     guests.admit({ user, password, client: client.id, certificateName, address, isGone }, (visitor, reason) => {
-      if (reason?.cause === 'login') logins.failed(place, user)
+      if (reason?.cause === 'login') logins.failed(place, name)
       if (visitor === undefined) return refuse(reason ?? { cause: 'login', returnCode: serverUnavailable })
       if (isGone()) return guests.leave(client.id)
       connection.once('close', () => guests.leave(client.id))
