@@ -11,6 +11,7 @@
  * too: the ids that are not released are part of the commit. (With QoS 1 an answer may be lost on its way; nobody can
  * tell such a message from a new one, unless the device has given it an id.)
  */
+import { Arrivals } from './arrivals.ts'
 import { messageOf } from '../../errors.ts'
 import type { KeepChange } from '../../store/types.ts'
 import type { Intake, Memory } from '../doors.ts'
@@ -69,6 +70,7 @@ export class Taking {
   readonly #unanswered = new Set<number>()
   /** QoS 2: stored, and not released. Held on disk too. */
   readonly #unreleased: Set<number>
+  readonly #arrivals = new Arrivals()
   #isStopped = false
   #whenIdle: (() => void)[] = []
 
@@ -195,7 +197,7 @@ export class Taking {
       return done()
     }
     // The clock is looked at in the turn in which it is handed over: whether it can be trusted is asked there.
-    const arrivalMs = Math.round(wallMs() - (monotonicMs() - atMs))
+    const arrivalMs = this.#arrivals.at(wallMs() - (monotonicMs() - atMs))
     const { topic, payload, isRetained: retain, qos, id } = item
     const keep = qos === 2 ? [this.#kept(id, Buffer.from([1]))] : undefined
     const source = this.#options.name
