@@ -159,6 +159,7 @@ function admissionHooks(
     const { address, place, certificateName } = connection
     // Strangers without a name must not make those wait who are named by their certificate.
     const name = user === undefined || user === '' ? certificateName : user
+    connection.userName = name
     const refusal = logins.refuses(place, name)
     if (refusal) return refuse(refusal)
     const isGone = (): boolean => connection.destroyed
@@ -232,7 +233,8 @@ function accessHooks(
     const topic = hall.topics.find(bytes, 0, bytes.length)
     if (topic.fault !== undefined) return callback(new RefusedError(topic.fault))
     const { visitor } = connection
-    if (visitor?.mayPublish(topic.name) !== true) return callback(new RefusedError('publish_denied'))
+    if (visitor?.mayPublish(topic.name) !== true)
+      return callback(new RefusedError('publish_denied', undefined, topic.name))
     toldOf(packet).properties = connection.heads?.next()
     const publish = toPublish(client.id, packet, hall.now(), visitor.mayName)
     const { wanted } = topic
@@ -270,7 +272,7 @@ function accessHooks(
     const held = Object.keys((client as InnerClient).subscriptions)
     const cause = subscriptionFault(connectionOf(client)?.visitor, filter, held, hall.limits)
     if (cause === undefined) return callback(null, subscription)
-    hall.tally.warn(`refused_${cause}`, 'A subscription was refused', { client: client.id, filter })
+    hall.tally.warn(`refused_${cause}`, 'A subscription was refused', { ...connectionOf(client)?.who, filter })
     callback(null, null) // SUBACK 0x80 [MQTT-3.9.3-2]
   }
   return { authorizePublish, authorizeSubscribe, authorizeForward }
@@ -348,12 +350,10 @@ function report(aedes: Aedes, { tally }: Hall): void {
   const onClient = (client: Client, error: Error) => {
     // A write that finds its connection gone is no event of its own.
     if (error.message === 'connection closed') return
-    const cause = error instanceof RefusedError ? error.reason : causeOf(error.message)
-    tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', {
-      client: client.id ?? '',
-      address: connectionOf(client)?.address ?? '',
-      error: error.message,
-    })
+    const refused = error instanceof RefusedError ? error : undefined
+    const about = { ...connectionOf(client)?.who, client: client.id ?? '', topic: refused?.topic, error: error.message }
+    const cause = refused?.reason ?? causeOf(error.message)
+    tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', about)
   }
   aedes.on('clientError', onClient)
   aedes.on('connectionError', onClient)
@@ -366,11 +366,13 @@ function report(aedes: Aedes, { tally }: Hall): void {
 class RefusedError extends Error {
   readonly reason: string
   readonly returnCode: number | undefined
+  readonly topic: string | undefined
 
-  constructor(reason: string, returnCode?: number) {
+  constructor(reason: string, returnCode?: number, topic?: string) {
     super(reason)
     this.reason = reason
     this.returnCode = returnCode
+    this.topic = topic
   }
 }
 

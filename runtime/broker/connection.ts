@@ -37,6 +37,7 @@ const unacceptableVersion = 1
 
 export class Connection extends Outward {
   visitor: Visitor | undefined // once it is known whose it is
+  userName: string | undefined // as its CONNECT has it, true or not: for the log
   /** Of its will, in MQTT 5. */
   willProperties: Properties | undefined
   /** In MQTT 5: what its publishes say in front of their payloads. */
@@ -95,6 +96,11 @@ export class Connection extends Outward {
     return this.#guest?.id ?? ''
   }
 
+  /** Who this is, for whoever reads the log and knows users rather than client ids. */
+  get who(): Record<'client' | 'user' | 'address', string | undefined> {
+    return { client: this.clientId, user: this.userName, address: this.address }
+  }
+
   /** CONNACK was sent: what the client sent after CONNECT may be read now. */
   welcome(guest: Guest): void {
     if (this.#stage !== 'greeting') return
@@ -117,12 +123,10 @@ export class Connection extends Outward {
   }
 
   /** Closes because of what the client did, and counts why. */
-  override refuse(cause: string): void {
+  override refuse(cause: string, topic?: string): void {
     if (this.destroyed) return
-    this.#hall.tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', {
-      client: this.clientId,
-      address: this.address,
-    })
+    const about = { ...this.who, topic }
+    this.#hall.tally.warn(`refused_${cause}`, 'A client was refused and its connection closed', about)
     this.tellWhy(cause)
     this.destroy()
   }
@@ -287,7 +291,7 @@ export class Connection extends Outward {
     if (topic.fault !== undefined) return this.refuse(topic.fault)
     const guest = this.#guest
     if (guest === undefined) return
-    if (!guest.visitor.mayPublish(topic.name)) return this.#deny(qos, messageId)
+    if (!guest.visitor.mayPublish(topic.name)) return this.#deny(topic.name, qos, messageId)
     if (!topic.wanted || qos === 2 || (flags & 1) === 1 || this.#onLongWay > 0) {
       this.#onLongWay += 1
       const bare = head && this.heads?.bare(head, flags, messageId, buffer.subarray(payloadStart, end))
@@ -324,12 +328,10 @@ export class Connection extends Outward {
   }
 
   /** In MQTT 5 the client hears of it, and stays; before, all that can be said is good-bye. */
-  #deny(qos: Qos, messageId: number): void {
-    if (this.#version < 5) return this.refuse('publish_denied')
-    this.#hall.tally.warn('refused_publish_denied', 'A publish was refused: its client may not publish there', {
-      client: this.clientId,
-      address: this.address,
-    })
+  #deny(topic: string, qos: Qos, messageId: number): void {
+    if (this.#version < 5) return this.refuse('publish_denied', topic)
+    const about = { ...this.who, topic }
+    this.#hall.tally.warn('refused_publish_denied', 'A publish was refused: its client may not publish there', about)
     if (qos === 0) return
     const place = this.#line.join(() => {
       this.#acks.flush()

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Access, anybody } from '../../runtime/broker/access.ts'
+import { type Log, silentLog } from '../../runtime/log.ts'
 import { access, connectPacket, openClient, openRig, openSocket, publishPacket, until } from './rig.ts'
 
 const timeout = 20_000
@@ -167,3 +168,28 @@ for (const mqtt5 of [false, true]) {
     assert.deepEqual([broker.connected(), intake.payloads], [[], []])
   })
 }
+
+/** The stranger is nobody, and nobody else may touch a valve. */
+const noStranger: Access = {
+  authenticate: ({ user = '' }) =>
+    user === 'stranger' ? 'denied' : { ...anybody, user, mayPublish: topic => !topic.startsWith('valves/') },
+  standIn: () => undefined,
+}
+
+test('the log says of whom is refused which user it is, and where that one wanted to publish', { timeout }, async t => {
+  const lines: Record<string, unknown>[] = []
+  const write = (fields: Record<string, unknown>): number => lines.push(fields)
+  const log = { ...silentLog, warn: write, child: () => log } as unknown as Log
+  const { port } = await openRig(t, {}, noStranger, { log })
+  const guesser = await openSocket(t, port)
+  guesser.send(connectPacket({ clientId: 'g', username: 'stranger' }))
+  await until(() => guesser.closed)
+  const meter = await openClient(t, port, { clientId: 'm', username: 'meter' })
+  meter.send(publishPacket('valves/1', 'open', 1, 1))
+  await until(() => meter.closed)
+  const told = lines.map(({ cause, client, user, topic }) => ({ cause, client, user, topic }))
+  assert.deepEqual(told, [
+    { cause: 'refused_login', client: 'g', user: 'stranger', topic: undefined },
+    { cause: 'refused_publish_denied', client: 'm', user: 'meter', topic: 'valves/1' },
+  ])
+})

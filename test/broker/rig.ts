@@ -9,7 +9,7 @@ import { type BrokerLimits, defaultBrokerLimits } from '../../runtime/broker/lim
 import type { BrokerTls } from '../../runtime/broker/listen.ts'
 import type { ListenAddress } from '../../runtime/broker/listeners.ts'
 import type { Intake, Publish } from '../../runtime/broker/publish.ts'
-import { silentLog } from '../../runtime/log.ts'
+import { type Log, silentLog } from '../../runtime/log.ts'
 
 export type Accepted = { readonly publish: Publish; readonly done: (error?: Error) => void }
 
@@ -56,6 +56,7 @@ export type RigListeners = {
   readonly origins?: readonly string[]
   readonly systemIntervalMs?: number
   readonly shelf?: Shelf
+  readonly log?: Log
 }
 
 export async function openRig(
@@ -69,6 +70,7 @@ export async function openRig(
     systemIntervalMs,
     shelf,
     mqtt5 = engineFromEnvironment,
+    log = silentLog,
   }: RigListeners = {},
 ): Promise<Rig> {
   const intake = new HeldIntake()
@@ -83,7 +85,7 @@ export async function openRig(
     mqtt5,
     intake,
     now: () => Date.now(),
-    log: silentLog,
+    log,
   })
   t.after(async () => {
     intake.held = false
