@@ -18,15 +18,18 @@ Examples:
   $ HOLDFAST_LOG__LEVEL=debug HOLDFAST_STORE__PATH=/mnt/data holdfast run`,
     )
     .action(async ({ config: named }: { config?: string }) => {
-      const [{ requireConfig, requireWholeConfig }, { openLog }, { openGateway }, { urlOf }] = await Promise.all([
-        import('./find-config.ts'),
-        import('../log.ts'),
-        import('../gateway.ts'),
-        import('../broker/listen.ts'),
-      ])
+      const [{ requireConfig, requireWholeConfig }, { openLog }, { openGateway }, { urlOf }, { spareMemory }] =
+        await Promise.all([
+          import('./find-config.ts'),
+          import('../log.ts'),
+          import('../gateway.ts'),
+          import('../broker/listen.ts'),
+          import('./spare-memory.ts'),
+        ])
       const { file, config } = await requireWholeConfig(named)
       const log = openLog(config.log.level)
       const stop = firstSignal()
+      spareMemory(log)
       const gateway = await openGateway(config, { log, reread: () => requireConfig(file).config })
       const { broker, hub } = gateway.addresses
       log.info(

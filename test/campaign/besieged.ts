@@ -61,11 +61,7 @@ export async function besiege(options: BesiegedOptions): Promise<Besieged> {
   try {
     const port = await freePort()
     const url = `mqtt://127.0.0.1:${port}`
-    const gateway = site.program('gateway', { config: configOf(port) }, [
-      ...hold.on,
-      'env',
-      `NODE_OPTIONS=${nodeOptions()}`,
-    ])
+    const gateway = site.program('gateway', { config: configOf(port) }, [...hold.on, 'env', ...environment()])
     await gateway.start()
     const alive = watch(gateway, hold.isHeld ? Number.POSITIVE_INFINITY : memoryBytes)
     const plan = join(site.folder, 'honest.yaml')
@@ -122,10 +118,15 @@ export async function besiege(options: BesiegedOptions): Promise<Besieged> {
   }
 }
 
-/** What the gateway's own unit runs it with: memory that V8 may take is part of how it fits into so little. */
-function nodeOptions(): string {
+/** What the gateway's own unit runs it with: how V8 and the C library hold memory is part of how it fits into so little. */
+function environment(): string[] {
   const unit = readFileSync('systemd/holdfast.service', 'utf8')
-  return /^Environment=NODE_OPTIONS="(.*)"$/m.exec(unit)?.[1] ?? ''
+  const given = [...unit.matchAll(/^Environment=(.*)$/gm)].flatMap(
+    ([, line = '']) => line.match(/\w+=("[^"]*"|\S+)/g) ?? [],
+  )
+  const ofMemory = given.filter(each => /^(NODE_OPTIONS|MALLOC_\w+)=/.test(each)).map(each => each.replaceAll('"', ''))
+  if (ofMemory.length < 3) throw new Error('systemd/holdfast.service says not how memory is held')
+  return ofMemory
 }
 
 function configOf(port: number): string {
