@@ -84,7 +84,7 @@ export class Queues {
     if (taken.length === 0) return undefined
     const { topic, payload, qos, retain = false, properties } = queued
     const order = ++this.#order
-    const message: Message = { order, bytes, age: new Age(this.#clock), left: taken.length, marks: new Set() }
+    const message: Message = { order, bytes, age: new Age(this.#clock), left: taken.length, marks: undefined }
     const packet: StoredPacket = {
       cmd: 'publish',
       topic,
@@ -135,7 +135,7 @@ export class Queues {
     subscriptionIds: readonly number[],
   ): boolean {
     if (!this.#hasRoom(session, message.bytes)) return false
-    if (form) message.marks.add(keyOf.delivery(message.order, session.id))
+    if (form) markOf(message, session)
     this.#count(1, message.bytes)
     message.left += 1
     const wasSent = session.upTo === undefined || message.order <= session.upTo
@@ -230,13 +230,11 @@ export class Queues {
     message.left -= 1
     if (!this.#ledger.isKept) return
     if (message.left > 0) return this.#ledger.later([this.#mark(session, message, { done: true })])
-    this.#ledger.later([forget(keyOf.message(message.order)), ...[...message.marks].map(forget)])
+    this.#ledger.later([forget(keyOf.message(message.order)), ...[...(message.marks ?? [])].map(forget)])
   }
 
   #mark(session: Session, message: Message, form: DeliveryForm): ShelfChange {
-    const key = keyOf.delivery(message.order, session.id)
-    message.marks.add(key)
-    return put(key, encodeJson(form))
+    return put(markOf(message, session), encodeJson(form))
   }
 
   #count(messages: number, bytes: number): void {
@@ -267,6 +265,20 @@ function engineOf({ brokerId, brokerCounter }: Queued): Pick<StoredPacket, 'brok
   return brokerCounter === undefined ? {} : { brokerId, brokerCounter }
 }
 
-export function sizeOf(queued: Pick<StoredPacket, 'topic' | 'payload' | 'properties'>): number {
-  return (queued.payload ?? nothing).length + (queued.topic ?? '').length + (queued.properties?.bytes.length ?? 0) + 200
+/** The key under which is written how far this session is with it, noted so that it is forgotten with the message. */
+function markOf(message: Message, session: Session): string {
+  const key = keyOf.delivery(message.order, session.id)
+  message.marks ??= new Set()
+  message.marks.add(key)
+  return key
+}
+
+/**
+ * What a message takes in memory besides its bytes, measured: its buffer, age and head, and its place in one queue. One that
+ * stands in several queues is charged whole in each, because the last of them keeps it whole.
+ */
+const overheadBytes = 1_100
+
+export function sizeOf({ payload, topic, properties }: Pick<StoredPacket, 'topic' | 'payload' | 'properties'>): number {
+  return (payload ?? nothing).length + (topic ?? '').length + (properties?.bytes.length ?? 0) + overheadBytes
 }

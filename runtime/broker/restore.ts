@@ -83,7 +83,7 @@ function restoreMessages({ messages, deliveries }: Shelved, { clock, ledger, ses
     const { topic, qos, to = [] } = head
     const bytes = sizeOf({ topic, payload, properties: propertiesOf(head) })
     const forms = deliveries.get(order)
-    const marks = new Set([...(forms?.keys() ?? [])].map(client => keyOf.delivery(order, client)))
+    const marks = forms && new Set([...forms.keys()].map(client => keyOf.delivery(order, client)))
     const message: Message = { order, bytes, age: new Age(clock, head.age ?? noAge), left: 0, marks }
     const packet = {
       cmd: 'publish',
@@ -100,7 +100,7 @@ function restoreMessages({ messages, deliveries }: Shelved, { clock, ledger, ses
       if (session && form?.done !== true)
         queues.restore(session, { ...packet, qos: ownQos, retain }, message, form, ids)
     }
-    if (message.left === 0) ledger.later([keyOf.message(order), ...marks].map(forget))
+    if (message.left === 0) ledger.later([keyOf.message(order), ...(marks ?? [])].map(forget))
   }
   for (const [order, forms] of deliveries) {
     if (!messages.has(order)) ledger.later([...forms.keys()].map(client => forget(keyOf.delivery(order, client))))

@@ -16,8 +16,8 @@ export type Message = {
   readonly age: Age
   /** How many sessions are not done with it. */
   left: number
-  /** Keys under which is written how far a client is with it. */
-  readonly marks: Set<string>
+  /** Keys under which is written how far a client is with it. Most need none, and an empty set is not small. */
+  marks: Set<string> | undefined
 }
 
 export type Entry = {

@@ -287,7 +287,7 @@ export const limitCases: Readonly<Record<BrokerLimitKey, LimitCase>> = {
   },
   retained_expiry: { file: 'expiry.test.ts', test: 'retained messages expire where a limit says so' },
   queued_messages: { limits: { queuedMessagesPerSessionMax: 2 }, meet: rig => queues(rig, 1, 2) },
-  queued_bytes: { limits: { queuedBytesMax: 3_000 }, meet: rig => queues(rig, 1_000, 2) },
+  queued_bytes: { limits: { queuedBytesMax: 5_000 }, meet: rig => queues(rig, 1_000, 2) },
   queued_expiry: { file: 'expiry.test.ts', test: 'messages that were queued too long are dropped and counted' },
   sessions: {
     limits: { sessionsMax: 1 },
