@@ -13,6 +13,8 @@ import type { Will } from './wills.ts'
 
 type ClientName = { readonly id: string }
 type Recipient = { readonly clientId: string } & Partial<Subscription>
+/** Its connection is there where it is a client of aedes. */
+type Releaser = Publisher & { readonly conn?: { refuse(cause: string): void } }
 type Ack = { readonly messageId?: number | undefined }
 /** aedes writes the packet that it asks about, so what is changed in it is sent so. */
 type Outgoing = StoredPacket
@@ -129,10 +131,15 @@ export class Persistence {
     return packet
   }
 
-  async incomingDelPacket(client: Publisher, { messageId }: Ack): Promise<void> {
-    // Of two PUBRELs at once the later finds nothing. That is no failure, and aedes 2 lets a rejection escape from here,
-    // which ends the process.
-    await this.#sessions.releaseIncoming(client, messageId ?? 0)
+  async incomingDelPacket(client: Releaser, { messageId }: Ack): Promise<void> {
+    // aedes 1 tells PUBCOMP whatever comes of this, and aedes 2 lets a rejection escape, which ends the process. But an id
+    // that is on the disk is not free: after a power cut the next reading under it would be taken for this one, and lost.
+    try {
+      await this.#sessions.releaseIncoming(client, messageId ?? 0)
+    } catch (error) {
+      if (!client.conn) throw error
+      client.conn.refuse('not_durable')
+    }
   }
 
   async cleanIncoming(client: Publisher): Promise<void> {

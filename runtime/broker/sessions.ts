@@ -291,8 +291,11 @@ export class Sessions {
   /** The PUBREL came: its id is free once this resolves [MQTT-4.3.3-2]. False if there is none. */
   async releaseIncoming({ id, clean }: Publisher, messageId: number): Promise<boolean> {
     const session = this.#sessions.get(id)
-    if (!session?.incoming.delete(messageId)) return false
+    const packet = session?.incoming.get(messageId)
+    if (!session || !packet) return false
+    // Known until it is written: a PUBREL that comes again meanwhile must wait too.
     if (clean === false) await this.#written([forget(keyOf.incoming(id, messageId))])
+    if (session.incoming.get(messageId) === packet) session.incoming.delete(messageId)
     this.#forgetIfEmpty(session)
     return true
   }

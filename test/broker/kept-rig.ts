@@ -15,6 +15,8 @@ export type KeptRig = {
   /** Starts the broker. `cut` tells it what the disk does not take any more: nothing from then on. */
   start(): Promise<void>
   stop(): Promise<void>
+  /** The disk fails, or is well again. */
+  isFailing: boolean
   /** Ends without a word, as a power cut does: what waited for a commit of somebody else is gone. */
   cut(): Promise<void>
   client(options: ConnectOptions): Promise<RawClient>
@@ -35,6 +37,7 @@ export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {
   const clock = { nowMs: 1_700_000_000_000, monotonicMs: 0, isTrusted: true }
   const rig: KeptRig = {
     clock,
+    isFailing: false,
     get broker() {
       if (!broker) throw new Error('not started')
       return broker
@@ -50,7 +53,7 @@ export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {
       // What may wait is written with the next that may not, and never by itself: a cut finds as much of it as it can.
       const waiting: (() => void)[] = []
       const write = (changes: readonly ShelfChange[]): Promise<unknown> =>
-        isCut ? Promise.reject(new Error('no power')) : opened.commit(changes, 'now')
+        isCut || rig.isFailing ? Promise.reject(new Error('no power')) : opened.commit(changes, 'now')
       const shelf: Shelf = {
         kept: owner => opened.kept(owner),
         commit: (changes, urgency) => {

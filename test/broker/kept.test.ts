@@ -98,6 +98,32 @@ test('a QoS 2 publish is taken once, though the power goes before its PUBREL, an
   assert.deepEqual(sleeper.payloads(), ['one', 'two', 'three'])
 })
 
+test('a PUBREL whose packet id cannot be forgotten is not answered, ends nothing but its connection, and may come again', {
+  timeout,
+}, async t => {
+  const rig = await openKept(t)
+  const thrown: unknown[] = []
+  const hear = (error: unknown): void => void thrown.push(error)
+  process.on('unhandledRejection', hear)
+  t.after(() => process.off('unhandledRejection', hear))
+  const options = { clientId: 'publisher', clean: false }
+  const first = await rig.client(options)
+  first.send(publishPacket('sensors/a', 'one', 2, 9))
+  await first.next('pubrec')
+  rig.isFailing = true
+  const release = { cmd: 'pubrel', messageId: 9 } as const
+  first.send(release, release)
+  await until(() => first.closed)
+  assert.equal(first.count('pubcomp'), 0)
+  rig.isFailing = false
+  const second = await rig.client(options)
+  second.send(release)
+  await second.next('pubcomp')
+  assert.ok(!(await rig.keys()).some(key => key.startsWith('i')))
+  await new Promise(resolve => setTimeout(resolve, 20))
+  assert.deepEqual(thrown, [])
+})
+
 test('a QoS 2 subscriber gets a message again under its old id, and after its PUBREC only the PUBREL', {
   timeout,
 }, async t => {
