@@ -8,7 +8,7 @@ for (const { way, retain } of [
   { way: 'the fast path', retain: false },
   { way: 'the path through aedes', retain: true },
 ]) {
-  test(`a QoS 1 reading on ${way} is acknowledged only after it is durable [I1]`, { timeout }, async t => {
+  test(`a QoS 1 reading on ${way} is acknowledged only after it is durable [I1, A1]`, { timeout }, async t => {
     const { intake, port } = await openRig(t)
     intake.held = true
     const client = await openClient(t, port)

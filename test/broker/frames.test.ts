@@ -115,7 +115,7 @@ for (const { what, bytes, cause } of refused) {
   })
 }
 
-test('an announcement of 200 MB closes the connection with memory flat and the cause counted [F7]', {
+test('an announcement of 200 MB closes the connection with memory flat and the cause counted [A2, F7]', {
   timeout,
 }, async t => {
   const { broker, port } = await openRig(t)

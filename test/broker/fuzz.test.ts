@@ -8,7 +8,7 @@ const seed = 20_261_123
 
 for (const mqtt5 of [false, true]) {
   const engine = mqtt5 ? 'MQTT 5' : 'MQTT 3.1.1'
-  test(`thousands of mutated packets break nothing and cost an honest client nothing, with ${engine}`, {
+  test(`thousands of mutated packets break nothing and cost an honest client nothing [A6, A11], with ${engine}`, {
     timeout,
   }, async () => {
     const { problems, packets, honest } = await fuzz({ seed, packets: 4_000, atOnce: 16, mqtt5 })

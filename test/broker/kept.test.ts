@@ -66,7 +66,7 @@ test('clean sessions leave nothing on disk, and one that begins ends the session
   assert.deepEqual(await rig.keys(), ['b'])
 })
 
-test('a QoS 2 publish is taken once, though the power goes before its PUBREL, and its id is free after it', {
+test('a QoS 2 publish is taken once, though the power goes before its PUBREL, and its id is free after it [A13]', {
   timeout,
 }, async t => {
   const rig = await openKept(t)

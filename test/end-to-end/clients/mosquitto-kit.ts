@@ -83,7 +83,8 @@ async function subscribe(line: Line, { id, filter, qos, keeps, will }: Subscribe
 export const mosquittoKit: Kit = {
   name: 'mosquitto',
   transports: ['mqtt', 'mqtts'],
-  // Over TLS it ends at a connection that breaks off, and in MQTT 5 at a broker that says good-bye: Debian's broker too.
+  // Over TLS it ends at a connection that breaks off, with Debian's broker too. In MQTT 5 it was seen not to come back after
+  // a gateway that ended in peace; with Debian's broker it does, and why is not known.
   comesBack: line => line.version === 4 && !isTls(line),
   publish,
   subscribe,
