@@ -101,7 +101,9 @@ export function deliverQueued(
     const { packet } = entry
     if (packet.cmd === 'pubrel') return delivery.release(packet.messageId ?? 0, done)
     const { expirySeconds } = packet.properties ?? {}
-    const isSpent = expirySeconds !== undefined && entry.message.age.ms >= expirySeconds * 1_000 // [MQTT-3.3.2-5]
+    // What was sent goes on to its end: its packet id means that very message to the client [MQTT-3.3.2-5, MQTT-4.3.3-7].
+    const mayExpire = expirySeconds !== undefined && packet.messageId === undefined
+    const isSpent = mayExpire && entry.message.age.ms >= expirySeconds * 1_000
     const message = (): Outgoing => queued(entry)
     const isFit = !isSpent && delivery.fits(message())
     if (!isFit || !aedes.authorizeForward(client, { ...packet } as unknown as AedesPublishPacket)) {

@@ -10,7 +10,7 @@ type Settle = (error?: Error) => void
 type ClientOf = { readonly id: string; readonly clean: boolean }
 
 /** Returns what a publish has to wait for; undefined if it was accepted before. */
-export function onceOnly(hall: Pick<Hall, 'acceptKept'>, sessions: Pick<Sessions, 'hasIncoming'>) {
+export function onceOnly(hall: Pick<Hall, 'acceptKept'>, sessions: Pick<Sessions, 'hasIncoming' | 'find'>) {
   const onTheirWay = new Map<string, Settle[]>()
   // The packet ids of a clean session end with its connection, so they are told apart by it.
   const serials = new WeakMap<ClientOf, number>()
@@ -39,8 +39,9 @@ export function onceOnly(hall: Pick<Hall, 'acceptKept'>, sessions: Pick<Sessions
       }
       const waiting: Settle[] = []
       onTheirWay.set(key, waiting)
-      // Of a clean session nothing outlives the connection, and so nothing the process.
-      const releasing = client.clean ? undefined : { client: client.id, messageId }
+      // Of a session that ends with its connection nothing outlives the process.
+      const isKept = !client.clean && sessions.find(client.id)?.expiryMs !== 0
+      const releasing = isKept ? { client: client.id, messageId } : undefined
       const settled: Settle = error => {
         settle(error)
         // By the next turn aedes has noted the packet id, and answers the others with PUBREC alone.

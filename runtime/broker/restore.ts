@@ -56,12 +56,20 @@ function restoreSessions(shelved: Shelved, { limits, clock, ledger, sessions, ta
   }
   const clients = new Set([...shelved.subscriptions.keys(), ...incoming.keys(), ...shelved.presence.keys()])
   for (const message of shelved.messages.values()) for (const [client] of message.head.to ?? []) clients.add(client)
+  const drop = (client: string): void => {
+    const ids = incoming.get(client) ?? []
+    ledger.later([keyOf.subscriptions(client), keyOf.presence(client)].map(forget))
+    ledger.later(ids.map(messageId => forget(keyOf.incoming(client, messageId))))
+  }
   for (const client of clients) {
+    // It was to end with its connection, and that has ended [MQTT-3.1.2-23].
+    if (shelved.presence.get(client)?.expiryMs === 0) {
+      drop(client)
+      continue
+    }
     if (sessions.size >= limits.sessionsMax) {
       tally.warn('sessions_dropped', 'A session was dropped at the start: there are too many', { client })
-      const ids = incoming.get(client) ?? []
-      ledger.later([keyOf.subscriptions(client), keyOf.presence(client)].map(forget))
-      ledger.later(ids.map(messageId => forget(keyOf.incoming(client, messageId))))
+      drop(client)
       continue
     }
     const session = new Session(client)

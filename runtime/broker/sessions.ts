@@ -128,11 +128,12 @@ export class Sessions {
 
   /**
    * A client with a session came; undefined if there is no room for it. One that starts clean gets a new one
-   * [MQTT-3.1.2-4], and so does one that was away for longer than it wanted [MQTT-4.1.0-2].
+   * [MQTT-3.1.2-4], and so does one that was away for longer than it wanted [MQTT-4.1.0-2], or whose session was to end
+   * with the connection that is taken over.
    */
   arrive(id: string, { startsClean = false, expiryMs, client, visitor = anybody }: Arrival = {}): Session | undefined {
     const known = this.#sessions.get(id)
-    if (known && (startsClean || this.#isExpired(known))) this.#end(known)
+    if (known && (startsClean || known.expiryMs === 0 || this.#isExpired(known))) this.#end(known)
     if (!this.#sessions.has(id) && this.#sessions.size >= this.#limits.sessionsMax) return undefined
     const session = this.#sessionOf(id)
     session.expiryMs = expiryMs
@@ -339,12 +340,10 @@ export class Sessions {
     session.isOver = true
     session.reader = undefined
     this.messages.clear(session)
-    const keys = [
-      keyOf.subscriptions(id),
-      keyOf.presence(id),
-      ...[...incoming.keys()].map(of => keyOf.incoming(id, of)),
-    ]
-    if (session.isWritten) this.#ledger.later(keys.map(forget))
+    const keys = session.isWritten ? [keyOf.subscriptions(id), keyOf.presence(id)] : []
+    // These are written with their publishes, of sessions of which nothing else is.
+    keys.push(...[...incoming.keys()].map(of => keyOf.incoming(id, of)))
+    this.#ledger.later(keys.map(forget))
     this.#sessions.delete(id)
     this.subscribers.changed()
   }
@@ -362,8 +361,9 @@ export class Sessions {
     const key = keyOf.subscriptions(session.id)
     const filters = [...session.filters.values()]
     const saving = [filters.length > 0 ? put(key, encodeJson(filters)) : forget(key)]
-    // What is kept of a user is kept with its name, or somebody else could have it.
-    if (session.user !== '' && filters.length > 0) saving.push(presenceOf(session))
+    // What is kept of a user is kept with its name, or somebody else could have it; and for as long as it was to be.
+    const isBound = session.user !== '' || session.expiryMs !== undefined
+    if (isBound && filters.length > 0) saving.push(presenceOf(session))
     const saved = this.#written(saving)
     session.saved = saved
     // The next to ask tries again.

@@ -73,10 +73,11 @@ export class Subscribers {
     let hasNoLocal = false
     for (const session of this.#sessions.values()) {
       const fitting = fittingOf(session, topic, false)
-      if (fitting.length === 0) continue
+      const kept = fitting.filter(({ qos }) => qos > 0)
+      if (kept.length === 0) continue
       recipients.push(...recipientOf(session, fitting))
       hasNoLocal ||= fitting.some(({ nl }) => nl === true)
-      all.push(...fitting.toReversed().map(subscription => ({ clientId: session.id, ...subscription })))
+      all.push(...kept.toReversed().map(subscription => ({ clientId: session.id, ...subscription })))
     }
     found = { all, recipients, hasNoLocal }
     if (this.#matches.size >= remembered) this.#matches.clear()
@@ -87,15 +88,17 @@ export class Subscribers {
 
 function fittingOf(session: Session, topic: string, isItsOwn: boolean): Subscription[] {
   return [...session.filters.values()].filter(
-    ({ topic: filter, qos, nl }) => qos > 0 && !(isItsOwn && nl === true) && filterMatches(filter, topic),
+    ({ topic: filter, nl }) => !(isItsOwn && nl === true) && filterMatches(filter, topic),
   )
 }
 
-/** One message for all of them: the greatest QoS, and every number [MQTT-3.3.4-2, MQTT-3.3.4-4]. */
+/**
+ * One message for all of them: the greatest QoS, and every number, of those of QoS 0 too [MQTT-3.3.4-2, MQTT-3.3.4-4].
+ * With QoS 0 alone nothing is kept.
+ */
 export function recipientOf(session: Session, fitting: readonly Partial<Subscription>[]): Recipient[] {
-  const [first] = fitting
-  if (first === undefined) return []
   const ids = fitting.flatMap(({ subscriptionIdentifier: id }) => (id === undefined ? [] : [id]))
   const most = fitting.reduce<Qos>((best, { qos = 0 }) => (qos > best ? qos : best), 0)
+  if (most === 0) return []
   return [{ session, qos: most, subscriptionIds: ids, keepsRetain: fitting.some(({ rap }) => rap === true) }]
 }

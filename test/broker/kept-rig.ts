@@ -27,9 +27,16 @@ export type KeptRig = {
   readonly broker: Broker
   readonly store: Store
   clock: { nowMs: number; monotonicMs: number; isTrusted: boolean }
+  /** Of the next start. */
+  mqtt5: boolean
 }
 
-export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {}, access?: Access): Promise<KeptRig> {
+export async function openKept(
+  t: TestContext,
+  limits: Partial<BrokerLimits> = {},
+  access?: Access,
+  mqtt5 = engineFromEnvironment,
+): Promise<KeptRig> {
   const place = diskPlace()
   let store: Store | undefined
   let broker: Broker | undefined
@@ -38,6 +45,7 @@ export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {
   const rig: KeptRig = {
     clock,
     isFailing: false,
+    mqtt5,
     get broker() {
       if (!broker) throw new Error('not started')
       return broker
@@ -67,7 +75,7 @@ export async function openKept(t: TestContext, limits: Partial<BrokerLimits> = {
       broker = await openBroker({
         listen: [{ host: '127.0.0.1', port: 0 }],
         limits: { ...defaultBrokerLimits, ...limits },
-        mqtt5: engineFromEnvironment,
+        mqtt5: rig.mqtt5,
         access,
         intake: {
           wants: topic => topic.startsWith('sensors/'),

@@ -114,10 +114,12 @@ export class RawClient {
   bytesRead = 0
   reads = 0
   readonly socket: Socket
+  readonly #version: { readonly protocolVersion: 4 | 5 }
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, protocolVersion: 4 | 5 = 4) {
     this.socket = socket
-    const packets = parser()
+    this.#version = { protocolVersion }
+    const packets = parser(this.#version)
     packets.on('packet', packet => this.received.push(packet))
     socket.on('data', chunk => {
       this.bytesRead += chunk.length
@@ -132,7 +134,8 @@ export class RawClient {
   }
 
   send(...packets: (Packet | Buffer)[]): void {
-    this.socket.write(Buffer.concat(packets.map(packet => (Buffer.isBuffer(packet) ? packet : generate(packet)))))
+    const bytes = packets.map(packet => (Buffer.isBuffer(packet) ? packet : generate(packet, this.#version)))
+    this.socket.write(Buffer.concat(bytes))
   }
 
   count(cmd: Packet['cmd']): number {
@@ -177,10 +180,10 @@ export function connectPacket(options: ConnectOptions = {}): Packet {
   }
 }
 
-export async function openSocket(t: TestContext, port: number): Promise<RawClient> {
+export async function openSocket(t: TestContext, port: number, protocolVersion: 4 | 5 = 4): Promise<RawClient> {
   const socket = connectSocket({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
   t.after(() => socket.destroy())
-  const client = new RawClient(socket)
+  const client = new RawClient(socket, protocolVersion)
   await new Promise<void>(resolve => {
     socket.once('connect', () => resolve())
     socket.once('close', () => resolve())
@@ -189,7 +192,7 @@ export async function openSocket(t: TestContext, port: number): Promise<RawClien
 }
 
 export async function openClient(t: TestContext, port: number, options: ConnectOptions = {}): Promise<RawClient> {
-  const client = await openSocket(t, port)
+  const client = await openSocket(t, port, options.protocolVersion === 5 ? 5 : 4)
   client.send(connectPacket(options))
   await client.next('connack')
   return client
