@@ -6,7 +6,7 @@ import { besiege } from './besieged.ts'
 import { distributionOf, histogram } from './distribution.ts'
 
 test('a gateway held to 256 MB outlives all attacks at once, and each acknowledged reading is stored once', {
-  timeout: 120_000,
+  timeout: 500_000,
 }, async () => {
   const besieged = await besiege({
     phases: [{ name: 'all', attacks: attacks.map(({ name }) => name) }],

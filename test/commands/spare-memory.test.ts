@@ -2,27 +2,27 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Wave } from '../../runtime/commands/spare-memory.ts'
 
-const MB = 2 ** 20
-const looks = (wave: Wave, ...those: readonly (readonly [megabytes: number, busyShare: number])[]): boolean[] =>
-  those.map(([megabytes, busyShare]) => wave.look(megabytes * MB, busyShare))
+const mib = 2 ** 20
+/** How many looks it takes until it collects, with so much held; undefined if it never does. */
+function looksUntil(wave: Wave, heldBytes: number, busyShare = 0.1, most = 1_000): number | undefined {
+  for (let look = 1; look <= most; look++) if (wave.look(heldBytes, busyShare)) return look
+  return undefined
+}
 
-test('memory is given back once a wave is over, and not while there is much to do', () => {
+test('what a wave has left is collected after three calm looks, and nothing while there is much to do', () => {
   const wave = new Wave()
-  assert.deepEqual(looks(wave, [40, 0.1], [90, 0.9], [100, 0.9], [100, 0.9], [100, 0.9]), Array(5).fill(false))
-  assert.deepEqual(looks(wave, [100, 0.1], [100, 0.1], [100, 0.9]), [false, false, false], 'only a gap between two')
-  assert.deepEqual(looks(wave, [100, 0.1], [100, 0.1], [100, 0.1]), [false, false, true])
+  assert.equal(looksUntil(wave, 40 * mib, 0.1, 50), undefined, 'what was always needed')
+  assert.equal(looksUntil(wave, 100 * mib, 0.9, 50), undefined, 'busy')
+  assert.equal(looksUntil(wave, 100 * mib), 3)
+  assert.equal(looksUntil(wave, 42 * mib, 0.1, 50), undefined, 'it has been given back')
+  assert.equal(looksUntil(wave, 90 * mib), 3, 'the next wave')
 })
 
-test('what a collection leaves is needed: it is not tried again until much more is held', () => {
+test('where a collection gives nothing back it is tried again, later and later, and at once after one that did', () => {
   const wave = new Wave()
-  looks(wave, [40, 0.1])
-  wave.collected(70 * MB)
-  assert.deepEqual(looks(wave, ...Array.from({ length: 10 }, () => [77, 0] as const)), Array(10).fill(false))
-  assert.deepEqual(looks(wave, [90, 0], [90, 0], [90, 0]), [false, false, true])
-})
-
-test('what V8 collects by itself tells how little is needed', () => {
-  const wave = new Wave()
-  wave.collected(70 * MB)
-  assert.deepEqual(looks(wave, [40, 0], [50, 0], [50, 0], [50, 0]), [false, false, false, true])
+  wave.look(40 * mib, 0)
+  const waits = Array.from({ length: 9 }, () => looksUntil(wave, 110 * mib))
+  assert.deepEqual(waits, [3, 6, 12, 24, 48, 96, 192, 300, 300])
+  assert.equal(wave.look(41 * mib, 0), false, 'what was needed then is not any more')
+  assert.equal(looksUntil(wave, 100 * mib), 3)
 })
