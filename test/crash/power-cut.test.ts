@@ -5,8 +5,8 @@ import { cutPower } from '../rigs/power-cut.ts'
 
 test('no state that a power cut can leave loses an acknowledged row or cannot be opened', async t => {
   if (!recorderOrSkip(t)) return
-  const result = await cutPower({ steps: 280, paddingBytes: 4_000, packEvery: 20, points: 16, seed: 1 })
-  assert.ok(result.states >= 100, `only ${result.states} states were built`)
+  const result = await cutPower({ steps: 280, paddingBytes: 4_000, packEvery: 20, points: 9, seed: 1 })
+  assert.ok(result.states >= 60, `only ${result.states} states were built`)
   assert.deepEqual(result.problems, [])
   assert.deepEqual([result.missing, result.unopenable], [0, 0])
 })

@@ -13,7 +13,7 @@ import { eventually, freePort, pause, type Program, Site, slowStoreConfig, store
 import { type Alert, alertsOf, inOrder } from './verdicts.ts'
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
-const rounds = Number(process.env.ROUNDS ?? 30)
+const rounds = Number(process.env.ROUNDS ?? 10)
 const minuteMs = 60_000
 const limit = 8
 const clear = 7

@@ -12,7 +12,7 @@ import { SessionPublisher, SessionSubscriber } from './session-clients.ts'
 /** `MQTT5=1` runs it on the engine that speaks MQTT 5. */
 const mqtt5 = process.env.MQTT5 === '1'
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
-const rounds = Number(process.env.ROUNDS ?? 12)
+const rounds = Number(process.env.ROUNDS ?? 5)
 /** One of readings, and one that no route takes. */
 const topicsOf = (qos: number) => [`sensors/a${qos}/t`, `plain/a${qos}`]
 

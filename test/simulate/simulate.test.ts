@@ -4,7 +4,7 @@ import { type Outcome, runSeed } from './run.ts'
 import { seedsThatFailed } from './seeds.ts'
 
 const first = 1_000
-const groups = 20
+const groups = 8
 const perGroup = 10
 
 const told = ({ seed, violations }: Outcome): string =>
