@@ -22,7 +22,9 @@ Example:
       if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`)
       else
         process.stdout.write(
-          answer.in_force ? 'all of it is in force\n' : 'not all could be taken: see the log, or "holdfast status"\n',
+          answer.in_force
+            ? 'rules, users and roles are in force; other keys of the configuration need a restart\n'
+            : 'not all could be taken: see the log, or "holdfast status"\n',
         )
       if (!answer.in_force) process.exitCode = 1
     })
