@@ -42,4 +42,4 @@ else
 fi
 [ "${#files[@]}" -gt 0 ] || { echo "There are no tests to run." >&2; exit 1; }
 # Most tests wait for something: a few at once keep two cores busy. One that hangs must not keep the rest from telling.
-node --enable-source-maps --test --test-concurrency=3 --test-timeout=600000 --test-force-exit --test-reporter=spec "${files[@]}"
+node --enable-source-maps --import ./dist/test/seed.js --test --test-concurrency=3 --test-timeout=600000 --test-force-exit --test-reporter=spec "${files[@]}"
